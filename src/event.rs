@@ -1,0 +1,168 @@
+//! Everything a run can say. One stream feeds the journal, the terminal and JSON.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::change::Change;
+use crate::model::host::HostName;
+use crate::model::irm::IrmConfiguration;
+use crate::model::outcome::Failure;
+use crate::model::outcome::Outcome;
+
+/// The journal's format. Minor additions keep the number; readers ignore unknown fields.
+pub const JOURNAL_FORMAT: u32 = 1;
+
+/// One journal line: an event with its place in the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub seq: u64,
+    pub ts: Timestamp,
+    pub run: String,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened, or is about to. An `…Intended` event is on disk before its act begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Event {
+    RunStarted {
+        format: u32,
+        tool: String,
+        plan: String,
+        digest: String,
+        operator: String,
+        workstation: String,
+        lab: bool,
+    },
+    StageStarted {
+        stage: String,
+    },
+    BatchStarted {
+        stage: String,
+        batch: usize,
+        batches: usize,
+        hosts: Vec<HostName>,
+    },
+    HostStarted {
+        host: HostName,
+        phase: Phase,
+    },
+    /// The change about to be made: `index` counts within the host's changes.
+    ChangeIntended {
+        host: HostName,
+        index: usize,
+        change: Change,
+    },
+    /// The host took the write and read back as planned.
+    ChangeVerified {
+        host: HostName,
+        index: usize,
+    },
+    /// A write did not end well; what was written on this host is taken back.
+    RestoreIntended {
+        host: HostName,
+        index: usize,
+    },
+    RestoreVerified {
+        host: HostName,
+        index: usize,
+    },
+    /// The survey of a host ended; what was read stands in the plan.
+    HostSurveyed {
+        host: HostName,
+        failure: Option<Failure>,
+    },
+    /// Every value of the host was read and is as planned.
+    HostVerified {
+        host: HostName,
+        values: usize,
+    },
+    /// A mark under `HKLM\SOFTWARE\rmsfleet` is about to be set or removed.
+    MarkIntended {
+        host: HostName,
+        mark: String,
+        set: bool,
+    },
+    /// A restart is owed until proved or given up by name.
+    RestartOwed {
+        host: HostName,
+        reason: String,
+    },
+    RestartIntended {
+        host: HostName,
+        boot_before: Timestamp,
+    },
+    /// The reply to the order; it proves nothing. `None` if the reply was lost.
+    RestartOrdered {
+        host: HostName,
+        code: Option<u32>,
+    },
+    /// Shown while waiting; what was seen last.
+    RestartWaiting {
+        host: HostName,
+        seen: String,
+    },
+    RestartProved {
+        host: HostName,
+        boot_after: Timestamp,
+        up_seconds: u64,
+    },
+    StepHeld {
+        organisation: String,
+        reason: String,
+    },
+    StepIntended {
+        organisation: String,
+        dn: String,
+        via: HostName,
+    },
+    StepVerified {
+        organisation: String,
+        after: IrmConfiguration,
+    },
+    StepUnchanged {
+        organisation: String,
+    },
+    StepFailed {
+        organisation: String,
+        failure: Failure,
+    },
+    HostEnded {
+        host: HostName,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    StageEnded {
+        stage: String,
+    },
+    /// Nothing new starts from here on.
+    Halted {
+        reason: String,
+    },
+    RunEnded {
+        exit: u8,
+        name: String,
+    },
+}
+
+/// What a host is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    Survey,
+    Registry,
+    Restart,
+    Step,
+}
+
+/// An event could not be recorded; no new act may begin.
+#[derive(Debug, thiserror::Error)]
+#[error("the event could not be recorded")]
+pub struct SinkError(#[from] pub std::io::Error);
+
+/// Where events go. It returns only when the event is as safe as the sink can make it.
+pub trait Sink: Send {
+    fn emit(&mut self, event: Event) -> Result<(), SinkError>;
+}

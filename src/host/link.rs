@@ -1,0 +1,150 @@
+//! What a recipe needs of a connection. `net` implements it; tests imagine it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::host::Endpoint;
+use crate::model::host::HostName;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::wire::fault::Fault;
+use crate::wire::operation::Answer;
+use crate::wire::operation::Read;
+use crate::wire::operation::Write;
+use crate::wire::psrp::object::PsObject;
+
+/// Where and as whom to connect; the secret stays with the implementor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub host: HostName,
+    pub endpoint: Endpoint,
+    pub credential: String,
+    pub user: Option<String>,
+    pub connect_timeout: Duration,
+    pub operation_timeout: Duration,
+}
+
+/// A named cmdlet with bound parameters. No script text crosses the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cmdlet {
+    pub name: &'static str,
+    pub parameters: Vec<(&'static str, Argument)>,
+}
+
+/// A parameter's value; a switch is `Bool(true)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    Bool(bool),
+    Text(String),
+}
+
+/// What a pipeline brought back.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CmdletResult {
+    pub output: Vec<PsObject>,
+    /// Non-terminating error records, in words.
+    pub errors: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// Questions only: what the survey is given.
+pub trait Reader: Send {
+    fn read(&mut self, read: &Read) -> impl Future<Output = Result<Answer, HostError>> + Send;
+}
+
+/// Questions and acts: what the executor is given.
+pub trait Writer: Reader {
+    fn write(&mut self, write: &Write) -> impl Future<Output = Result<Answer, HostError>> + Send;
+}
+
+/// A PowerShell remoting endpoint for reading cmdlets.
+pub trait Shell: Send {
+    fn run(
+        &mut self,
+        cmdlet: &Cmdlet,
+    ) -> impl Future<Output = Result<CmdletResult, HostError>> + Send;
+    /// Closes the runspace pool and deletes the shell; called on every path.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// Opens connections: one per host and phase, one security context each.
+pub trait Connect: Clone + Send + Sync + 'static {
+    type Link: Writer + 'static;
+    type Shell: Shell + 'static;
+
+    /// Logs on for reading and writing. Survey code receives it as `impl Reader`.
+    fn connect(
+        &self,
+        target: &Target,
+    ) -> impl Future<Output = Result<Self::Link, HostError>> + Send;
+
+    /// Opens a runspace pool on a PSRP endpoint (`Microsoft.Exchange`).
+    fn shell(
+        &self,
+        target: &Target,
+        configuration: &str,
+    ) -> impl Future<Output = Result<Self::Shell, HostError>> + Send;
+
+    /// Anonymous Identify: proves that the service answers without spending a logon.
+    fn knock(&self, target: &Target) -> impl Future<Output = Result<(), HostError>> + Send;
+}
+
+/// The edge's clock, as an argument for recipes that wait.
+pub trait Clock: Clone + Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// What ends a call to one host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// No connection: nothing was sent.
+    #[error("no connection to `{endpoint}`")]
+    NotConnected { endpoint: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The connection broke after the request was sent: it may or may not have been carried out.
+    #[error("the connection broke while waiting for the answer to {call}")]
+    Lost { call: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The logon was refused.
+    #[error("the host refused the logon of `{user}`: {detail}")]
+    Denied { user: String, detail: String },
+    /// The account guard kept the account from being tried.
+    #[error("account `{user}` was refused elsewhere, so it is not tried here")]
+    Guarded { user: String },
+    #[error("fault {}: {}", .0.code_text(), .0.reason)]
+    Fault(Box<Fault>),
+    /// An answer that is no answer to what was asked.
+    #[error("expected {expected}, host sent {got}")]
+    Unexpected { expected: String, got: String },
+    /// The pipeline failed.
+    #[error("`{cmdlet}` failed: {message}")]
+    Cmdlet { cmdlet: String, message: String },
+    /// This version cannot do what the inventory asks for.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl HostError {
+    /// The failure's kind for the host's outcome. No wildcard arm: a new variant must decide.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::NotConnected { .. } | Self::Lost { .. } => FailureKind::Unreachable,
+            Self::Denied { .. } => FailureKind::Denied,
+            Self::Guarded { .. } => FailureKind::AccountGuarded,
+            Self::Fault(_) | Self::Unexpected { .. } | Self::Cmdlet { .. } => FailureKind::Fault,
+            Self::Unsupported(_) => FailureKind::Unsupported,
+        }
+    }
+
+    /// The failure as data, with its causes.
+    pub fn failure(&self) -> Failure {
+        let mut chain = vec![self.to_string()];
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            chain.push(error.to_string());
+            cause = error.source();
+        }
+        Failure { kind: self.kind(), chain, hint: None }
+    }
+}

@@ -1,0 +1,3 @@
+//! Recipes for one host, written over the traits of [`link`].
+
+pub mod link;

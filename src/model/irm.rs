@@ -1,0 +1,40 @@
+//! The Exchange organisation and its Information Rights Management settings.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::host::HostName;
+
+/// `Get-IRMConfiguration`, the properties that we set, read or reason with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IrmConfiguration {
+    pub internal_licensing_enabled: Option<bool>,
+    pub external_licensing_enabled: Option<bool>,
+    pub client_access_server_enabled: Option<bool>,
+    pub service_location: Option<String>,
+    pub publishing_location: Option<String>,
+    pub licensing_location: Vec<String>,
+}
+
+/// One row of `Get-ExchangeServer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeServer {
+    pub name: String,
+    pub fqdn: Option<String>,
+    /// `Version 15.2 (Build 1544.4)`.
+    pub version: String,
+    pub is_edge: bool,
+}
+
+/// One Exchange organisation, as one of its servers described it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organisation {
+    /// The distinguished name of the IRM object: the organisation's identity.
+    pub dn: String,
+    /// The organisation's name, taken from the distinguished name.
+    pub name: String,
+    /// The host whose endpoint answered.
+    pub via: HostName,
+    pub irm: IrmConfiguration,
+    pub servers: Vec<ExchangeServer>,
+}

@@ -1,0 +1,16 @@
+//! The nouns: what a host, a value, a change and a plan are. No I/O, no YAML, no XML, no clap.
+
+pub mod change;
+pub mod facts;
+pub mod host;
+pub mod irm;
+pub mod origin;
+pub mod outcome;
+pub mod plan;
+pub mod probe;
+pub mod product;
+pub mod registry;
+pub mod rollout;
+pub mod rules;
+pub mod secret;
+pub mod verdict;

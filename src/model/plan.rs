@@ -1,0 +1,189 @@
+//! The plan: all changes for all hosts, staged; immutable, and it leaves the executor no choice.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::change::Change;
+use crate::model::facts::Identity;
+use crate::model::host::Endpoint;
+use crate::model::host::HostName;
+use crate::model::irm::IrmConfiguration;
+use crate::model::product::Product;
+use crate::model::product::Role;
+use crate::model::registry::State;
+use crate::model::registry::ValuePath;
+use crate::model::rollout::Limits;
+use crate::model::rules::Support;
+use crate::model::verdict::Verdict;
+
+/// The plan file's format. A reader refuses a newer major with a clear word.
+pub const FORMAT: u32 = 1;
+
+/// A file or embedded text that the plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// `inventory`, `playbook`, `rules`, `credentials`, `var`.
+    pub what: String,
+    pub name: String,
+    pub sha256: String,
+}
+
+/// A set of hosts of which only so many may be down at once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailureDomain {
+    /// `dag:DAG-EU1`, `farm:SP-PROD`, `cluster:FSCL01`, `site:ams`, `role:fci`.
+    pub id: String,
+    pub max_unavailable: u32,
+}
+
+/// Why a host is kept out of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// `unreachable`, `unreadable`, `access-denied`, `product-version`, `restart-unknown`, `identity` …
+    pub id: String,
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Something the reader of the plan should know; it blocks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// `foreign-variant`, `undocumented`, `odd-peer` …
+    pub id: String,
+    pub text: String,
+}
+
+/// Why a host gets no values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    InScope,
+    /// Read for evidence, never written.
+    Connector,
+    /// No role, or `rms_configure` says no.
+    OutOfScope(String),
+}
+
+/// One host's part of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedHost {
+    pub name: HostName,
+    pub scope: Scope,
+    pub role: Option<Role>,
+    pub product: Option<Product>,
+    pub support: Option<Support>,
+    pub endpoint: Endpoint,
+    pub credential: String,
+    pub user: Option<String>,
+    pub connect_timeout: u32,
+    pub operation_timeout: u32,
+    /// What the host must still say it is before a write or restart. `None` if it was not read.
+    pub identity: Option<Identity>,
+    pub changes: Vec<Change>,
+    /// Values that are as wanted and were read so.
+    pub equal: Vec<(ValuePath, State)>,
+    pub verdict: Verdict,
+    /// Whether the run restarts the host; `false` with a required verdict leaves it owed.
+    pub restart: bool,
+    /// A restart that an earlier run left owed, as its mark on the host says.
+    pub restart_owed: Option<String>,
+    pub restart_timeout: u32,
+    pub domains: Vec<FailureDomain>,
+    pub blockers: Vec<Blocker>,
+    pub notes: Vec<Note>,
+}
+
+impl PlannedHost {
+    pub fn is_blocked(&self) -> bool {
+        !self.blockers.is_empty()
+    }
+
+    /// Whether the run has anything to do here.
+    pub fn has_work(&self) -> bool {
+        !self.is_blocked() && (!self.changes.is_empty() || self.restart)
+    }
+}
+
+/// Once per Exchange organisation, after every server it depends on is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganisationStep {
+    /// The distinguished name of the IRM object.
+    pub dn: String,
+    pub organisation: String,
+    /// The host whose endpoint is used.
+    pub via: HostName,
+    pub endpoint: Endpoint,
+    pub credential: String,
+    pub user: Option<String>,
+    pub before: IrmConfiguration,
+    /// Only the two properties that are set are compared when the step is verified.
+    pub set_internal_licensing: bool,
+    pub set_client_access_server: bool,
+    /// Nothing to do: both properties hold already.
+    pub satisfied: bool,
+    /// Hosts of the plan that must be verified first.
+    pub needs: Vec<HostName>,
+    /// Servers of the organisation that the inventory lacks; they hold the step until waived.
+    pub missing: Vec<String>,
+    /// Servers waived by name on the command line.
+    pub waived: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlannedWork {
+    Hosts {
+        /// In order; a host without work is in no batch.
+        batches: Vec<Vec<HostName>>,
+        /// Failures borne; one more stops the run.
+        budget: u32,
+        /// Hosts to restart once the stage's registry phase is done, in order.
+        restarts: Vec<HostName>,
+    },
+    Step(Box<OrganisationStep>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStage {
+    pub name: String,
+    pub work: PlannedWork,
+}
+
+/// All that a run will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub format: u32,
+    /// A UUID; the sealed plan's single use is recorded under it.
+    pub id: String,
+    pub created: Timestamp,
+    pub valid_until: Timestamp,
+    /// `rmsfleet 0.1.0`.
+    pub tool: String,
+    pub playbook: String,
+    pub rules: String,
+    pub inputs: Vec<Input>,
+    pub limits: Limits,
+    pub count_unreachable_as_failed: bool,
+    pub marks: bool,
+    pub lab: bool,
+    pub hosts: BTreeMap<HostName, PlannedHost>,
+    pub stages: Vec<PlannedStage>,
+    /// Findings about the fleet as a whole that keep the plan from being sealed or applied.
+    pub blockers: Vec<Blocker>,
+    pub notes: Vec<Note>,
+}
+
+impl Plan {
+    /// Whether applying it would write, restart or set anything.
+    pub fn has_work(&self) -> bool {
+        self.hosts.values().any(PlannedHost::has_work)
+            || self.stages.iter().any(|stage| match &stage.work {
+                PlannedWork::Hosts { .. } => false,
+                PlannedWork::Step(step) => !step.satisfied,
+            })
+    }
+}

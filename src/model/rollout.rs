@@ -1,0 +1,71 @@
+//! A playbook: stages, batches, limits and restarts, before any host is known.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// How many hosts a batch takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchSize {
+    Count(u32),
+    /// Of the stage's hosts, rounded up, at least one. 1 to 100.
+    Percent(u32),
+}
+
+/// How many of a stage's hosts may fail before the run stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Budget {
+    Failures(u32),
+    /// `floor(percent * hosts / 100)` failures are borne; one more stops.
+    Percent(u32),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Hosts in flight for reads and registry writes.
+    pub forks: u32,
+    /// Hosts restarting at once, over all failure domains.
+    pub restart: u32,
+}
+
+/// Restart settings of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartSettings {
+    /// Hosts of one failure domain (DAG, farm, cluster, site) that may be down at once.
+    pub max_unavailable: u32,
+    /// One wall-clock budget from the order to stable services, in seconds.
+    pub timeout: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageWork {
+    /// Hosts by pattern, in batches by `serial`.
+    Hosts { pattern: String, serial: Vec<BatchSize>, budget: Budget },
+    /// `Set-IRMConfiguration`, once per Exchange organisation.
+    ExchangeIrm,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaybookStage {
+    pub name: String,
+    pub work: StageWork,
+}
+
+/// A playbook as read from its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Playbook {
+    pub name: String,
+    pub description: Option<String>,
+    pub limits: Limits,
+    pub count_unreachable_as_failed: bool,
+    /// How long a sealed plan may be applied, in hours.
+    pub plan_valid_hours: u32,
+    /// Keep the restart owed as a mark on the host until it is proved.
+    pub marks: bool,
+    pub restart_exchange: RestartSettings,
+    pub restart_sharepoint: RestartSettings,
+    pub restart_fci: RestartSettings,
+    pub stages: Vec<PlaybookStage>,
+}

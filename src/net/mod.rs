@@ -1,0 +1,3 @@
+//! The only module that opens sockets, reads the clock and draws random bytes.
+
+pub mod channel;

@@ -1,0 +1,7 @@
+//! Bytes to meaning and back. Sans-IO: no sockets, clock, randomness or threads.
+
+pub mod fault;
+pub mod namespace;
+pub mod operation;
+pub mod psrp;
+pub mod xml;

@@ -1,0 +1,91 @@
+//! What can be asked of a host. Reads and writes are different types: who holds only [`Read`]s
+//! cannot change anything.
+
+use std::collections::BTreeMap;
+
+use crate::model::registry::KeyPath;
+use crate::model::registry::Kind;
+use crate::model::registry::Value;
+use crate::model::registry::ValuePath;
+
+/// Access rights for [`Read::CheckAccess`] (`KEY_SET_VALUE`, `KEY_CREATE_SUB_KEY`).
+pub const SET_VALUE: u32 = 2;
+pub const CREATE_SUB_KEY: u32 = 4;
+
+/// A question. None of these changes the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// WS-Man Identify, authenticated.
+    Identify,
+    /// `StdRegProv.Get<Kind>Value`.
+    Value { path: ValuePath, kind: Kind },
+    /// `StdRegProv.EnumValues`.
+    EnumValues(KeyPath),
+    /// `StdRegProv.EnumKey`.
+    EnumKeys(KeyPath),
+    /// `StdRegProv.CheckAccess`; `required` is a sum of access rights.
+    CheckAccess { key: KeyPath, required: u32 },
+    /// Enumerate with WQL, e.g. namespace `root/cimv2`.
+    Query { namespace: String, wql: String },
+}
+
+/// An act. Only the executor holds one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// `StdRegProv.CreateKey`: creates intermediate keys, 0 if the key is there.
+    CreateKey(KeyPath),
+    /// `StdRegProv.DeleteKey`: refused while there are subkeys.
+    DeleteKey(KeyPath),
+    /// `StdRegProv.Set<Kind>Value`.
+    SetValue { path: ValuePath, value: Value },
+    /// `StdRegProv.DeleteValue`.
+    DeleteValue(ValuePath),
+    /// `Win32_OperatingSystem.Win32ShutdownTracker` with the reboot flag.
+    Restart { delay_seconds: u32, comment: String },
+}
+
+/// What came back. StdRegProv refuses with HTTP 200 and a return code, so codes are data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Identity {
+        vendor: String,
+        version: String,
+    },
+    /// The return code, and the data where the code is 0 and the data is not nil.
+    Value {
+        code: u32,
+        value: Option<Value>,
+    },
+    /// Names with type numbers. Empty and absent arrays look alike on the wire.
+    Values {
+        code: u32,
+        values: Vec<(String, u32)>,
+    },
+    Keys {
+        code: u32,
+        names: Vec<String>,
+    },
+    Access {
+        code: u32,
+        granted: Option<bool>,
+    },
+    Instances(Vec<Instance>),
+    /// The return code of a [`Write`].
+    Done {
+        code: u32,
+    },
+}
+
+/// One CIM instance: property name to its values. `None` is nil; an array is several values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instance {
+    pub class: String,
+    pub properties: BTreeMap<String, Vec<Option<String>>>,
+}
+
+impl Instance {
+    /// The first value of a property; nil and missing are both `None`.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.properties.get(name)?.first()?.as_deref()
+    }
+}

@@ -1,0 +1,3 @@
+//! PowerShell Remoting Protocol [MS-PSRP]: fragments, messages, CLIXML objects, pool and pipeline.
+
+pub mod object;
