@@ -1,1 +1,14 @@
-//! (being built)
+//! The command line: argv, then what was typed, then what is wanted, then one file per command.
+
+pub mod args;
+pub mod completions;
+pub mod console;
+pub mod entry;
+pub mod help;
+pub mod init;
+pub mod request;
+pub mod stop;
+pub mod surroundings;
+pub mod terminal;
+
+pub use crate::cli::entry::run;
