@@ -20,9 +20,9 @@ Start here:
   rmsfleet apply --lab                  watch eight simulated servers being configured
   rmsfleet init                         write a commented starter inventory
   rmsfleet lint                         check the files, contact nothing
-  rmsfleet plan -o change.plan          read every host, show and seal what would change
-  rmsfleet show change.plan             look at it again
-  rmsfleet apply change.plan            carry out exactly that
+  rmsfleet plan -o change.rmsplan          read every host, show and seal what would change
+  rmsfleet show change.rmsplan             look at it again
+  rmsfleet apply change.rmsplan            carry out exactly that
   rmsfleet runs list                    what was done, and how it ended
 
 Every flag with a value can come from the environment as RMSFLEET_<FLAG> (RMSFLEET_INVENTORY,
@@ -60,7 +60,7 @@ All errors of a file come in one go. Next: rmsfleet plan";
 pub const PLAN: &str = "\
 Examples:
   rmsfleet plan                          show what would change
-  rmsfleet plan -o change.plan           and seal it, to apply exactly that later
+  rmsfleet plan -o change.rmsplan           and seal it, to apply exactly that later
   rmsfleet plan -l 'fci:!FS07'           file servers without FS07
   rmsfleet plan --detailed-exitcode      exit 2 if anything would change
   rmsfleet plan --lab                    against the simulated farm
@@ -70,16 +70,16 @@ Next: rmsfleet show FILE, rmsfleet apply FILE";
 
 pub const SHOW: &str = "\
 Examples:
-  rmsfleet show change.plan
-  rmsfleet show change.plan --full       every value of every host
-  rmsfleet show change.plan --host FS03  one host
+  rmsfleet show change.rmsplan
+  rmsfleet show change.rmsplan --full       every value of every host
+  rmsfleet show change.rmsplan --host FS03  one host
 
 Next: rmsfleet apply FILE";
 
 pub const APPLY: &str = "\
 Examples:
   rmsfleet apply --lab                             the tour: eight simulated servers, asks nothing
-  rmsfleet apply change.plan                       exactly the sealed plan
+  rmsfleet apply change.rmsplan                       exactly the sealed plan
   rmsfleet apply --yes --confirm Contoso           plan and apply, organisation step included
   rmsfleet apply --check                           plan only (also --noop, --what-if, -n)
 
