@@ -3,7 +3,9 @@
 pub mod catalogue;
 pub mod fault;
 pub(crate) mod invoke;
+pub mod multipart;
 pub mod namespace;
+pub mod ntlm;
 pub mod operation;
 pub mod psrp;
 pub(crate) mod regprov;
