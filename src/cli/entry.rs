@@ -9,9 +9,11 @@ use crate::cli::args::Args;
 use crate::cli::completions;
 use crate::cli::console::Console;
 use crate::cli::console::complain;
+use crate::cli::explain;
 use crate::cli::init;
 use crate::cli::request::Action;
 use crate::cli::request::Request;
+use crate::cli::runs;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
@@ -23,15 +25,15 @@ use crate::report::style::Style;
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let around = Surroundings::detect();
     let exit = match Args::try_parse_from(argv) {
-        Ok(args) => resolve_and_dispatch(args, &around),
+        Ok(typed) => resolve_and_dispatch(typed, &around),
         Err(error) => explain_usage(&error, &around),
     };
     ExitCode::from(exit.code())
 }
 
-fn resolve_and_dispatch(args: Args, around: &Surroundings) -> Exit {
+fn resolve_and_dispatch(typed: Args, around: &Surroundings) -> Exit {
     let plain = Style { colour: false, unicode: around.speaks_unicode() };
-    let request = match Request::resolve(args, around) {
+    let request = match Request::resolve(typed, around) {
         Ok(request) => request,
         Err(error) => {
             let stop = Stop::from(error);
@@ -55,6 +57,9 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Init { dir } => init::run(&dir, console),
         Action::Completions { shell } => completions::shell(shell, console),
         Action::Man => completions::man(console),
+        Action::Explain { code } => explain::run(&code, console),
+        Action::RunsList { runs: state } => runs::list(&state, console),
+        Action::RunsShow { runs: state, run } => runs::show(&state, &run, console),
         _ => todo!(),
     }
 }

@@ -57,6 +57,13 @@ impl From<UsageError> for Stop {
     }
 }
 
+/// A value that has no JSON form.
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        Self::because(Exit::Internal, &error)
+    }
+}
+
 /// Output that cannot be written: nothing the user asked for can be had.
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {

@@ -152,7 +152,7 @@ impl Board {
         let dot = self.style.sign(Sign::Dot);
         let elapsed = self.began.map_or(0, |began| seconds(began, now));
         let done = self.done.len().min(self.total);
-        let filled = if self.total == 0 { BAR } else { BAR * done / self.total };
+        let filled = (BAR * done).checked_div(self.total).unwrap_or(BAR);
         let bar = format!(
             "{}{}",
             self.style.sign(Sign::Full).repeat(filled),

@@ -1,6 +1,8 @@
 //! Line mode: a time, a right-aligned verb, a host, what there is to say, and how long it took.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -27,8 +29,9 @@ pub struct Labels {
 }
 
 impl Labels {
-    pub fn new<'a>(hosts: impl IntoIterator<Item = &'a HostName>) -> Self {
-        let hosts: Vec<&HostName> = hosts.into_iter().collect();
+    pub fn new(hosts: impl IntoIterator<Item = impl Borrow<HostName>>) -> Self {
+        let hosts: BTreeSet<HostName> =
+            hosts.into_iter().map(|host| host.borrow().clone()).collect();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for host in &hosts {
             *seen.entry(host.short().to_lowercase()).or_default() += 1;
@@ -38,7 +41,8 @@ impl Labels {
             .map(|host| {
                 let unique = seen.get(&host.short().to_lowercase()) == Some(&1);
                 let label = if unique { host.short() } else { host.as_str() };
-                (host.clone(), label.to_owned())
+                let label = label.to_owned();
+                (host, label)
             })
             .collect();
         let width = short.values().map(|label| label.chars().count()).max().unwrap_or(0);

@@ -6,6 +6,7 @@ pub mod json;
 pub mod out;
 pub mod panel;
 pub mod plural;
+pub mod runs;
 pub mod screen;
 pub mod stats;
 pub mod style;

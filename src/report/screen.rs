@@ -39,7 +39,8 @@ pub enum Verbosity {
 }
 
 impl Verbosity {
-    fn least(self) -> Weight {
+    /// Events that weigh less are left out.
+    pub fn weight(self) -> Weight {
         match self {
             Self::Quiet => Weight::Problem,
             Self::Normal => Weight::Normal,
@@ -62,7 +63,7 @@ pub struct Screen {
 impl Screen {
     /// `hosts` are those that will end in this phase.
     pub fn human(look: Look, labels: &Labels, hosts: usize) -> Self {
-        let lines = Lines::new(look.style, labels.clone(), look.verbosity.least());
+        let lines = Lines::new(look.style, labels.clone(), look.verbosity.weight());
         let panel = match look.progress {
             Progress::Panel { columns, rows } if hosts > 0 => {
                 Some(Panel::open(Board::new(look.style, labels.clone(), hosts), columns, rows))

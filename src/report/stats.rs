@@ -34,16 +34,18 @@ pub fn render(rows: &[StatsRow], style: Style) -> String {
         }
     }
     for phase in phases {
-        text.push_str(&line(&sum(rows.iter().filter(|row| row.phase == phase), phase), width));
+        let of_phase: Vec<&StatsRow> = rows.iter().filter(|row| row.phase == phase).collect();
+        text.push_str(&line(&sum(&of_phase, phase), width));
     }
-    text.push_str(&style.paint(Tint::Strong, &line(&sum(rows.iter(), "all"), width)));
+    let all: Vec<&StatsRow> = rows.iter().collect();
+    text.push_str(&style.paint(Tint::Strong, &line(&sum(&all, "all"), width)));
     text
 }
 
-fn sum<'a>(rows: impl Iterator<Item = &'a StatsRow>, phase: &str) -> StatsRow {
+fn sum(rows: &[&StatsRow], phase: &str) -> StatsRow {
     let start =
         StatsRow { host: "total".to_owned(), phase: phase.to_owned(), ..Default::default() };
-    rows.fold(start, |sum, row| StatsRow {
+    rows.iter().fold(start, |sum, row| StatsRow {
         requests: sum.requests + row.requests,
         sent: sum.sent + row.sent,
         received: sum.received + row.received,
