@@ -6,4 +6,5 @@ pub mod namespace;
 pub mod ntlm;
 pub mod operation;
 pub mod psrp;
+pub mod session;
 pub mod xml;
