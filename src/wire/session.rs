@@ -177,9 +177,8 @@ mod tests {
         let account = Account { user: r"LAB\u".to_owned(), password: password() };
         let entropy = Entropy { client_challenge: [2; 8], session_key: [3; 16].into() };
         let service = Service { name: "HTTP/fs01", channel_binding: None };
-        let (token, keys) = client
-            .answer(challenge.as_bytes(), &account, &service, entropy, FileTime(1))
-            .unwrap();
+        let (token, keys) =
+            client.answer(challenge.as_bytes(), &account, &service, entropy, FileTime(1)).unwrap();
         let accepted = server.verify(token.as_bytes(), |_, _| Some(password())).unwrap();
         (Session::new(keys), Session::with_indent(accepted.keys.unwrap(), Indent::None))
     }
