@@ -9,6 +9,7 @@ pub mod ntlm;
 pub mod operation;
 pub mod psrp;
 pub(crate) mod regprov;
+pub mod session;
 pub mod shell;
 pub mod soap;
 pub mod wmi;
