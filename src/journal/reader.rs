@@ -65,17 +65,13 @@ pub fn parse(bytes: &[u8]) -> Result<Journal, ReadError> {
     let mut expected = 0;
     for (place, bytes) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let line = place + 1;
-        let whole = bytes.ends_with(b"\n");
-        let value: Value = match serde_json::from_slice(bytes) {
-            // Without its line break a line was not written to the end, whatever it says.
-            Ok(value) if whole => value,
-            Ok(_) | Err(_) if !whole => {
-                journal.torn = Some((line, String::from_utf8_lossy(bytes).into_owned()));
-                break;
-            }
-            Ok(value) => value,
-            Err(source) => return Err(ReadError::Damaged { line, source }),
-        };
+        // Without its line break a line was not written to the end, whatever it says.
+        if !bytes.ends_with(b"\n") {
+            journal.torn = Some((line, String::from_utf8_lossy(bytes).into_owned()));
+            break;
+        }
+        let value: Value =
+            serde_json::from_slice(bytes).map_err(|source| ReadError::Damaged { line, source })?;
         if line == 1 {
             check_start(&value)?;
         }

@@ -110,8 +110,9 @@ pub enum Configured {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restarted {
     Proved,
-    /// No order was sent: nobody is down because of us.
-    NotOrdered(Failure),
+    /// It failed with nobody down because of us: no order was sent, or what follows the proof
+    /// went wrong.
+    Failed(Failure),
     /// The order may have reached the host, and there is no proof.
     NotProved(Failure),
     /// The user stopped the run; nothing failed, and the restart stays owed.
@@ -125,6 +126,8 @@ pub enum StepDone {
     Verified(IrmConfiguration),
     /// Both properties held already when read before the act.
     Unchanged,
+    /// The user stopped the run before the act.
+    Stopped,
 }
 
 /// How an organisation step ended.

@@ -5,8 +5,15 @@
 //! records go to an `event::Sink`.
 
 pub mod action;
+pub mod configure;
 pub mod domains;
 pub mod exit;
 pub mod gate;
+pub mod identity;
+pub mod mark;
+pub mod means;
+pub mod recorder;
+pub mod restore;
 pub mod scheduler;
 pub mod standing;
+pub mod values;

@@ -163,7 +163,7 @@ impl<'p> Scheduler<'p> {
                 self.domains.proved(planned);
                 self.end(host, Outcome::Changed { values, restarted: true });
             }
-            Restarted::NotOrdered(failure) => {
+            Restarted::Failed(failure) => {
                 self.domains.proved(planned);
                 if failure.kind == FailureKind::Unreachable {
                     self.domains.lost(planned);
@@ -190,6 +190,10 @@ impl<'p> Scheduler<'p> {
         let outcome = match result {
             Ok(StepDone::Verified(after)) => StepOutcome::Verified(after),
             Ok(StepDone::Unchanged) => StepOutcome::Unchanged,
+            Ok(StepDone::Stopped) => {
+                self.hold(stage, "the user stopped the run before it".to_owned());
+                return;
+            }
             Err(failure) => match failure.kind {
                 FailureKind::Drifted | FailureKind::WrongHost => StepOutcome::Refused(failure),
                 FailureKind::Unreachable => StepOutcome::Failed(failure),
