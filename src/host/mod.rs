@@ -1,3 +1,8 @@
 //! Recipes for one host, written over the traits of [`link`].
 
+pub mod identity;
 pub mod link;
+pub mod mark;
+pub mod observe;
+pub mod registry;
+pub mod restart;
