@@ -4,3 +4,7 @@
 
 mod cli;
 mod tidy;
+#[cfg(test)]
+mod psrp_recorded;
+#[cfg(test)]
+mod shared;

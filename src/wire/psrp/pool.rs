@@ -7,19 +7,20 @@ use std::mem;
 use uuid::Uuid;
 
 use crate::wire::psrp::clixml;
-use crate::wire::psrp::clixml::ClixmlError;
 use crate::wire::psrp::clixml::Item;
+use crate::wire::psrp::error::PoolError;
 use crate::wire::psrp::fragment;
 use crate::wire::psrp::fragment::Assembler;
-use crate::wire::psrp::fragment::FragmentError;
 use crate::wire::psrp::message::Destination;
 use crate::wire::psrp::message::Kind;
 use crate::wire::psrp::message::Mark;
 use crate::wire::psrp::message::Message;
-use crate::wire::psrp::message::MessageError;
 use crate::wire::psrp::object::PsObject;
 use crate::wire::psrp::record;
 use crate::wire::psrp::record::ErrorRecord;
+use crate::wire::psrp::reply;
+use crate::wire::psrp::reply::Finish;
+use crate::wire::psrp::reply::PoolState;
 use crate::wire::psrp::request;
 use crate::wire::psrp::request::Invocation;
 use crate::wire::psrp::version::Version;
@@ -52,31 +53,6 @@ pub enum PoolEvent {
         pipeline: Uuid,
         how: Finish,
     },
-}
-
-/// How a pipeline ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finish {
-    Completed,
-    Failed(ErrorRecord),
-    Stopped,
-}
-
-/// Why the conversation cannot go on. The pool is broken after it.
-#[derive(Debug, thiserror::Error)]
-pub enum PoolError {
-    #[error("the stream of fragments is broken")]
-    Fragment(#[from] FragmentError),
-    #[error("a message is not readable")]
-    Message(#[from] MessageError),
-    #[error("the object of a message is not readable")]
-    Object(#[from] ClixmlError),
-    #[error("expected {expected}, the server sent {got}")]
-    Unexpected { expected: &'static str, got: String },
-    #[error("the server asks for `{0}` of a user, and nobody is there")]
-    HostCall(String),
-    #[error("expected an open runspace pool, it is {0}")]
-    State(&'static str),
 }
 
 /// The client's side of a runspace pool with one pipeline at a time, or several.
@@ -183,144 +159,93 @@ impl Pool {
 
     fn message(&mut self, state: State, message: &Message) -> Result<State, PoolError> {
         if message.destination != Destination::Client {
-            return Err(unexpected("a message for the client", "one for the server"));
+            return Err(PoolError::unexpected("a message for the client", "one for the server"));
         }
         // Windows sends SESSION_CAPABILITY with an all-zero pool id.
         if message.pool != self.id && !message.pool.is_nil() {
-            return Err(unexpected("a message of this pool", &message.pool.to_string()));
+            return Err(PoolError::unexpected("a message of this pool", message.pool.to_string()));
         }
         match message.kind {
-            Kind::SessionCapability => capability(state, message),
-            Kind::RunspacePoolState => self.pool_state(state, message),
+            Kind::SessionCapability => capability(state, &clixml::decode(&message.body)?),
+            Kind::RunspacePoolState => self.pool_state(state, &clixml::decode(&message.body)?),
             Kind::RunspacePoolHostCall | Kind::PipelineHostCall => {
-                host_call(&clixml::decode(&message.body)?)?;
+                reply::host_call(&clixml::decode(&message.body)?)?;
                 Ok(state)
             }
-            Kind::PipelineOutput => self
-                .of_pipeline(message, |pipeline, object| {
-                    Ok(Some(PoolEvent::Output { pipeline, object }))
-                })
-                .map(|()| state),
-            Kind::ErrorRecord => self
-                .of_pipeline(message, |pipeline, object| {
-                    let error = ErrorRecord::from_object(&object);
-                    Ok(Some(PoolEvent::Error { pipeline, error }))
-                })
-                .map(|()| state),
-            Kind::WarningRecord => self
-                .of_pipeline(message, |pipeline, object| {
-                    let message = record::informational(&object);
-                    Ok(Some(PoolEvent::Warning { pipeline, message }))
-                })
-                .map(|()| state),
-            Kind::PipelineState => self
-                .of_pipeline(message, |pipeline, object| {
-                    Ok(finish(&object)?.map(|how| PoolEvent::Finished { pipeline, how }))
-                })
-                .map(|()| state),
+            Kind::PipelineOutput => self.of_pipeline(state, message, |pipeline, object| {
+                Ok(Some(PoolEvent::Output { pipeline, object }))
+            }),
+            Kind::ErrorRecord => self.of_pipeline(state, message, |pipeline, object| {
+                let error = ErrorRecord::from_object(&object);
+                Ok(Some(PoolEvent::Error { pipeline, error }))
+            }),
+            Kind::WarningRecord => self.of_pipeline(state, message, |pipeline, object| {
+                let message = record::informational(&object);
+                Ok(Some(PoolEvent::Warning { pipeline, message }))
+            }),
+            Kind::PipelineState => self.of_pipeline(state, message, |pipeline, object| {
+                Ok(reply::finish(&object)?.map(|how| PoolEvent::Finished { pipeline, how }))
+            }),
             Kind::ApplicationPrivateData | Kind::Other(_) => Ok(state),
             Kind::InitRunspacePool
             | Kind::CreatePipeline
             | Kind::PipelineInput
-            | Kind::EndOfPipelineInput => {
-                Err(unexpected("a message that servers send", &format!("{:?}", message.kind)))
-            }
+            | Kind::EndOfPipelineInput => Err(PoolError::unexpected(
+                "a message that servers send",
+                format!("{:?}", message.kind),
+            )),
         }
     }
 
-    fn pool_state(&mut self, state: State, message: &Message) -> Result<State, PoolError> {
-        const OPENED: i64 = 2;
-        const CLOSED: i64 = 3;
-        const BROKEN: i64 = 5;
-        let object = clixml::decode(&message.body)?;
-        Ok(match (number(&object, "RunspaceState")?, state) {
-            (OPENED, State::Opening(version)) => {
+    fn pool_state(&mut self, state: State, object: &PsObject) -> Result<State, PoolError> {
+        Ok(match (reply::pool_state(object)?, state) {
+            (PoolState::Opened, State::Opening(version)) => {
                 self.events.push_back(PoolEvent::Opened);
                 State::Opened(version)
             }
-            (OPENED, State::Greeting) => {
-                return Err(unexpected("the session capability", "an opened pool"));
+            (PoolState::Opened, State::Greeting) => {
+                return Err(PoolError::unexpected("the session capability", "an opened pool"));
             }
-            (CLOSED | BROKEN, _) => {
-                let why = object.property("ExceptionAsErrorRecord").map_or_else(
-                    || "the server closed the runspace pool".to_owned(),
-                    |record| ErrorRecord::from_object(record).to_string(),
-                );
+            (PoolState::Ended(why), _) => {
                 self.events.push_back(PoolEvent::Ended(why));
                 State::Ended
             }
-            // Negotiation and connection states on the way.
-            (_, state) => state,
+            (PoolState::OnTheWay, state)
+            | (PoolState::Opened, state @ (State::Opened(_) | State::Ended | State::Broken)) => {
+                state
+            }
         })
     }
 
     /// What a pipeline says after its end, or after we gave it up, is of no interest.
     fn of_pipeline(
         &mut self,
+        state: State,
         message: &Message,
         read: impl FnOnce(Uuid, PsObject) -> Result<Option<PoolEvent>, PoolError>,
-    ) -> Result<(), PoolError> {
+    ) -> Result<State, PoolError> {
         let pipeline = message.pipeline;
         if !self.pipelines.contains(&pipeline) {
-            return Ok(());
+            return Ok(state);
         }
         let event = read(pipeline, clixml::decode(&message.body)?)?;
         if matches!(event, Some(PoolEvent::Finished { .. })) {
             self.pipelines.remove(&pipeline);
         }
         self.events.extend(event);
-        Ok(())
+        Ok(state)
     }
 }
 
-fn capability(state: State, message: &Message) -> Result<State, PoolError> {
+fn capability(state: State, object: &PsObject) -> Result<State, PoolError> {
     if state != State::Greeting {
-        return Err(unexpected("one session capability", "another"));
+        return Err(PoolError::unexpected("one session capability", "another"));
     }
-    let object = clixml::decode(&message.body)?;
-    let text = object.property("protocolversion").and_then(PsObject::text).unwrap_or_default();
-    let theirs = Version::parse(&text)
-        .filter(|version| version.major == OFFERED.major)
-        .ok_or_else(|| unexpected("a protocol version 2.x", &format!("`{text}`")))?;
+    let theirs = reply::version(object)?;
+    if theirs.major != OFFERED.major {
+        return Err(PoolError::unexpected("a protocol version 2.x", theirs.to_string()));
+    }
     Ok(State::Opening(theirs.min(OFFERED)))
-}
-
-/// PIPELINE_STATE, [MS-PSRP] 2.2.2.21; `None` while it runs.
-fn finish(object: &PsObject) -> Result<Option<Finish>, PoolError> {
-    const STOPPED: i64 = 3;
-    const COMPLETED: i64 = 4;
-    const FAILED: i64 = 5;
-    const DISCONNECTED: i64 = 6;
-    Ok(match number(object, "PipelineState")? {
-        COMPLETED => Some(Finish::Completed),
-        FAILED => Some(Finish::Failed(object.property("ExceptionAsErrorRecord").map_or_else(
-            || ErrorRecord { message: "no reason was given".to_owned(), id: None },
-            ErrorRecord::from_object,
-        ))),
-        STOPPED | DISCONNECTED => Some(Finish::Stopped),
-        _ => None,
-    })
-}
-
-/// A host call that wants no answer (id -100) is skipped; any other would wait for one for ever.
-fn host_call(call: &PsObject) -> Result<(), PoolError> {
-    const NO_ANSWER: i64 = -100;
-    if number(call, "ci")? == NO_ANSWER {
-        return Ok(());
-    }
-    let method = call.property("mi").and_then(PsObject::to_text);
-    Err(PoolError::HostCall(method.unwrap_or_else(|| "an unnamed method".to_owned())))
-}
-
-fn number(object: &PsObject, name: &'static str) -> Result<i64, PoolError> {
-    object
-        .property(name)
-        .and_then(PsObject::int)
-        .ok_or_else(|| unexpected(name, "no number of that name"))
-}
-
-fn unexpected(expected: &'static str, got: &str) -> PoolError {
-    PoolError::Unexpected { expected, got: got.to_owned() }
 }
 
 #[cfg(test)]
@@ -383,7 +308,7 @@ mod tests {
     }
 
     /// What comes out of an open pool with one pipeline when the server says these.
-    fn check(said: &[(Kind, Item)], expected: Vec<PoolEvent>) {
+    fn check(said: &[(Kind, Item)], expected: &[PoolEvent]) {
         let (mut pool, mut server) = opened("2.3");
         pool.pipeline(PIPE, &invocation()).unwrap();
         for (kind, body) in said {
@@ -411,7 +336,7 @@ mod tests {
                 (Kind::PipelineState, state(4)),
                 (Kind::PipelineOutput, Item::text("too late")),
             ],
-            vec![
+            &[
                 PoolEvent::Output { pipeline: PIPE, object: PsObject::Text("a".into()) },
                 PoolEvent::Error { pipeline: PIPE, error },
                 PoolEvent::Warning { pipeline: PIPE, message: "careful".into() },
@@ -428,7 +353,7 @@ mod tests {
             ("ExceptionAsErrorRecord", error.to_item()),
         ]);
         let how = Finish::Failed(error);
-        check(&[(Kind::PipelineState, failed)], vec![PoolEvent::Finished { pipeline: PIPE, how }]);
+        check(&[(Kind::PipelineState, failed)], &[PoolEvent::Finished { pipeline: PIPE, how }]);
     }
 
     #[test]
@@ -463,7 +388,7 @@ mod tests {
             let method = Item::enumeration("RemoteHostMethodId", "PromptForChoice", 26);
             Item::bag(vec![("ci", Item::i32(id)), ("mi", method)])
         };
-        check(&[(Kind::PipelineHostCall, call(-100))], vec![]);
+        check(&[(Kind::PipelineHostCall, call(-100))], &[]);
         let (mut pool, mut server) = opened("2.3");
         let bytes = server.says(Kind::PipelineHostCall, PIPE, &call(1));
         let text = "the server asks for `PromptForChoice` of a user, and nobody is there";
@@ -473,7 +398,7 @@ mod tests {
     #[test]
     fn what_does_not_belong_here_breaks_the_pool() {
         let (mut pool, _) = Pool::new(POOL, 1000);
-        let text = "expected a protocol version 2.x, the server sent `3.0`";
+        let text = "expected a protocol version 2.x, the server sent 3.0";
         refused(&Server::default().opens("3.0"), &mut pool, text);
 
         let (mut pool, mut server) = opened("2.3");
