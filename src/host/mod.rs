@@ -1,6 +1,8 @@
 //! Recipes for one host, written over the traits of [`link`].
 
 pub mod identity;
+#[cfg(test)]
+pub(crate) mod imagined;
 pub mod link;
 pub mod mark;
 pub mod observe;
