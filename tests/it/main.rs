@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod cli;
-mod tidy;
 #[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod shared;
+mod tidy;
