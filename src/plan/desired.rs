@@ -1,5 +1,7 @@
 //! Rule pack and inventory to desired values: what each host shall hold, before it is asked.
 
+use std::collections::BTreeMap;
+
 use minijinja::Environment;
 use minijinja::UndefinedBehavior;
 
@@ -107,10 +109,12 @@ fn render(host: &Host, rule: &Rule, template: &str) -> Result<String, DesiredErr
     let compiled =
         environment.template_from_str(template).map_err(|error| failed(error.to_string()))?;
     let wanted = compiled.undeclared_variables(false);
-    let mut variables: Vec<(&str, &str)> = Vec::new();
+    let mut variables: BTreeMap<String, String> = BTreeMap::new();
     for (name, origin) in [("tenant", &host.tenant), ("connector", &host.connector)] {
         match origin {
-            Some(origin) => variables.push((name, origin.as_str())),
+            Some(origin) => {
+                variables.insert(name.to_owned(), origin.to_string());
+            }
             None if wanted.contains(name) => {
                 let variable =
                     if name == "tenant" { "rms_tenant_url" } else { "rms_connector_url" };
@@ -119,8 +123,7 @@ fn render(host: &Host, rule: &Rule, template: &str) -> Result<String, DesiredErr
             None => {}
         }
     }
-    let context: minijinja::Value = variables.into_iter().collect();
-    compiled.render(context).map_err(|error| failed(error.to_string()))
+    compiled.render(minijinja::Value::from(variables)).map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(test)]

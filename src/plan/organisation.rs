@@ -184,8 +184,9 @@ mod tests {
                 host.configure = Configure::No;
             }
         }
-        let survey =
-            Survey { organisations: vec![sample::organisation(servers)], ..sample::survey(&hosts) };
+        let mut organisation = sample::organisation(servers);
+        organisation.via = hosts[0].name.clone();
+        let survey = Survey { organisations: vec![organisation], ..sample::survey(&hosts) };
         let waived: Vec<String> = waived.iter().map(|&name| name.to_owned()).collect();
         let (steps, blockers) = steps(&hosts, &survey, &waived);
         assert_eq!(blockers, []);
