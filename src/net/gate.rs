@@ -24,9 +24,10 @@ const WAIT: Duration = Duration::from_millis(500);
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The gate of one HTTP client, given to `ClientBuilder::connector_layer`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Gate {
     used: Arc<AtomicBool>,
+    wait: Duration,
 }
 
 /// The error of a second connect.
@@ -39,13 +40,20 @@ pub struct Closed;
 pub struct Gated<S> {
     inner: S,
     used: Arc<AtomicBool>,
+    wait: Duration,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { used: Arc::default(), wait: WAIT }
+    }
 }
 
 impl<S> Layer<S> for Gate {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        Gated { inner, used: Arc::clone(&self.used) }
+        Gated { inner, used: Arc::clone(&self.used), wait: self.wait }
     }
 }
 
@@ -65,12 +73,49 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         if self.used.swap(true, Ordering::SeqCst) {
-            Box::pin(async {
-                tokio::time::sleep(WAIT).await;
+            let wait = self.wait;
+            Box::pin(async move {
+                tokio::time::sleep(wait).await;
                 Err(Closed.into())
             })
         } else {
             Box::pin(self.inner.call(request))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connector that counts.
+    #[derive(Clone)]
+    struct Connector(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl Service<()> for Connector {
+        type Response = usize;
+        type Error = BoxError;
+        type Future = std::future::Ready<Result<usize, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            std::future::ready(Ok(self.0.fetch_add(1, Ordering::SeqCst) + 1))
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_first_connect_passes_whichever_clone_asks() {
+        let gate = Gate { wait: Duration::ZERO, ..Gate::default() };
+        let counter = Arc::default();
+        let mut one = gate.layer(Connector(Arc::clone(&counter)));
+        let mut two = one.clone();
+        assert_eq!(one.call(()).await.unwrap(), 1);
+        for gated in [&mut one, &mut two] {
+            assert!(gated.call(()).await.unwrap_err().is::<Closed>());
+        }
+        assert_eq!(counter.load(Ordering::SeqCst), 1);
     }
 }

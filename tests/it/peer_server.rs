@@ -17,10 +17,8 @@ pub const PASSWORD: &str = "Passw0rd!";
 
 /// The folder with captures and peers, if it is there.
 pub fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("RMSFLEET_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("RMSFLEET_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     folder.is_dir().then_some(folder)
 }
 
@@ -30,7 +28,8 @@ pub fn peers() -> Option<PathBuf> {
         eprintln!("SKIP: set RMSFLEET_PEERS=1 to run the checks against independent peers");
         return None;
     }
-    let folder = shared().expect("RMSFLEET_PEERS=1, but the shared folder is missing").join("peers");
+    let folder =
+        shared().expect("RMSFLEET_PEERS=1, but the shared folder is missing").join("peers");
     assert!(folder.is_dir(), "RMSFLEET_PEERS=1, but {} is missing", folder.display());
     Some(folder)
 }
@@ -90,12 +89,8 @@ impl PeerServer {
 
     fn http(&self, method: &str, path: &str, body: &str) -> Value {
         let mut socket = TcpStream::connect(("127.0.0.1", self.control)).unwrap();
-        write!(
-            socket,
-            "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
+        write!(socket, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            .unwrap();
         let mut reply = String::new();
         socket.read_to_string(&mut reply).unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();
