@@ -11,3 +11,4 @@ pub mod knock;
 pub mod link;
 mod logon;
 pub mod stats;
+pub mod shell;
