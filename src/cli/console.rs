@@ -58,7 +58,11 @@ impl Console {
 
 /// An error on standard error: what, why, what to do, and the exit code with its name.
 pub fn complain(stop: &Stop, style: Style) {
-    let mut text = format!("{} {stop}\n", style.paint(Tint::Bad, "error:"));
+    let mut text = String::new();
+    if let Some(report) = &stop.report {
+        text.push_str(&format!("{}\n\n", report.trim_end()));
+    }
+    text.push_str(&format!("{} {stop}\n", style.paint(Tint::Bad, "error:")));
     if let Some(hint) = &stop.hint {
         text.push_str(&format!("{} {hint}\n", style.paint(Tint::Strong, "hint:")));
     }

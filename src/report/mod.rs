@@ -2,10 +2,12 @@
 
 pub mod board;
 pub mod human;
+pub mod inventory;
 pub mod json;
 pub mod out;
 pub mod panel;
 pub mod plural;
+pub mod rules;
 pub mod runs;
 pub mod screen;
 pub mod stats;
