@@ -1,3 +1,12 @@
 //! Recipes for one host, written over the traits of [`link`].
 
+pub mod exchange;
+pub mod identity;
+#[cfg(test)]
+pub(crate) mod imagined;
 pub mod link;
+pub mod mark;
+pub mod observe;
+pub mod registry;
+pub mod restart;
+pub mod support;

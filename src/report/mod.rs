@@ -1,1 +1,14 @@
-//! (being built)
+//! Events and plans as text for people and JSON for programs. The only module that prints.
+
+pub mod board;
+pub mod human;
+pub mod json;
+pub mod out;
+pub mod panel;
+pub mod plural;
+pub mod runs;
+pub mod screen;
+pub mod stats;
+pub mod style;
+pub mod summary;
+pub mod words;

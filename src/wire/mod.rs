@@ -1,7 +1,17 @@
 //! Bytes to meaning and back. Sans-IO: no sockets, clock, randomness or threads.
 
+pub mod catalogue;
 pub mod fault;
+pub(crate) mod invoke;
+pub mod multipart;
 pub mod namespace;
+pub mod ntlm;
 pub mod operation;
 pub mod psrp;
+pub(crate) mod regprov;
+pub mod session;
+pub mod shell;
+pub mod soap;
+pub mod wmi;
+pub mod wsman;
 pub mod xml;

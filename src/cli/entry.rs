@@ -1,0 +1,80 @@
+//! From argv to an exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::args::Args;
+use crate::cli::completions;
+use crate::cli::console::Console;
+use crate::cli::console::complain;
+use crate::cli::explain;
+use crate::cli::init;
+use crate::cli::request::Action;
+use crate::cli::request::Request;
+use crate::cli::runs;
+use crate::cli::stop::Stop;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::terminal;
+use crate::error::Exit;
+use crate::report::out::Out;
+use crate::report::style::Style;
+
+/// Runs one command. Help and version are success; every other word from the parser is exit 64.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let around = Surroundings::detect();
+    let exit = match Args::try_parse_from(argv) {
+        Ok(typed) => resolve_and_dispatch(typed, &around),
+        Err(error) => explain_usage(&error, &around),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn resolve_and_dispatch(typed: Args, around: &Surroundings) -> Exit {
+    let plain = Style { colour: false, unicode: around.speaks_unicode() };
+    let request = match Request::resolve(typed, around) {
+        Ok(request) => request,
+        Err(error) => {
+            let stop = Stop::from(error);
+            complain(&stop, plain);
+            return stop.exit;
+        }
+    };
+    let style = request.output.look.style;
+    let mut console = Console::new(request.output);
+    match dispatch(request.action, &mut console) {
+        Ok(exit) => exit,
+        Err(stop) => {
+            complain(&stop, style);
+            stop.exit
+        }
+    }
+}
+
+fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
+    match action {
+        Action::Init { dir } => init::run(&dir, console),
+        Action::Completions { shell } => completions::shell(shell, console),
+        Action::Man => completions::man(console),
+        Action::Explain { code } => explain::run(&code, console),
+        Action::RunsList { runs: state } => runs::list(&state, console),
+        Action::RunsShow { runs: state, run } => runs::show(&state, &run, console),
+        _ => todo!(),
+    }
+}
+
+fn explain_usage(error: &clap::Error, around: &Surroundings) -> Exit {
+    let coloured = terminal::colour_by_environment(around);
+    let rendered = error.render();
+    let text = if coloured { rendered.ansi().to_string() } else { rendered.to_string() };
+    let (mut out, exit, text) = if error.use_stderr() {
+        (Out::stderr(), Exit::Usage, format!("{}\n{}\n", text.trim_end(), Exit::Usage))
+    } else {
+        (Out::stdout(), Exit::Ok, text)
+    };
+    match out.text(&text) {
+        Ok(()) => exit,
+        Err(_) => Exit::Internal,
+    }
+}
