@@ -79,7 +79,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
 
     let mut hosts = plan_hosts(input, &dealt, steps.is_some());
     let notes = waiver::apply(&mut hosts, input.waivers);
-    clear_what_is_left_out(&mut hosts);
+    settle_what_is_left_out(&mut hosts);
     let stages = stages(input, &dealt, &hosts, steps.unwrap_or_default());
 
     let hours = i64::from(input.playbook.plan_valid_hours);
@@ -229,20 +229,27 @@ fn why_out(host: &Host) -> &'static str {
     }
 }
 
-/// A server that is left out but needed is either as wanted, or blocks the step that needs it.
-fn clear_what_is_left_out(hosts: &mut BTreeMap<HostName, PlannedHost>) {
-    for host in hosts.values_mut() {
+/// A server that is left out of this run, but that the organisation step needs, counts only if it
+/// is as wanted; the run reads it again before the step. One that differs stays out of scope, so
+/// the step stays held.
+fn settle_what_is_left_out(hosts: &mut BTreeMap<HostName, PlannedHost>) {
+    for host in hosts.values_mut().filter(|host| host.identity.is_some()) {
         let Scope::OutOfScope(why) = &host.scope else { continue };
-        let differing = host.changes.len();
-        if differing > 0 {
-            host.blockers.push(Blocker {
-                id: "left-out".to_owned(),
-                text: format!("{differing} values differ, and the host stays as it is: {why}"),
-                hint: None,
-            });
-        }
+        let (why, differing) = (why.clone(), host.changes.len());
         host.changes.clear();
         host.restart = false;
+        if differing == 0 && host.blockers.is_empty() {
+            host.notes.push(note("left-out", format!("{} is as wanted; {why}", host.name)));
+            host.scope = Scope::InScope;
+            continue;
+        }
+        if differing > 0 {
+            let text = format!("{differing} values of {} differ; {why}", host.name);
+            host.notes.push(note("left-out", text));
+        }
+        for blocker in std::mem::take(&mut host.blockers) {
+            host.notes.push(note("left-out", format!("{}: {}; {why}", host.name, blocker.text)));
+        }
     }
 }
 

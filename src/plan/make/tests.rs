@@ -200,10 +200,12 @@ fn a_limit_narrows_the_work_and_never_the_organisation() {
     let mut fleet = Fleet::new(&["EX1", "EX2", "FS1"]);
     fleet.limit = Some([HostName::new("EX1")].into());
     check(&fleet, "EX1", "3 stay exchange.if-adrms");
-    check(&fleet, "EX2", "0 stay exchange.if-adrms left-out");
+    check(&fleet, "EX2", "0 stay exchange.if-adrms");
     check(&fleet, "FS1", "0 stay not-touched");
     let plan = fleet.plan();
     assert_eq!(step(&plan).unwrap().needs.len(), 2);
+    assert_ne!(plan.hosts[&HostName::new("EX2")].scope, Scope::InScope, "so the step is held");
+    assert!(noted(&plan, "EX2", "left-out"));
     fleet.limit = Some([HostName::new("FS1")].into());
     assert!(step(&fleet.plan()).is_none(), "no Exchange server is concerned");
     fleet.limit = None;
@@ -211,6 +213,7 @@ fn a_limit_narrows_the_work_and_never_the_organisation() {
     fleet.apply(&plan);
     fleet.limit = Some([HostName::new("EX1")].into());
     check(&fleet, "EX2", "0 stay no-change");
+    assert_eq!(fleet.plan().hosts[&HostName::new("EX2")].scope, Scope::InScope);
 }
 
 #[test]
