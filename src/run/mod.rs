@@ -16,4 +16,3 @@ pub mod recorder;
 pub mod restore;
 pub mod scheduler;
 pub mod standing;
-pub mod values;

@@ -4,7 +4,11 @@
 
 mod cli;
 #[cfg(test)]
+mod imagined;
+#[cfg(test)]
 mod psrp_recorded;
+#[cfg(test)]
+mod schedule;
 #[cfg(test)]
 mod shared;
 mod tidy;
