@@ -1,5 +1,6 @@
 //! Recipes for one host, written over the traits of [`link`].
 
+pub mod exchange;
 pub mod identity;
 pub mod link;
 pub mod mark;

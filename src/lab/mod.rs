@@ -1,1 +1,5 @@
 //! (being built)
+
+pub mod cmdlet;
+pub mod exchange;
+pub mod psrp;

@@ -117,7 +117,8 @@ impl<C: SoapCall> Writer for WsmanLink<C> {
     }
 }
 
-fn failed(call: &str, error: WsmanError) -> HostError {
+/// A reply that was refused or made no sense, as a recipe knows it.
+pub(super) fn failed(call: &str, error: WsmanError) -> HostError {
     match error {
         WsmanError::Fault(fault) => HostError::Fault(Box::new(fault)),
         WsmanError::Xml(error) => HostError::Unexpected {

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod channel;
 pub mod clock;
+pub mod connect;
 pub mod entropy;
 pub mod gate;
 pub mod guard;
@@ -10,4 +11,5 @@ mod http;
 pub mod knock;
 pub mod link;
 mod logon;
+pub mod shell;
 pub mod stats;

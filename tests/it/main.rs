@@ -6,4 +6,10 @@ mod peer_server;
 #[cfg(test)]
 mod peers_channel;
 #[cfg(test)]
+mod peers_network;
+#[cfg(test)]
 mod peers_ntlm;
+#[cfg(test)]
+mod psrp_recorded;
+#[cfg(test)]
+mod shared;
