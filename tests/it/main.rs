@@ -18,4 +18,8 @@ mod peer_server;
 #[cfg(test)]
 mod peers_channel;
 #[cfg(test)]
+mod peers_network;
+#[cfg(test)]
 mod peers_ntlm;
+#[cfg(test)]
+#[cfg(test)]
