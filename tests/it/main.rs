@@ -4,3 +4,5 @@
 mod psrp_recorded;
 #[cfg(test)]
 mod shared;
+#[cfg(test)]
+mod wsman_recorded;
