@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use proptest::prelude::any;
 use proptest::prelude::prop;
-use proptest::prelude::prop_assert;
 use proptest::proptest;
 use rmsfleet::model::registry::KeyPath;
 use rmsfleet::wire::fault::Fault;
@@ -328,30 +327,31 @@ fn the_inner_fault_wins() {
     check_fault(&folder, file, Some(2_147_942_606), "InternalError", "The filename or extension");
 }
 
-proptest! {
-    /// Whatever becomes of a reply on the way, reading it ends in an answer or an error.
-    #[test]
-    fn a_damaged_reply_never_panics(
+/// Whatever becomes of a reply on the way, reading it ends in an answer or an error.
+#[test]
+fn a_damaged_reply_never_panics() {
+    let Some(folder) = shared::captures("opennms-wsman") else { return };
+    let replies: Vec<Vec<u8>> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    let header = header("{{ xPath request.body '/Envelope/Header/MessageID/text()' }}");
+    let query = query();
+    let keys = Read::EnumKeys(KeyPath::new("x"));
+    proptest!(|(
         which in any::<prop::sample::Index>(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in any::<prop::sample::Index>(),
-    ) {
-        let Some(folder) = shared::captures("opennms-wsman") else { return Ok(()) };
-        let mut files: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        let mut reply = fs::read(which.get(&files)).unwrap();
+    )| {
+        let mut reply = which.get(&replies).clone();
         for (place, byte) in damage {
             let place = place.index(reply.len());
             reply[place] = byte;
         }
         reply.truncate(cut.index(reply.len()) + 1);
-        let header = header("{{ xPath request.body '/Envelope/Header/MessageID/text()' }}");
-        let query = query();
-        let keys = Read::EnumKeys(KeyPath::new("x"));
         for sent in [Sent::Read(&query), Sent::Read(&keys), Sent::Pull { context: "x" }] {
             let _ = wsman::decode(sent, &header, &reply);
         }
-        prop_assert!(wsman::decode_identify(&reply).is_ok() || !reply.is_empty());
-    }
+        let _ = wsman::decode_identify(&reply);
+    });
 }
