@@ -23,3 +23,5 @@ mod peers_network;
 mod peers_ntlm;
 #[cfg(test)]
 #[cfg(test)]
+#[cfg(test)]
+mod wsman_recorded;
