@@ -1,3 +1,9 @@
 //! Recipes for one host, written over the traits of [`link`].
 
+pub mod exchange;
+pub mod identity;
 pub mod link;
+pub mod mark;
+pub mod observe;
+pub mod registry;
+pub mod restart;

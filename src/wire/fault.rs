@@ -1,5 +1,10 @@
 //! WS-Man faults as typed values (`winrm.md` 5.2 and 5.3).
 
+use crate::wire::catalogue;
+use crate::wire::catalogue::FaultEntry;
+use crate::wire::namespace;
+use crate::wire::xml::Element;
+
 /// A fault, in either of the two forms that Windows sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -16,7 +21,94 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Reads a SOAP `Fault` element. Never fails: what is missing stays empty.
+    pub(crate) fn read(fault: &Element) -> Self {
+        let mut read = Self { subcode: subcode(fault), reason: reason(fault), ..Self::default() };
+        if let Some(detail) = fault.find(namespace::SOAP, "Detail") {
+            read.descend(detail);
+            if let Some(error) = detail.elements().find(|child| child.name == "MSFT_WmiError") {
+                read.read_cim(error);
+            }
+        }
+        read
+    }
+
+    /// What the code means, if it is one that is known.
+    pub fn meaning(&self) -> Option<&'static FaultEntry> {
+        catalogue::explain(self.code?)
+    }
+
     pub fn code_text(&self) -> String {
         self.code.map_or_else(|| "without a code".to_owned(), |code| code.to_string())
     }
+
+    /// Goes down through `WSManFault`, `Message`, `ProviderFault` and `ExtendedError`; the deeper
+    /// one says more and wins.
+    fn descend(&mut self, element: &Element) {
+        if element.is(namespace::FAULT, "WSManFault") {
+            if let Some(code) = element.attr("", "Code").and_then(|code| code.trim().parse().ok()) {
+                self.code = Some(code);
+            }
+            if let Some(machine) = element.attr("", "Machine") {
+                self.machine = Some(machine.to_owned());
+            }
+        }
+        if element.is(namespace::FAULT, "ProviderFault")
+            && let Some(provider) = element.attr("", "provider")
+        {
+            self.provider = Some(provider.to_owned());
+        }
+        let telling = element.is(namespace::FAULT, "Message")
+            || element.is(namespace::FAULT, "ProviderFault")
+            || (element.name == "Description" && !element.is_nil());
+        if telling {
+            self.tell(&element.text());
+        }
+        for child in element.elements() {
+            self.descend(child);
+        }
+    }
+
+    /// The CIM form. Its `error_Code` is the WS-Man code; `CIMStatusCode` is a class of errors.
+    fn read_cim(&mut self, error: &Element) {
+        for child in error.elements().filter(|child| !child.is_nil()) {
+            let text = child.text();
+            match child.name.as_str() {
+                "error_Code" => self.code = text.trim().parse().ok().or(self.code),
+                "Message" => self.tell(&text),
+                _ => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            text.clone_into(&mut self.reason);
+        }
+    }
+}
+
+fn subcode(fault: &Element) -> Option<String> {
+    let code = fault.find(namespace::SOAP, "Code")?;
+    let value = |element: &Element| {
+        let text = element.find(namespace::SOAP, "Value")?.text();
+        let local = text.trim().rsplit(':').next().unwrap_or_default().to_owned();
+        Some(local).filter(|local| !local.is_empty())
+    };
+    match code.find(namespace::SOAP, "Subcode") {
+        Some(subcode) => value(subcode),
+        // MustUnderstand and the like have no subcode; the code itself is then all there is.
+        None => value(code),
+    }
+}
+
+fn reason(fault: &Element) -> String {
+    fault
+        .find(namespace::SOAP, "Reason")
+        .and_then(|reason| reason.find(namespace::SOAP, "Text"))
+        .map(|text| text.text().trim().to_owned())
+        .filter(|text| !text.is_empty())
+        .or_else(|| subcode(fault))
+        .unwrap_or_else(|| "no reason given".to_owned())
 }

@@ -1,9 +1,19 @@
 //! Bytes to meaning and back. Sans-IO: no sockets, clock, randomness or threads.
 
+pub mod catalogue;
 pub mod fault;
+<<<<<<< HEAD
 pub mod multipart;
+=======
+pub(crate) mod invoke;
+>>>>>>> psrp
 pub mod namespace;
 pub mod ntlm;
 pub mod operation;
 pub mod psrp;
+pub(crate) mod regprov;
+pub mod shell;
+pub mod soap;
+pub mod wmi;
+pub mod wsman;
 pub mod xml;

@@ -36,7 +36,8 @@ pub struct Complex {
 }
 
 impl PsObject {
-    /// A property by name, adapted before extended; names compare without case.
+    /// A property by name, adapted before extended; names compare without case. Windows wraps what
+    /// a cmdlet decorated in a second object, whose properties count too.
     pub fn property(&self, name: &str) -> Option<&Self> {
         let Self::Complex(object) = self else { return None };
         object
@@ -45,6 +46,7 @@ impl PsObject {
             .chain(&object.members)
             .find(|(own, _)| own.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
+            .or_else(|| object.value.as_ref()?.property(name))
     }
 
     /// The text of a primitive, or of an object's `ToString`.
@@ -63,6 +65,32 @@ impl PsObject {
             },
             Self::Null | Self::Bytes(_) | Self::List(_) | Self::Dictionary(_) => None,
         }
+    }
+
+    /// A whole number, bare or wrapped in an object, as an enumeration's value is.
+    pub fn int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Unsigned(value) => i64::try_from(*value).ok(),
+            Self::Complex(object) => object.value.as_ref()?.int(),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Double(_)
+            | Self::Text(_)
+            | Self::Bytes(_)
+            | Self::List(_)
+            | Self::Dictionary(_) => None,
+        }
+    }
+
+    /// An object's `ToString` where it has one, else its text: the name of an enumeration's value.
+    pub fn to_text(&self) -> Option<String> {
+        if let Self::Complex(object) = self
+            && let Some(text) = &object.to_string
+        {
+            return Some(text.clone());
+        }
+        self.text()
     }
 
     pub fn bool(&self) -> Option<bool> {

@@ -1,0 +1,217 @@
+//! The Exchange organisation: read it, turn IRM on, read it again (`connector.md` 4.1).
+
+use crate::host::link::Argument;
+use crate::host::link::Cmdlet;
+use crate::host::link::CmdletResult;
+use crate::host::link::HostError;
+use crate::host::link::Shell;
+use crate::model::host::HostName;
+use crate::model::irm::ExchangeServer;
+use crate::model::irm::IrmConfiguration;
+use crate::model::irm::Organisation;
+use crate::model::plan::OrganisationStep;
+use crate::wire::psrp::object::PsObject;
+
+/// The session configuration of Exchange's endpoint.
+pub const CONFIGURATION: &str = "Microsoft.Exchange";
+
+const GET_IRM: &str = "Get-IRMConfiguration";
+const SET_IRM: &str = "Set-IRMConfiguration";
+const GET_SERVER: &str = "Get-ExchangeServer";
+
+/// Reads the organisation as the endpoint of `via` describes it.
+pub async fn observe(shell: &mut impl Shell, via: &HostName) -> Result<Organisation, HostError> {
+    let (dn, irm) = configuration(shell).await?;
+    let name = organisation_name(&dn).ok_or_else(|| HostError::Unexpected {
+        expected: "a distinguished name with the organisation's".to_owned(),
+        got: format!("`{dn}`"),
+    })?;
+    let servers = run(shell, GET_SERVER, Vec::new()).await?;
+    let servers = servers.output.iter().map(server).collect::<Result<_, _>>()?;
+    Ok(Organisation { dn, name, via: via.clone(), irm, servers })
+}
+
+/// Turns on what the step says, and nothing else, without a question asked. An `Err` may come after
+/// the act: [`verify`] tells.
+pub async fn enable(shell: &mut impl Shell, step: &OrganisationStep) -> Result<(), HostError> {
+    let mut parameters: Vec<_> =
+        wanted(step).map(|(name, _)| (name, Argument::Bool(true))).collect();
+    if parameters.is_empty() {
+        return Ok(());
+    }
+    parameters.push(("Force", Argument::Bool(true)));
+    run(shell, SET_IRM, parameters).await.map(|_| ())
+}
+
+/// Reads back and compares the properties that were set; the rest is evidence, not a condition.
+pub async fn verify(
+    shell: &mut impl Shell,
+    step: &OrganisationStep,
+) -> Result<IrmConfiguration, HostError> {
+    let (dn, irm) = configuration(shell).await?;
+    if !dn.eq_ignore_ascii_case(&step.dn) {
+        return Err(HostError::Unexpected {
+            expected: format!("the IRM configuration `{}`", step.dn),
+            got: format!("`{dn}`"),
+        });
+    }
+    for (name, property) in wanted(step) {
+        let got = property(&irm);
+        if got != Some(true) {
+            return Err(HostError::Unexpected {
+                expected: format!("{name} to read back as true"),
+                got: got.map_or_else(|| "no value".to_owned(), |value| value.to_string()),
+            });
+        }
+    }
+    Ok(irm)
+}
+
+/// The properties that the step sets to true, and where a reading has them.
+fn wanted(step: &OrganisationStep) -> impl Iterator<Item = (&'static str, Property)> {
+    let all: [(bool, &'static str, Property); 2] = [
+        (step.set_internal_licensing, "InternalLicensingEnabled", |irm| {
+            irm.internal_licensing_enabled
+        }),
+        (step.set_client_access_server, "ClientAccessServerEnabled", |irm| {
+            irm.client_access_server_enabled
+        }),
+    ];
+    all.into_iter().filter(|(set, _, _)| *set).map(|(_, name, property)| (name, property))
+}
+
+type Property = fn(&IrmConfiguration) -> Option<bool>;
+
+async fn configuration(shell: &mut impl Shell) -> Result<(String, IrmConfiguration), HostError> {
+    let result = run(shell, GET_IRM, Vec::new()).await?;
+    let [object] = result.output.as_slice() else {
+        return Err(HostError::Unexpected {
+            expected: "one IRM configuration".to_owned(),
+            got: format!("{} objects", result.output.len()),
+        });
+    };
+    let dn =
+        text(object, "DistinguishedName").ok_or_else(|| missing(GET_IRM, "DistinguishedName"))?;
+    let irm = IrmConfiguration {
+        internal_licensing_enabled: bool(object, "InternalLicensingEnabled"),
+        external_licensing_enabled: bool(object, "ExternalLicensingEnabled"),
+        client_access_server_enabled: bool(object, "ClientAccessServerEnabled"),
+        service_location: text(object, "ServiceLocation"),
+        publishing_location: text(object, "PublishingLocation"),
+        licensing_location: texts(object, "LicensingLocation"),
+    };
+    Ok((dn, irm))
+}
+
+fn server(object: &PsObject) -> Result<ExchangeServer, HostError> {
+    Ok(ExchangeServer {
+        name: text(object, "Name").ok_or_else(|| missing(GET_SERVER, "Name"))?,
+        fqdn: text(object, "Fqdn"),
+        version: text(object, "AdminDisplayVersion")
+            .ok_or_else(|| missing(GET_SERVER, "AdminDisplayVersion"))?,
+        // Not said is no edge server: the step then waits for it, which is the safe side.
+        is_edge: bool(object, "IsEdgeServer").unwrap_or(false),
+    })
+}
+
+/// Runs one cmdlet; a non-terminating error counts as failure too, because half an answer is none.
+async fn run(
+    shell: &mut impl Shell,
+    name: &'static str,
+    parameters: Vec<(&'static str, Argument)>,
+) -> Result<CmdletResult, HostError> {
+    let result = shell.run(&Cmdlet { name, parameters }).await?;
+    if result.errors.is_empty() {
+        return Ok(result);
+    }
+    Err(HostError::Cmdlet { cmdlet: name.to_owned(), message: result.errors.join("; ") })
+}
+
+/// The organisation's name: the container right under `CN=Microsoft Exchange,CN=Services`, or the
+/// last common name of a short form that ends with it.
+fn organisation_name(dn: &str) -> Option<String> {
+    let names = common_names(dn);
+    let container = names.windows(2).position(|pair| {
+        matches!(pair, [first, second] if first.eq_ignore_ascii_case("Microsoft Exchange")
+            && second.eq_ignore_ascii_case("Services"))
+    });
+    let place = container.unwrap_or(names.len()).checked_sub(1)?;
+    names.get(place).filter(|name| !name.is_empty()).cloned()
+}
+
+/// The values of the leading `CN=` parts, unescaped (RFC 4514).
+fn common_names(dn: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut rest = dn.chars();
+    while let Some(c) = rest.next() {
+        let Some(part) = parts.last_mut() else { break };
+        match c {
+            '\\' => {
+                let hex = rest.as_str().get(..2).and_then(|two| u8::from_str_radix(two, 16).ok());
+                if let Some(byte) = hex.filter(u8::is_ascii) {
+                    part.push(char::from(byte));
+                    rest.next();
+                    rest.next();
+                } else {
+                    part.extend(rest.next());
+                }
+            }
+            ',' => parts.push(String::new()),
+            other => part.push(other),
+        }
+    }
+    parts
+        .iter()
+        .map_while(|part| {
+            let (kind, value) = part.trim_start().split_once('=')?;
+            kind.trim().eq_ignore_ascii_case("CN").then(|| value.to_owned())
+        })
+        .collect()
+}
+
+fn bool(object: &PsObject, name: &str) -> Option<bool> {
+    object.property(name)?.bool()
+}
+
+/// The property's text; an object with a `ToString`, such as a version, gives that.
+fn text(object: &PsObject, name: &str) -> Option<String> {
+    object.property(name)?.to_text().filter(|text| !text.is_empty())
+}
+
+fn texts(object: &PsObject, name: &str) -> Vec<String> {
+    let Some(value) = object.property(name) else { return Vec::new() };
+    match value.list() {
+        Some(items) => items.iter().filter_map(PsObject::to_text).collect(),
+        None => value.to_text().into_iter().filter(|text| !text.is_empty()).collect(),
+    }
+}
+
+fn missing(cmdlet: &str, property: &str) -> HostError {
+    HostError::Unexpected {
+        expected: format!("{property} in the output of {cmdlet}"),
+        got: "nothing of that name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_organisation_is_named_by_its_container() {
+        let check = |dn: &str, name: Option<&str>| {
+            assert_eq!(organisation_name(dn).as_deref(), name, "{dn}");
+        };
+        let long = "CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=contoso,DC=example";
+        check(
+            &format!("CN=ControlPoint Config,CN=Transport Settings,CN=Contoso,{long}"),
+            Some("Contoso"),
+        );
+        check(&format!(r"CN=ControlPoint Config,CN=A\, B\2C C,{long}"), Some("A, B, C"));
+        check("CN=ControlPoint Config,CN=Transport Settings,CN=Contoso", Some("Contoso"));
+        check("CN=ControlPoint Config,CN=Transport Settings,CN=Contoso,DC=x", Some("Contoso"));
+        check(long, None);
+        check("DC=contoso", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,76 @@
+//! The mark on a host that says a restart is owed, for whoever comes next.
+
+use jiff::Timestamp;
+
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Writer;
+use crate::host::registry;
+use crate::host::registry::WriteError;
+use crate::model::change::Change;
+use crate::model::registry::KeyPath;
+use crate::model::registry::Reading;
+use crate::model::registry::State;
+use crate::model::registry::Value;
+use crate::model::registry::ValuePath;
+
+const KEY: &str = r"SOFTWARE\rmsfleet";
+const NAME: &str = "RestartOwed";
+
+/// A restart that a run left owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    pub run: String,
+    pub since: Timestamp,
+}
+
+/// Where the mark stands; under one key, with nothing else of ours beside it.
+pub fn path() -> ValuePath {
+    ValuePath::new(KEY, NAME)
+}
+
+/// Reads the mark out of a reading of [`path`]. `Err` says why it cannot be told.
+pub fn parse(reading: &Reading) -> Result<Option<Owed>, String> {
+    let text = match reading {
+        Reading::Known(State::Absent) => return Ok(None),
+        Reading::Known(State::Present(Value::Sz(text))) => text,
+        Reading::Known(State::Present(value)) => {
+            return Err(format!("expected a REG_SZ in `{}`, it holds {}", path(), value.kind()));
+        }
+        Reading::Unreadable(why) => return Err(format!("`{}` is unreadable: {why}", path())),
+    };
+    text.split_once(' ')
+        .and_then(|(run, since)| Some(Owed { run: run.to_owned(), since: since.parse().ok()? }))
+        .map(Some)
+        .ok_or_else(|| format!("expected run and time in `{}`, it holds `{text}`", path()))
+}
+
+/// Reads the mark.
+pub async fn read(link: &mut impl Reader) -> Result<Option<Owed>, HostError> {
+    let reading = registry::observe(link, &path()).await?;
+    parse(&reading).map_err(|text| HostError::Unexpected {
+        expected: "a restart mark or none".to_owned(),
+        got: text,
+    })
+}
+
+/// Sets the mark and reads it back. An older mark is replaced: the debt is one either way.
+pub async fn set(link: &mut impl Writer, owed: &Owed) -> Result<(), WriteError> {
+    let after = State::Present(Value::Sz(format!("{} {}", owed.run, owed.since)));
+    let change = mark_change(after);
+    registry::write(link, &change).await?;
+    registry::expect(link, &change.path, &change.after).await
+}
+
+/// Removes the mark, and the key if nothing else is in it.
+pub async fn remove(link: &mut impl Writer) -> Result<(), WriteError> {
+    let change = mark_change(State::Absent);
+    registry::write(link, &change).await?;
+    registry::expect(link, &change.path, &change.after).await?;
+    registry::delete_empty_keys(link, &[KeyPath::new(KEY)]).await?;
+    Ok(())
+}
+
+fn mark_change(after: State) -> Change {
+    Change { path: path(), before: State::Absent, after, rule: "mark".to_owned() }
+}

@@ -1,0 +1,304 @@
+//! Restarting a host: ordered once, proved by two witnesses (`winrm.md` 1.7, 5.5 and 7).
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::host::identity;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Target;
+use crate::host::link::Writer;
+use crate::host::registry::unexpected;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::wire::operation::Answer;
+use crate::wire::operation::Write;
+use crate::wire::shell::TIMED_OUT;
+
+/// `LastBootUpTime` moves by this much with clock corrections, without any restart.
+const JITTER: SignedDuration = SignedDuration::from_secs(5);
+
+/// What two witnesses say about a host's last start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootReading {
+    /// `Win32_OperatingSystem.LastBootUpTime`, by the host's clock.
+    pub last_boot: Timestamp,
+    /// `Win32_PerfFormattedData_PerfOS_System.SystemUpTime`, in seconds, by no clock.
+    pub up_seconds: u64,
+}
+
+/// What a reading proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The witnesses contradict each other.
+    NotYet,
+    /// The host has been up since before the order.
+    OldBoot,
+    Proved,
+}
+
+/// What to wait for, and how patiently.
+#[derive(Debug, Clone)]
+pub struct Wait<'a> {
+    /// The boot time read before the order.
+    pub before: Timestamp,
+    pub ordered_at: Timestamp,
+    /// One deadline for everything: restart, services, second look.
+    pub deadline: Timestamp,
+    /// Services that must be running again, by their short names.
+    pub services: &'a [String],
+    pub pace: Pace,
+}
+
+/// How often a restarting host is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Between anonymous knocks, which cost the host nothing.
+    pub knock: Duration,
+    /// Between logons: refused ones count against the account while the host starts.
+    pub logon: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { knock: Duration::from_secs(3), logon: Duration::from_secs(15) }
+    }
+}
+
+/// Orders a restart, once. `None` if the outcome is not known: the reply was lost or made no
+/// sense. The code proves nothing; only the boot time does. Never repeat the order.
+pub async fn order(
+    link: &mut impl Writer,
+    delay_seconds: u32,
+    comment: &str,
+) -> Result<Option<u32>, HostError> {
+    let act = Write::Restart { delay_seconds, comment: comment.to_owned() };
+    match link.write(&act).await {
+        Ok(Answer::Done { code }) => Ok(Some(code)),
+        Ok(other) => Err(unexpected("a return code", &other)),
+        Err(HostError::Lost { .. } | HostError::Unexpected { .. }) => Ok(None),
+        Err(HostError::Fault(fault)) if fault.code == Some(TIMED_OUT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads both witnesses.
+pub async fn read_boot(link: &mut impl Reader) -> Result<BootReading, HostError> {
+    let os = identity::one(link, "SELECT LastBootUpTime FROM Win32_OperatingSystem").await?;
+    let perf = "SELECT SystemUpTime FROM Win32_PerfFormattedData_PerfOS_System";
+    let system = identity::one(link, perf).await?;
+    let up = identity::text(&system, "SystemUpTime")?;
+    Ok(BootReading {
+        last_boot: identity::timestamp(&os, "LastBootUpTime")?,
+        up_seconds: up.parse().map_err(|_| identity::missing("a number in SystemUpTime", &up))?,
+    })
+}
+
+/// Those of `names` that start by themselves and are running now: what must run again later.
+pub async fn running_services(
+    link: &mut impl Reader,
+    names: &[&str],
+) -> Result<Vec<String>, HostError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wql = services_wql("Name,StartMode,State", names);
+    let services = identity::query(link, &wql).await?;
+    Ok(services
+        .iter()
+        .filter(|service| service.text("StartMode") == Some("Auto"))
+        .filter(|service| service.text("State") == Some("Running"))
+        .filter_map(|service| service.text("Name").map(str::to_owned))
+        .collect())
+}
+
+/// Judges a reading taken at `now`. A later boot time alone may be a corrected clock, so the time
+/// since the start must be shorter than the time since the order as well.
+pub fn proof(
+    before: Timestamp,
+    ordered_at: Timestamp,
+    reading: BootReading,
+    now: Timestamp,
+) -> Proof {
+    let since_order = now.duration_since(ordered_at);
+    let up = SignedDuration::from_secs(i64::try_from(reading.up_seconds).unwrap_or(i64::MAX));
+    let later = reading.last_boot.duration_since(before) > JITTER;
+    match (up < since_order, later) {
+        (true, true) => Proof::Proved,
+        (true, false) => Proof::NotYet,
+        (false, _) => Proof::OldBoot,
+    }
+}
+
+/// Waits until the host has provably restarted and is steady: its services run, and a second look
+/// over a new connection finds the same boot time.
+///
+/// Every attempt is a knock first, then a new connection with a new logon, no more often than the
+/// pace allows. Within the window every error but a guarded account means "not yet".
+pub async fn wait_for_restart<C: Connect, K: Clock>(
+    connect: &C,
+    clock: &K,
+    target: &Target,
+    wait: &Wait<'_>,
+    on_seen: &mut (impl FnMut(String) + Send),
+) -> Result<BootReading, Failure> {
+    let mut seen = Seen::default();
+    let mut next_logon = wait.ordered_at;
+    while clock.now() < wait.deadline {
+        match connect.knock(target).await {
+            Ok(()) if clock.now() >= next_logon => {
+                let look = look(connect, target, wait.services).await;
+                let now = clock.now();
+                next_logon = now.checked_add(wait.pace.logon).unwrap_or(wait.deadline);
+                match look {
+                    Ok(look) => {
+                        if let Some(reading) = seen.judge(look, wait, now) {
+                            return Ok(reading);
+                        }
+                    }
+                    Err(error @ (HostError::Guarded { .. } | HostError::Unsupported(_))) => {
+                        return Err(error.failure());
+                    }
+                    Err(error) => seen.error(&error),
+                }
+            }
+            Ok(()) => {}
+            Err(error) => seen.error(&error),
+        }
+        if let Some(text) = seen.news() {
+            on_seen(text);
+        }
+        let left = Duration::try_from(wait.deadline.duration_since(clock.now()));
+        clock.sleep(wait.pace.knock.min(left.unwrap_or_default())).await;
+    }
+    Err(seen.give_up(wait))
+}
+
+/// What one connection showed.
+struct Look {
+    reading: BootReading,
+    /// Services that should run and do not, with their state.
+    waiting_for: Vec<String>,
+}
+
+async fn look<C: Connect>(
+    connect: &C,
+    target: &Target,
+    services: &[String],
+) -> Result<Look, HostError> {
+    let mut link = connect.connect(target).await?;
+    let reading = read_boot(&mut link).await?;
+    if services.is_empty() {
+        return Ok(Look { reading, waiting_for: Vec::new() });
+    }
+    let wql = services_wql("Name,State", services);
+    let states = identity::query(&mut link, &wql).await?;
+    let waiting_for = services
+        .iter()
+        .filter_map(|name| {
+            let state = states
+                .iter()
+                .find(|state| state.text("Name").is_some_and(|own| own.eq_ignore_ascii_case(name)))
+                .and_then(|state| state.text("State"));
+            match state {
+                Some("Running") => None,
+                Some(other) => Some(format!("{name} ({other})")),
+                None => Some(format!("{name} (not there)")),
+            }
+        })
+        .collect();
+    Ok(Look { reading, waiting_for })
+}
+
+fn services_wql(properties: &str, names: &[impl AsRef<str>]) -> String {
+    let terms: Vec<String> = names
+        .iter()
+        .map(|name| name.as_ref().replace('\\', r"\\").replace('\'', r"\'"))
+        .map(|name| format!("Name='{name}'"))
+        .collect();
+    format!("SELECT {properties} FROM Win32_Service WHERE {}", terms.join(" OR "))
+}
+
+/// What the wait has seen last.
+#[derive(Default)]
+struct Seen {
+    /// The boot that the last look proved, waiting to be confirmed.
+    proved: Option<Timestamp>,
+    /// Whether the last thing seen was the old boot, alive.
+    old_boot: bool,
+    text: String,
+    told: String,
+}
+
+impl Seen {
+    /// Takes a look in; gives the reading if it confirms an earlier one and nothing is missing.
+    fn judge(&mut self, look: Look, wait: &Wait<'_>, now: Timestamp) -> Option<BootReading> {
+        let Look { reading, waiting_for } = look;
+        self.old_boot = false;
+        match proof(wait.before, wait.ordered_at, reading, now) {
+            Proof::OldBoot => {
+                self.old_boot = true;
+                self.proved = None;
+                self.text = format!("still up since {}", reading.last_boot);
+            }
+            Proof::NotYet => {
+                self.proved = None;
+                self.text = format!(
+                    "up for {} s, but the boot time is still {}",
+                    reading.up_seconds, reading.last_boot
+                );
+            }
+            Proof::Proved => {
+                let same = self
+                    .proved
+                    .is_some_and(|first| reading.last_boot.duration_since(first).abs() <= JITTER);
+                if same && waiting_for.is_empty() {
+                    return Some(reading);
+                }
+                self.proved = Some(reading.last_boot);
+                self.text = if waiting_for.is_empty() {
+                    format!("restarted at {}, looking once more", reading.last_boot)
+                } else {
+                    format!(
+                        "restarted at {}, waiting for {}",
+                        reading.last_boot,
+                        waiting_for.join(", ")
+                    )
+                };
+            }
+        }
+        None
+    }
+
+    fn error(&mut self, error: &HostError) {
+        self.old_boot = false;
+        self.text = error.failure().text();
+    }
+
+    /// The text, if it is another one than last time.
+    fn news(&mut self) -> Option<String> {
+        if self.text == self.told || self.text.is_empty() {
+            return None;
+        }
+        self.told.clone_from(&self.text);
+        Some(self.text.clone())
+    }
+
+    fn give_up(self, wait: &Wait<'_>) -> Failure {
+        let waited = wait.deadline.duration_since(wait.ordered_at).as_secs();
+        let seen = if self.text.is_empty() { "nothing".to_owned() } else { self.text };
+        if self.old_boot {
+            let text = format!("the restart did not begin within {waited} s: {seen}");
+            Failure::new(FailureKind::RestartNotBegun, text)
+                .hint("look for an application or a logged-on user that keeps the host from ending")
+        } else {
+            let text = format!("the host was not back within {waited} s; last seen: {seen}");
+            Failure::new(FailureKind::NotBack, text)
+                .hint("look at the host's console; the restart stays owed until it is proved")
+        }
+    }
+}

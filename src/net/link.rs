@@ -1,0 +1,133 @@
+//! WS-Management over one channel: a connection as recipes know it.
+
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Writer;
+use crate::net::channel::SoapCall;
+use crate::wire::operation::Answer;
+use crate::wire::operation::Instance;
+use crate::wire::operation::Read;
+use crate::wire::operation::Write;
+use crate::wire::soap::Header;
+use crate::wire::soap::WsmanError;
+use crate::wire::wsman;
+use crate::wire::wsman::Reply;
+use crate::wire::wsman::Sent;
+
+/// Most pages of one query; a host that never ends its sequence must not keep us.
+const MAX_PAGES: usize = 4096;
+/// Most instances of one query.
+const MAX_INSTANCES: usize = 100_000;
+
+/// Draws message ids: `uuid:` and an upper-case GUID, a new one every time.
+pub type MessageIds = Box<dyn FnMut() -> String + Send>;
+
+/// A logged-on connection for reading and writing.
+///
+/// A fault leaves it usable. A reply that does not belong to the request ends it: nobody knows any
+/// more which reply belongs to what.
+pub struct WsmanLink<C> {
+    channel: Option<C>,
+    header: Header,
+    ids: MessageIds,
+}
+
+impl<C: SoapCall> WsmanLink<C> {
+    /// `header` is the model of every request's; its message id is replaced each time.
+    pub fn new(channel: C, header: Header, ids: MessageIds) -> Self {
+        Self { channel: Some(channel), header, ids }
+    }
+
+    async fn ask(&mut self, sent: Sent<'_>, query: Option<&str>) -> Result<Reply, HostError> {
+        let name = sent.name();
+        let header = Header { message_id: (self.ids)(), ..self.header.clone() };
+        let envelope = match sent {
+            Sent::Read(read) => wsman::encode_read(read, &header),
+            Sent::Write(write) => wsman::encode_write(write, &header),
+            Sent::Pull { context } => {
+                wsman::encode_pull(query.unwrap_or_default(), context, &header)
+            }
+        }
+        .map_err(|error| failed(&name, error))?;
+        let Some(channel) = &mut self.channel else {
+            return Err(HostError::NotConnected {
+                endpoint: self.header.to.clone(),
+                source: "an earlier reply on this connection made no sense".into(),
+            });
+        };
+        let bytes = channel.call(&name, envelope).await?;
+        let reply = wsman::decode(sent, &header, &bytes);
+        if matches!(reply, Err(WsmanError::Xml(_) | WsmanError::Unexpected { .. })) {
+            self.channel = None;
+        }
+        reply.map_err(|error| failed(&name, error))
+    }
+
+    /// Pulls until the end of the sequence.
+    async fn rest(
+        &mut self,
+        namespace: &str,
+        mut instances: Vec<Instance>,
+        mut next: Option<String>,
+    ) -> Result<Answer, HostError> {
+        let mut pages = 1;
+        while let Some(context) = next {
+            if pages == MAX_PAGES || instances.len() > MAX_INSTANCES {
+                return Err(HostError::Unexpected {
+                    expected: "an end of the instances".to_owned(),
+                    got: format!("{} instances in {pages} pages and no end", instances.len()),
+                });
+            }
+            pages += 1;
+            let reply = self.ask(Sent::Pull { context: &context }, Some(namespace)).await?;
+            let page = match reply {
+                Reply::Page(page) => page,
+                Reply::Answer(answer) => return Ok(answer),
+            };
+            instances.extend(page.instances);
+            next = page.next;
+        }
+        Ok(Answer::Instances(instances))
+    }
+}
+
+impl<C: SoapCall> Reader for WsmanLink<C> {
+    async fn read(&mut self, read: &Read) -> Result<Answer, HostError> {
+        let namespace = match read {
+            Read::Query { namespace, .. } => namespace.as_str(),
+            Read::Identify
+            | Read::Value { .. }
+            | Read::EnumValues(_)
+            | Read::EnumKeys(_)
+            | Read::CheckAccess { .. } => "",
+        };
+        match self.ask(Sent::Read(read), None).await? {
+            Reply::Answer(answer) => Ok(answer),
+            Reply::Page(page) => self.rest(namespace, page.instances, page.next).await,
+        }
+    }
+}
+
+impl<C: SoapCall> Writer for WsmanLink<C> {
+    async fn write(&mut self, write: &Write) -> Result<Answer, HostError> {
+        match self.ask(Sent::Write(write), None).await? {
+            Reply::Answer(answer) => Ok(answer),
+            Reply::Page(page) => Ok(Answer::Instances(page.instances)),
+        }
+    }
+}
+
+/// A reply that was refused or made no sense, as a recipe knows it.
+pub(super) fn failed(call: &str, error: WsmanError) -> HostError {
+    match error {
+        WsmanError::Fault(fault) => HostError::Fault(Box::new(fault)),
+        WsmanError::Xml(error) => HostError::Unexpected {
+            expected: format!("a SOAP envelope in reply to {call}"),
+            got: format!("bytes that are none ({error})"),
+        },
+        WsmanError::Unexpected { expected, got } => {
+            HostError::Unexpected { expected: format!("{expected} in reply to {call}"), got }
+        }
+        WsmanError::Uncarriable(text) => HostError::Unsupported(format!("{call}: {text}")),
+    }
+}

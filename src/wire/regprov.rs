@@ -1,0 +1,159 @@
+//! The registry as `StdRegProv` serves it (`winrm.md` 1.6).
+
+use crate::model::registry::KeyPath;
+use crate::model::registry::Kind;
+use crate::model::registry::Value;
+use crate::model::registry::ValuePath;
+use crate::wire::invoke::Invoke;
+use crate::wire::invoke::Output;
+use crate::wire::invoke::number;
+use crate::wire::operation::Answer;
+use crate::wire::soap;
+use crate::wire::soap::WsmanError;
+
+/// The class in its oldest place; `root/cimv2` has a copy since Vista.
+pub(crate) const CLASS: &str = "root/default/StdRegProv";
+/// `HKEY_LOCAL_MACHINE`, as `hDefKey`.
+const HKLM: u32 = 2_147_483_650;
+
+/// `Get<Kind>Value`. An empty name asks for the default value.
+pub(crate) fn get(path: &ValuePath, kind: Kind) -> Invoke {
+    let method = match kind {
+        Kind::Sz => "GetStringValue",
+        Kind::ExpandSz => "GetExpandedStringValue",
+        Kind::Binary => "GetBinaryValue",
+        Kind::Dword => "GetDWORDValue",
+        Kind::MultiSz => "GetMultiStringValue",
+        Kind::Qword => "GetQWORDValue",
+    };
+    on_value(method, path, Vec::new())
+}
+
+/// `Set<Kind>Value`. An empty array cannot be told from null on this wire, so it is refused.
+pub(crate) fn set(path: &ValuePath, value: &Value) -> Result<Invoke, WsmanError> {
+    let (method, data) = match value {
+        Value::Sz(text) => ("SetStringValue", vec![text.clone()]),
+        Value::ExpandSz(text) => ("SetExpandedStringValue", vec![text.clone()]),
+        Value::Binary(bytes) => ("SetBinaryValue", bytes.iter().map(u8::to_string).collect()),
+        Value::Dword(number) => ("SetDWORDValue", vec![number.to_string()]),
+        Value::MultiSz(texts) => ("SetMultiStringValue", texts.clone()),
+        Value::Qword(number) => ("SetQWORDValue", vec![number.to_string()]),
+    };
+    if data.is_empty() {
+        let text = format!("an empty {} cannot be written by way of StdRegProv", value.kind());
+        return Err(WsmanError::Uncarriable(text));
+    }
+    if matches!(value, Value::MultiSz(texts) if texts.iter().any(String::is_empty)) {
+        let text = "a REG_MULTI_SZ cannot hold an empty text, which would end it";
+        return Err(WsmanError::Uncarriable(text.to_owned()));
+    }
+    let name = data_name(value.kind());
+    Ok(on_value(method, path, data.into_iter().map(|item| (name, item)).collect()))
+}
+
+/// `DeleteValue`.
+pub(crate) fn delete_value(path: &ValuePath) -> Invoke {
+    on_value("DeleteValue", path, Vec::new())
+}
+
+/// `EnumValues`, `EnumKey`, `CreateKey` and `DeleteKey`.
+pub(crate) fn on_key(method: &'static str, key: &KeyPath) -> Invoke {
+    Invoke { class: CLASS, method, parameters: key_parameters(key) }
+}
+
+/// `CheckAccess`.
+pub(crate) fn check_access(key: &KeyPath, required: u32) -> Invoke {
+    let mut invoke = on_key("CheckAccess", key);
+    invoke.parameters.push(("uRequired", required.to_string()));
+    invoke
+}
+
+/// The data, where the code is 0 and the data is there. A `REG_EXPAND_SZ` comes back expanded.
+pub(crate) fn value(kind: Kind, output: &Output) -> Result<Answer, WsmanError> {
+    let code = output.code()?;
+    let value = if code == 0 { data(kind, output)? } else { None };
+    Ok(Answer::Value { code, value })
+}
+
+/// Names and type numbers, two parallel arrays.
+pub(crate) fn values(output: &Output) -> Result<Answer, WsmanError> {
+    let code = output.code()?;
+    if code != 0 {
+        return Ok(Answer::Values { code, values: Vec::new() });
+    }
+    let names = output.all("sNames")?;
+    let types = output.all("Types")?;
+    if names.len() != types.len() {
+        let got = format!("{} names and {} types", names.len(), types.len());
+        return Err(WsmanError::unexpected("as many names as types", got));
+    }
+    let types = types.iter().map(|text| number("Types", text)).collect::<Result<Vec<u32>, _>>()?;
+    Ok(Answer::Values { code, values: names.into_iter().zip(types).collect() })
+}
+
+/// Names of subkeys.
+pub(crate) fn keys(output: &Output) -> Result<Answer, WsmanError> {
+    let code = output.code()?;
+    let names = if code == 0 { output.all("sNames")? } else { Vec::new() };
+    Ok(Answer::Keys { code, names })
+}
+
+/// Whether the access is granted; a refusal may come as a code instead.
+pub(crate) fn access(output: &Output) -> Result<Answer, WsmanError> {
+    let code = output.code()?;
+    let granted = match output.one("bGranted")? {
+        None => None,
+        Some(text) => match text.trim() {
+            "true" | "True" | "1" => Some(true),
+            "false" | "False" | "0" => Some(false),
+            other => {
+                let got = format!("`{}`", soap::excerpt(other));
+                return Err(WsmanError::unexpected("true or false in bGranted", got));
+            }
+        },
+    };
+    Ok(Answer::Access { code, granted })
+}
+
+fn data(kind: Kind, output: &Output) -> Result<Option<Value>, WsmanError> {
+    let name = data_name(kind);
+    Ok(match kind {
+        Kind::Sz => output.one(name)?.map(Value::Sz),
+        Kind::ExpandSz => output.one(name)?.map(Value::ExpandSz),
+        Kind::Dword => match output.one(name)? {
+            Some(text) => Some(Value::Dword(number(name, &text)?)),
+            None => None,
+        },
+        Kind::Qword => match output.one(name)? {
+            Some(text) => Some(Value::Qword(number(name, &text)?)),
+            None => None,
+        },
+        Kind::MultiSz => Some(output.all(name)?).filter(|all| !all.is_empty()).map(Value::MultiSz),
+        Kind::Binary => {
+            let bytes = output
+                .all(name)?
+                .iter()
+                .map(|text| number(name, text))
+                .collect::<Result<Vec<u8>, _>>()?;
+            Some(bytes).filter(|bytes| !bytes.is_empty()).map(Value::Binary)
+        }
+    })
+}
+
+fn data_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sz | Kind::ExpandSz | Kind::MultiSz => "sValue",
+        Kind::Binary | Kind::Dword | Kind::Qword => "uValue",
+    }
+}
+
+fn on_value(method: &'static str, path: &ValuePath, data: Vec<(&'static str, String)>) -> Invoke {
+    let mut parameters = key_parameters(&path.key);
+    parameters.push(("sValueName", path.name.as_str().to_owned()));
+    parameters.extend(data);
+    Invoke { class: CLASS, method, parameters }
+}
+
+fn key_parameters(key: &KeyPath) -> Vec<(&'static str, String)> {
+    vec![("hDefKey", HKLM.to_string()), ("sSubKeyName", key.as_str().to_owned())]
+}

@@ -1,0 +1,171 @@
+//! Questions and acts as WS-Management messages, and replies as answers.
+
+use crate::model::registry::Kind;
+use crate::wire::invoke::Invoke;
+use crate::wire::namespace;
+use crate::wire::operation::Answer;
+use crate::wire::operation::Read;
+use crate::wire::operation::Write;
+use crate::wire::regprov;
+use crate::wire::soap;
+use crate::wire::soap::Header;
+use crate::wire::soap::WsmanError;
+use crate::wire::wmi;
+use crate::wire::wmi::Page;
+use crate::wire::xml::Element;
+
+/// The class whose method restarts the host; it is a singleton, so no instance is named.
+const OPERATING_SYSTEM: &str = "root/cimv2/Win32_OperatingSystem";
+/// `SHTDN_REASON_FLAG_PLANNED | SHTDN_REASON_MAJOR_APPLICATION | SHTDN_REASON_MINOR_MAINTENANCE`.
+const PLANNED: u32 = 0x8004_0001;
+/// Reboot, without killing what does not want to end.
+const REBOOT: u32 = 2;
+
+/// What was sent, as far as a reply must fit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent<'a> {
+    Read(&'a Read),
+    Write(&'a Write),
+    /// The rest of a [`Read::Query`].
+    Pull {
+        context: &'a str,
+    },
+}
+
+impl Sent<'_> {
+    /// The call's name for errors and statistics: `StdRegProv.GetStringValue`.
+    pub fn name(self) -> String {
+        match self {
+            Self::Pull { .. } => "Pull".to_owned(),
+            Self::Read(read) => match form(read) {
+                Form::Identify => "Identify".to_owned(),
+                Form::Query { .. } => "Enumerate".to_owned(),
+                Form::Invoke(invoke, _) => invoke.name(),
+            },
+            // Named even where the act cannot be encoded.
+            Self::Write(write) => match act(write) {
+                Ok(invoke) => invoke.name(),
+                Err(_) => "StdRegProv".to_owned(),
+            },
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    Answer(Answer),
+    /// Instances of a [`Read::Query`]; the caller pulls until there is no `next`.
+    Page(Page),
+}
+
+/// Encodes a question. Identify goes without headers, as its schema says.
+pub fn encode_read(read: &Read, header: &Header) -> Result<Vec<u8>, WsmanError> {
+    match form(read) {
+        Form::Identify => encode_identify(),
+        Form::Query { namespace, wql } => soap::encode(wmi::enumerate(namespace, wql), header),
+        Form::Invoke(invoke, _) => soap::encode(invoke.request(), header),
+    }
+}
+
+/// Encodes Identify; it needs nothing of the caller.
+pub fn encode_identify() -> Result<Vec<u8>, WsmanError> {
+    soap::write(Vec::new(), Some(Element::new(namespace::IDENTIFY, "Identify")))
+}
+
+/// Encodes an act. What XML or StdRegProv cannot carry is refused here, before anything is sent.
+pub fn encode_write(write: &Write, header: &Header) -> Result<Vec<u8>, WsmanError> {
+    soap::encode(act(write)?.request(), header)
+}
+
+/// Encodes the Pull that follows a page; `wmi_namespace` is the query's.
+pub fn encode_pull(
+    wmi_namespace: &str,
+    context: &str,
+    header: &Header,
+) -> Result<Vec<u8>, WsmanError> {
+    soap::encode(wmi::pull(wmi_namespace, context), header)
+}
+
+/// Decodes the reply to what was sent with `header`; a fault is `Err(WsmanError::Fault)`.
+pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, WsmanError> {
+    let id = header.message_id.as_str();
+    let answer = match sent {
+        Sent::Pull { context } => return Ok(Reply::Page(wmi::page(Some(context), id, bytes)?)),
+        Sent::Write(write) => Answer::Done { code: act(write)?.decode(id, bytes)?.code()? },
+        Sent::Read(read) => match form(read) {
+            Form::Identify => decode_identify(bytes)?,
+            Form::Query { .. } => return Ok(Reply::Page(wmi::page(None, id, bytes)?)),
+            Form::Invoke(invoke, out) => {
+                let output = invoke.decode(id, bytes)?;
+                match out {
+                    Out::Value(kind) => regprov::value(kind, &output)?,
+                    Out::Values => regprov::values(&output)?,
+                    Out::Keys => regprov::keys(&output)?,
+                    Out::Access => regprov::access(&output)?,
+                }
+            }
+        },
+    };
+    Ok(Reply::Answer(answer))
+}
+
+/// Decodes the reply to Identify, which has no headers to check.
+pub fn decode_identify(bytes: &[u8]) -> Result<Answer, WsmanError> {
+    let body = soap::decode_bare(bytes)?;
+    let reply = soap::only(&body, namespace::IDENTIFY, "IdentifyResponse")?;
+    let text = |name| {
+        reply.find(namespace::IDENTIFY, name).map(|element| element.text().trim().to_owned())
+    };
+    Ok(Answer::Identity {
+        vendor: text("ProductVendor").unwrap_or_default(),
+        version: text("ProductVersion").unwrap_or_default(),
+    })
+}
+
+/// How a question travels.
+enum Form<'a> {
+    Identify,
+    Query { namespace: &'a str, wql: &'a str },
+    Invoke(Invoke, Out),
+}
+
+/// What the out parameters of a method are read as.
+enum Out {
+    Value(Kind),
+    Values,
+    Keys,
+    Access,
+}
+
+fn form(read: &Read) -> Form<'_> {
+    match read {
+        Read::Identify => Form::Identify,
+        Read::Query { namespace, wql } => Form::Query { namespace, wql },
+        Read::Value { path, kind } => Form::Invoke(regprov::get(path, *kind), Out::Value(*kind)),
+        Read::EnumValues(key) => Form::Invoke(regprov::on_key("EnumValues", key), Out::Values),
+        Read::EnumKeys(key) => Form::Invoke(regprov::on_key("EnumKey", key), Out::Keys),
+        Read::CheckAccess { key, required } => {
+            Form::Invoke(regprov::check_access(key, *required), Out::Access)
+        }
+    }
+}
+
+fn act(write: &Write) -> Result<Invoke, WsmanError> {
+    Ok(match write {
+        Write::CreateKey(key) => regprov::on_key("CreateKey", key),
+        Write::DeleteKey(key) => regprov::on_key("DeleteKey", key),
+        Write::SetValue { path, value } => regprov::set(path, value)?,
+        Write::DeleteValue(path) => regprov::delete_value(path),
+        Write::Restart { delay_seconds, comment } => Invoke {
+            class: OPERATING_SYSTEM,
+            method: "Win32ShutdownTracker",
+            parameters: vec![
+                ("Timeout", delay_seconds.to_string()),
+                ("Comment", comment.clone()),
+                ("ReasonCode", PLANNED.to_string()),
+                ("Flags", REBOOT.to_string()),
+            ],
+        },
+    })
+}
