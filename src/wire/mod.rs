@@ -2,11 +2,8 @@
 
 pub mod catalogue;
 pub mod fault;
-<<<<<<< HEAD
-pub mod multipart;
-=======
 pub(crate) mod invoke;
->>>>>>> psrp
+pub mod multipart;
 pub mod namespace;
 pub mod ntlm;
 pub mod operation;
