@@ -74,11 +74,12 @@ impl Accounts {
 /// User and domain in lower case, of `DOMAIN\user`, `user@domain` or `user`.
 fn parts(name: &str) -> (String, String) {
     let name = name.to_lowercase();
-    match (name.split_once('\\'), name.split_once('@')) {
-        (Some((domain, user)), _) => (user.to_owned(), domain.to_owned()),
-        (None, Some((user, domain))) => (user.to_owned(), domain.to_owned()),
-        (None, None) => (name, String::new()),
-    }
+    let backwards = |(user, domain)| (domain, user);
+    let (domain, user) = name
+        .split_once('\\')
+        .or_else(|| name.split_once('@').map(backwards))
+        .unwrap_or(("", &name));
+    (user.to_owned(), domain.to_owned())
 }
 
 /// Domains compare by their first label, as NetBIOS and DNS names of one domain do here.
@@ -96,10 +97,8 @@ mod tests {
     use super::*;
 
     fn accounts() -> Accounts {
-        let account = |user: &str| Account {
-            user: user.to_owned(),
-            password: Secret::new("p".to_owned()),
-        };
+        let account =
+            |user: &str| Account { user: user.to_owned(), password: Secret::new("p".to_owned()) };
         Accounts::new(account(r"CONTOSO\rms")).with_user(account("guest")).with_lockout(2)
     }
 

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use uuid::Builder;
 use uuid::Uuid;
 
+type Draw = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// Where the farm takes time and random bytes from.
 #[derive(Clone)]
 pub struct Edge {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    draw: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    draw: Arc<Draw>,
 }
 
 impl fmt::Debug for Edge {

@@ -71,7 +71,7 @@ impl FaultSet {
                 Fault::AccessDenied => {
                     host.registry.deny_write(KeyPath::new(r"SOFTWARE\Microsoft\MSIPC"));
                 }
-                Fault::StaleHost => host.computer = "OLDFILER".to_owned(),
+                Fault::StaleHost => "OLDFILER".clone_into(&mut host.computer),
                 Fault::RebootHangs => host.manner = Manner::Hangs,
                 Fault::RebootStuck => host.manner = Manner::Stuck,
             }

@@ -53,8 +53,7 @@ fn exchange(registry: &mut Registry, product: Product) {
 }
 
 fn sharepoint(registry: &mut Registry, product: Product) {
-    let (key, version) =
-        windows::sharepoint_build(product).unwrap_or(("16.0", "16.0.0.10417"));
+    let (key, version) = windows::sharepoint_build(product).unwrap_or(("16.0", "16.0.0.10417"));
     let key = format!(r"SOFTWARE\Microsoft\Shared Tools\Web Server Extensions\{key}");
     sz(registry, &key, "Version", version);
     sz(registry, &key, "SharePoint", "Installed");

@@ -194,14 +194,16 @@ impl Connection {
                 exchange_path,
                 fresh: [commons.edge.uuid(), commons.edge.uuid()],
             };
-            let orders = station.host().stats.restart_orders;
             let outcome = station.host().answer(&mut request, &call);
-            if station.host().stats.restart_orders != orders || outcome != Outcome::Lost {
-                station.changed.notify_waiters();
-            }
             match outcome {
-                Outcome::Reply { status, envelope } => return Ok((status, envelope)),
-                Outcome::Lost => return Err(Gone),
+                Outcome::Reply { status, envelope } => {
+                    station.changed.notify_waiters();
+                    return Ok((status, envelope));
+                }
+                Outcome::Lost => {
+                    station.changed.notify_waiters();
+                    return Err(Gone);
+                }
                 Outcome::Wait(until) => {
                     let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
                     // A moment more than the clock's step, so that the next look is past `until`.

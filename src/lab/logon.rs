@@ -34,7 +34,9 @@ pub enum Step {
     Challenge(Vec<u8>),
     Accepted,
     /// 401, and the connection is nobody's again. Whether a password was judged.
-    Refused { judged: bool },
+    Refused {
+        judged: bool,
+    },
 }
 
 /// A body that is not sealed as this connection's context demands.
@@ -65,17 +67,17 @@ impl Logon {
         let Self::Challenged(state) = mem::take(self) else {
             return Step::Refused { judged: false };
         };
-        let mut named = None;
+        let mut claimed = None;
         let verified = state.verify(token, |user, domain| {
             let (identity, password) = accounts.find(user, domain)?;
-            named = Some(identity);
+            claimed = Some(identity);
             Some(password)
         });
         let accepted = verified.ok().and_then(|accepted| accepted.keys);
-        if let Some(identity) = &named {
+        if let Some(identity) = &claimed {
             accounts.record(identity, accepted.is_some());
         }
-        match (accepted, named) {
+        match (accepted, claimed) {
             (Some(keys), Some(identity)) => {
                 *self = Self::Known { identity, seal: Box::new(Seal::new(keys)) };
                 Step::Accepted

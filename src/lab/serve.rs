@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::lab::accounts::Accounts;
@@ -181,21 +182,20 @@ async fn keep(station: Arc<Station>, listener: TcpListener) {
             }
             continue;
         }
-        let open = match listener.take() {
-            Some(open) => open,
-            None => match TcpListener::bind(station.address).await {
-                Ok(open) => open,
-                // Somebody's outgoing connection has the port for the moment.
-                Err(_) => {
-                    tokio::time::sleep(REBIND).await;
-                    continue;
-                }
-            },
+        let opened = match listener.take() {
+            Some(open) => Ok(open),
+            None => TcpListener::bind(station.address).await,
+        };
+        let Ok(open) = opened else {
+            // Somebody's outgoing connection has the port for the moment.
+            tokio::time::sleep(REBIND).await;
+            continue;
         };
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(station.clone(), stream));
+                    let falls = station.falls.subscribe();
+                    connections.spawn(serve(station.clone(), stream, falls));
                 }
             }
             () = happened => {}
@@ -207,8 +207,7 @@ async fn keep(station: Arc<Station>, listener: TcpListener) {
 }
 
 /// One connection to its end; a reset if the host goes down.
-async fn serve(station: Arc<Station>, stream: TcpStream) {
-    let mut falls = station.falls.subscribe();
+async fn serve(station: Arc<Station>, stream: TcpStream, mut falls: watch::Receiver<u64>) {
     let connection = Arc::new(Connection::new(station));
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {

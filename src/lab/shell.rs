@@ -99,12 +99,8 @@ pub fn answer(
         || configuration.eq_ignore_ascii_case("Microsoft.PowerShell");
     if !known {
         let text = format!("the resource URI {} is not in the catalog", request.resource);
-        return Err(LabFault::new(
-            fault::INVALID_RESOURCE_URI,
-            "a:DestinationUnreachable",
-            text,
-        )
-        .detail("InvalidResourceURI"));
+        return Err(LabFault::new(fault::INVALID_RESOURCE_URI, "a:DestinationUnreachable", text)
+            .detail("InvalidResourceURI"));
     }
     let action = request.action.as_str();
     let shell_verb = action.strip_prefix(namespace::SHELL).and_then(|rest| rest.strip_prefix('/'));
@@ -258,9 +254,8 @@ fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
     }
     let mut body = String::from("<rsp:ReceiveResponse>");
     if let Some(said) = said {
-        let whose = command.map_or_else(String::new, |command| {
-            format!(" CommandId=\"{}\"", upper(command))
-        });
+        let whose = command
+            .map_or_else(String::new, |command| format!(" CommandId=\"{}\"", upper(command)));
         let data = STANDARD.encode(said);
         let _ = write!(body, "<rsp:Stream Name=\"stdout\"{whose}>{data}</rsp:Stream>");
     }
@@ -297,16 +292,9 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
 }
 
 /// Hands fragments to the shell's pool, which runs what they complete.
-fn feed(
-    host: &mut LabHost,
-    id: Uuid,
-    command: Option<Uuid>,
-    text: &str,
-) -> Result<(), LabFault> {
+fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
     let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let bytes = STANDARD
-        .decode(clean)
-        .map_err(|_| plugin("the fragments are not base64"))?;
+    let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
     let Shells { organisation, open } = &mut host.shells;
     let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
     let mut cmdlets = Counted {
@@ -322,9 +310,8 @@ fn feed(
 /// The shell that the selector names, if it is the caller's.
 fn shell_id(host: &LabHost, request: &Request, call: &Call) -> Result<Uuid, LabFault> {
     let named = request.selector("ShellId").and_then(|id| Uuid::try_parse(id.trim()).ok());
-    let own = named.filter(|id| {
-        host.shells.open.get(id).is_some_and(|shell| shell.account == call.account)
-    });
+    let own = named
+        .filter(|id| host.shells.open.get(id).is_some_and(|shell| shell.account == call.account));
     own.ok_or_else(no_shell)
 }
 

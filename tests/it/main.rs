@@ -1,6 +1,8 @@
 //! The one integration test binary.
 
 #[cfg(test)]
+mod peers_lab;
+#[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod shared;
