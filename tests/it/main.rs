@@ -6,6 +6,8 @@ mod cli;
 #[cfg(test)]
 mod imagined;
 #[cfg(test)]
+mod peers_lab;
+#[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod schedule;
