@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
+mod psrp_shell;
+#[cfg(test)]
 mod shared;
