@@ -7,3 +7,4 @@ pub mod mark;
 pub mod observe;
 pub mod registry;
 pub mod restart;
+pub mod support;

@@ -1,8 +1,20 @@
 //! One TCP connection and its security context, as a way to exchange SOAP envelopes.
 
 use std::future::Future;
+use std::mem;
+use std::sync::Arc;
 
 use crate::host::link::HostError;
+use crate::host::link::Target;
+use crate::host::support::unsupported;
+use crate::model::secret::Account;
+use crate::net::guard::AccountGuard;
+use crate::net::http::Pipe;
+use crate::net::logon::logon;
+use crate::net::stats::Stats;
+use crate::wire::multipart;
+use crate::wire::session::Session;
+use crate::wire::session::SessionError;
 
 /// Sends one SOAP envelope and brings the reply's envelope back.
 ///
@@ -15,4 +27,106 @@ pub trait SoapCall: Send {
         what: &str,
         envelope: Vec<u8>,
     ) -> impl Future<Output = Result<Vec<u8>, HostError>> + Send;
+}
+
+/// A connection logged on by NTLM; every message on it is sealed, both ways.
+///
+/// An error, a time-out or a cancelled call ends it. Only where the host itself announced that it
+/// closes the connection after a complete reply, the next call logs on anew: nothing is in doubt then.
+#[derive(Debug)]
+pub struct Channel {
+    state: State,
+    target: Target,
+    account: Arc<Account>,
+    guard: AccountGuard,
+    stats: Stats,
+    phase: String,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// What `mem::take` leaves behind: a call that does not come to its good end poisons the channel.
+    #[default]
+    Broken,
+    /// The host closed the connection in good order.
+    Closed,
+    Ready(Box<(Pipe, Session)>),
+}
+
+impl Channel {
+    /// Connects and logs on.
+    ///
+    /// `phase` is what the connection's traffic is counted under. Fails with
+    /// [`HostError::Unsupported`] before anything is sent if the endpoint asks for HTTPS or for
+    /// another scheme than NTLM.
+    pub async fn open(
+        target: &Target,
+        account: &Arc<Account>,
+        guard: &AccountGuard,
+        stats: &Stats,
+        phase: &str,
+    ) -> Result<Self, HostError> {
+        if let Some(reason) = unsupported(&target.endpoint) {
+            return Err(HostError::Unsupported(reason));
+        }
+        let mut channel = Self {
+            state: State::Broken,
+            target: target.clone(),
+            account: Arc::clone(account),
+            guard: guard.clone(),
+            stats: stats.clone(),
+            phase: phase.to_owned(),
+        };
+        channel.state = State::Ready(channel.logon().await?);
+        Ok(channel)
+    }
+
+    async fn logon(&self) -> Result<Box<(Pipe, Session)>, HostError> {
+        let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
+        let session = logon(&mut pipe, &self.account, &self.guard).await?;
+        Ok(Box::new((pipe, session)))
+    }
+}
+
+impl SoapCall for Channel {
+    async fn call(&mut self, what: &str, envelope: Vec<u8>) -> Result<Vec<u8>, HostError> {
+        let mut ready = match mem::take(&mut self.state) {
+            State::Ready(ready) => ready,
+            State::Closed => self.logon().await?,
+            State::Broken => {
+                return Err(HostError::NotConnected {
+                    endpoint: self.target.endpoint.url(),
+                    source: "the connection was given up after an earlier failure".into(),
+                });
+            }
+        };
+        let (pipe, session) = &mut *ready;
+        let body =
+            session.seal(&envelope).map_err(|error| failed(what, SessionError::Ntlm(error)))?;
+        let reply = pipe.post(what, multipart::CONTENT_TYPE, None, body).await?;
+        let envelope = session
+            .open(reply.status, reply.content_type(), &reply.body)
+            .map_err(|error| failed(what, error))?;
+        self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
+        Ok(envelope)
+    }
+}
+
+fn failed(what: &str, error: SessionError) -> HostError {
+    match error {
+        SessionError::ContextLost(_) => {
+            HostError::Lost { call: what.to_owned(), source: Box::new(error) }
+        }
+        SessionError::Denied
+        | SessionError::Clear(_)
+        | SessionError::NoMessage
+        | SessionError::Status(_)
+        | SessionError::NotOffered(_)
+        | SessionError::NoLogon(_)
+        | SessionError::Multipart(_)
+        | SessionError::Ntlm(_) => HostError::Unexpected {
+            expected: format!("an encrypted reply to {what}"),
+            got: error.to_string(),
+        },
+    }
 }

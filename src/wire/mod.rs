@@ -3,10 +3,13 @@
 pub mod catalogue;
 pub mod fault;
 pub(crate) mod invoke;
+pub mod multipart;
 pub mod namespace;
+pub mod ntlm;
 pub mod operation;
 pub mod psrp;
 pub(crate) mod regprov;
+pub mod session;
 pub mod shell;
 pub mod soap;
 pub mod wmi;

@@ -1,0 +1,167 @@
+//! The account guard: one wrong password must not lock an account out across the fleet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+
+use crate::host::link::HostError;
+use crate::model::secret::Account;
+
+/// Lets the first logon of each account go alone, fleet-wide; clones guard together.
+///
+/// If it is refused, nobody tries that account again. If it succeeds, all others go at once, and a
+/// refusal after that concerns its host only. If it ends in neither way (no answer, cancelled), the
+/// next one takes its place.
+#[derive(Debug, Clone, Default)]
+pub struct AccountGuard(Arc<Mutex<BTreeMap<String, Arc<Entry>>>>);
+
+#[derive(Debug)]
+struct Entry {
+    /// One permit: the right to be the first.
+    turn: Arc<Semaphore>,
+    verdict: OnceLock<Verdict>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Accepted,
+    Refused,
+}
+
+/// Leave to try an account once. Dropped without a word, it leaves the question open.
+#[must_use]
+#[derive(Debug)]
+pub struct Permit {
+    /// Held only by the first.
+    first: Option<(Arc<Entry>, OwnedSemaphorePermit)>,
+}
+
+impl AccountGuard {
+    /// Whether the account was refused somewhere, asked before a connection is spent on it.
+    pub fn check(&self, account: &Account) -> Result<(), HostError> {
+        match self.entry(account).verdict.get() {
+            Some(Verdict::Refused) => Err(HostError::Guarded { user: account.user.clone() }),
+            Some(Verdict::Accepted) | None => Ok(()),
+        }
+    }
+
+    /// Waits until the account may be tried, or is known to be refused.
+    ///
+    /// Cancelling the wait is safe, and so is dropping the permit.
+    pub async fn admit(&self, account: &Account) -> Result<Permit, HostError> {
+        let entry = self.entry(account);
+        if entry.verdict.get().is_none() {
+            // The semaphore is never closed, so an error cannot come; the verdict decides anyway.
+            if let Ok(turn) = Arc::clone(&entry.turn).acquire_owned().await
+                && entry.verdict.get().is_none()
+            {
+                return Ok(Permit { first: Some((entry, turn)) });
+            }
+        }
+        self.check(account).map(|()| Permit { first: None })
+    }
+
+    fn entry(&self, account: &Account) -> Arc<Entry> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(account.key()).or_insert_with(|| {
+            Arc::new(Entry { turn: Arc::new(Semaphore::new(1)), verdict: OnceLock::new() })
+        }))
+    }
+}
+
+impl Permit {
+    /// The host took the logon.
+    pub fn accepted(self) {
+        self.settle(Verdict::Accepted);
+    }
+
+    /// The host refused the logon.
+    pub fn refused(self) {
+        self.settle(Verdict::Refused);
+    }
+
+    fn settle(self, verdict: Verdict) {
+        if let Some((entry, turn)) = self.first {
+            // INVARIANT: the verdict stands before the turn passes on.
+            entry.verdict.get_or_init(|| verdict);
+            drop(turn);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::model::secret::Secret;
+
+    fn account(user: &str) -> Account {
+        Account { user: user.to_owned(), password: Secret::new(String::new()) }
+    }
+
+    /// Asks for leave as one step of a simulated schedule: `None` means that it must wait.
+    fn ask(guard: &AccountGuard, user: &str) -> Option<Result<Permit, HostError>> {
+        guard.admit(&account(user)).now_or_never()
+    }
+
+    #[track_caller]
+    fn granted(guard: &AccountGuard, user: &str) -> Permit {
+        ask(guard, user).expect("must wait").expect("guarded")
+    }
+
+    #[test]
+    fn the_first_logon_goes_alone_and_then_all() {
+        let guard = AccountGuard::default();
+        let first = granted(&guard, "a");
+        assert!(ask(&guard, "A").is_none(), "the same account in another spelling waits");
+        drop(granted(&guard, "b"));
+        first.accepted();
+        let (one, two) = (granted(&guard, "a"), granted(&guard, "a"));
+        // A refusal after a success concerns its host only.
+        one.refused();
+        two.accepted();
+        drop(granted(&guard, "a"));
+    }
+
+    #[test]
+    fn a_refusal_keeps_everybody_else_from_trying() {
+        let guard = AccountGuard::default();
+        let first = granted(&guard, "a");
+        let waiting = (account("a"), account("a"));
+        let mut waiting = [Box::pin(guard.admit(&waiting.0)), Box::pin(guard.admit(&waiting.1))];
+        for wait in &mut waiting {
+            assert!(wait.now_or_never().is_none());
+        }
+        first.refused();
+        for wait in waiting {
+            assert!(matches!(wait.now_or_never(), Some(Err(HostError::Guarded { .. }))));
+        }
+        assert!(matches!(ask(&guard, "a"), Some(Err(HostError::Guarded { .. }))));
+        assert!(guard.check(&account("A")).is_err());
+        drop(granted(&guard, "b"));
+    }
+
+    #[test]
+    fn the_next_takes_the_place_of_one_that_got_no_answer() {
+        let guard = AccountGuard::default();
+        let first = granted(&guard, "a");
+        let user = account("a");
+        let mut second = Box::pin(guard.admit(&user));
+        let mut third = Box::pin(guard.admit(&user));
+        assert!((&mut second).now_or_never().is_none());
+        assert!((&mut third).now_or_never().is_none());
+        drop(first);
+        // Cancelled while it had the turn already: the turn passes on.
+        drop(second);
+        let permit = third.now_or_never().expect("must wait").expect("guarded");
+        assert!(ask(&guard, "a").is_none(), "the third is alone again");
+        permit.accepted();
+        drop(granted(&guard, "a"));
+    }
+}

@@ -1,0 +1,208 @@
+//! HTTP over one connection: posts in order, no second connection, no retry, no redirection.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::Url;
+use reqwest::header::ACCEPT_ENCODING;
+use reqwest::header::CONNECTION;
+use reqwest::header::CONTENT_LENGTH;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::header::HeaderMap;
+use reqwest::header::HeaderName;
+use reqwest::header::HeaderValue;
+use reqwest::header::WWW_AUTHENTICATE;
+
+use crate::host::link::HostError;
+use crate::host::link::Target;
+use crate::net::clock::Stopwatch;
+use crate::net::gate::Gate;
+use crate::net::stats::Counters;
+use crate::net::stats::Stats;
+use crate::wire::session::meaning;
+
+/// The type of a message in clear, and of the empty one that carries a logon token.
+pub(super) const SOAP: &str = "application/soap+xml;charset=UTF-8";
+/// Largest reply body, in bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// What the reply may take beyond the time that the host has for the operation.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// One connection to a target, opened by the first post.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    client: Client,
+    target: Target,
+    url: Url,
+    stats: Stats,
+    phase: String,
+    /// Whether a reply has come: from then on a failed connect means that the connection is gone.
+    connected: bool,
+}
+
+/// An HTTP reply, its body read to the end.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn content_type(&self) -> &str {
+        self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The schemes offered, each with its token if it has one.
+    pub(super) fn offered(&self) -> Vec<&str> {
+        self.headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .collect()
+    }
+
+    /// Whether the host says that it closes the connection after this reply.
+    pub(super) fn closes(&self) -> bool {
+        self.headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case("close"))
+    }
+
+    /// Words for a status that was not asked for.
+    pub(super) fn words(&self) -> String {
+        format!("HTTP {}: {}", self.status, meaning(self.status))
+    }
+}
+
+impl Pipe {
+    pub(super) fn new(target: &Target, stats: &Stats, phase: &str) -> Result<Self, HostError> {
+        let broken = |error: Box<dyn std::error::Error + Send + Sync>| HostError::NotConnected {
+            endpoint: target.endpoint.url(),
+            source: error,
+        };
+        let url = Url::parse(&target.endpoint.url()).map_err(|error| broken(error.into()))?;
+        let client = Client::builder()
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(concat!("rmsfleet/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(target.connect_timeout)
+            .timeout(target.operation_timeout + GRACE)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(None)
+            .connector_layer(Gate::default())
+            .build()
+            .map_err(|error| broken(error.into()))?;
+        Ok(Self {
+            client,
+            target: target.clone(),
+            url,
+            stats: stats.clone(),
+            phase: phase.to_owned(),
+            connected: false,
+        })
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Counts something that is no request.
+    pub(super) fn count(&self, counters: Counters) {
+        self.stats.add(&self.target.host, &self.phase, counters);
+    }
+
+    /// Posts a body and reads the whole reply.
+    ///
+    /// [`HostError::NotConnected`] only if not a byte of the request was sent; once it may have been
+    /// sent, [`HostError::Lost`].
+    pub(super) async fn post(
+        &mut self,
+        what: &str,
+        content_type: &'static str,
+        extra: Option<(HeaderName, HeaderValue)>,
+        body: Vec<u8>,
+    ) -> Result<Reply, HostError> {
+        let watch = Stopwatch::start();
+        let mut counters = Counters::default();
+        let result = self.exchange(what, content_type, extra, body, &mut counters).await;
+        counters.time = watch.elapsed();
+        self.count(counters);
+        result
+    }
+
+    async fn exchange(
+        &mut self,
+        what: &str,
+        content_type: &'static str,
+        extra: Option<(HeaderName, HeaderValue)>,
+        body: Vec<u8>,
+        counters: &mut Counters,
+    ) -> Result<Reply, HostError> {
+        counters.requests = 1;
+        counters.sent = size(body.len());
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, content_type)
+            .header(ACCEPT_ENCODING, "identity")
+            .header(CONTENT_LENGTH, body.len());
+        if let Some((name, value)) = extra {
+            request = request.header(name, value);
+        }
+        let mut response =
+            request.body(body).send().await.map_err(|error| self.failed(what, error))?;
+        self.connected = true;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        loop {
+            let chunk = response.chunk().await.map_err(|error| self.lost(what, error))?;
+            let Some(chunk) = chunk else { break };
+            counters.received += size(chunk.len());
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(HostError::Unexpected {
+                    expected: format!("a reply to {what} of at most {MAX_BODY} bytes"),
+                    got: "more".to_owned(),
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, headers, body })
+    }
+
+    fn failed(&self, what: &str, error: reqwest::Error) -> HostError {
+        if error.is_connect() || error.is_builder() {
+            HostError::NotConnected { endpoint: self.target.endpoint.url(), source: plain(error) }
+        } else {
+            self.lost(what, error)
+        }
+    }
+
+    fn lost(&self, what: &str, error: reqwest::Error) -> HostError {
+        let source = if error.is_timeout() {
+            let limit = (self.target.operation_timeout + GRACE).as_secs();
+            format!("no answer within {limit} seconds").into()
+        } else {
+            plain(error)
+        };
+        HostError::Lost { call: what.to_owned(), source }
+    }
+}
+
+/// The error without the URL, which the error around it names already.
+fn plain(error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    error.without_url().into()
+}
+
+fn size(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,137 @@
+//! The peers' WinRM server as a child process: an independent implementation on loopback.
+
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+pub const USER: &str = "PEERS\\wsuser";
+pub const PASSWORD: &str = "Passw0rd!";
+
+/// The folder with captures and peers, if it is there.
+pub fn shared() -> Option<PathBuf> {
+    let folder = std::env::var_os("RMSFLEET_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+/// The peers' folder, when `RMSFLEET_PEERS=1` asks for these tests; says so when it does not.
+pub fn peers() -> Option<PathBuf> {
+    if std::env::var_os("RMSFLEET_PEERS").is_none_or(|value| value != "1") {
+        eprintln!("SKIP: set RMSFLEET_PEERS=1 to run the checks against independent peers");
+        return None;
+    }
+    let folder =
+        shared().expect("RMSFLEET_PEERS=1, but the shared folder is missing").join("peers");
+    assert!(folder.is_dir(), "RMSFLEET_PEERS=1, but {} is missing", folder.display());
+    Some(folder)
+}
+
+/// The Python that has the peers' packages.
+pub fn python(peers: &std::path::Path) -> PathBuf {
+    let out = Command::new(peers.join("install")).arg("--python").output().unwrap();
+    PathBuf::from(String::from_utf8(out.stdout).unwrap().trim())
+}
+
+pub struct PeerServer {
+    child: Child,
+    pub ports: std::collections::BTreeMap<String, Vec<u16>>,
+    control: u16,
+}
+
+impl PeerServer {
+    /// Starts the fleet that `config` describes (the peers' README has the format).
+    pub fn start(config: &Value) -> Option<Self> {
+        let peers = peers()?;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("fleet.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let mut child = Command::new(python(&peers))
+            .arg(peers.join("winrm_server.py"))
+            .arg("--hosts")
+            .arg(&file)
+            .args(["--control", "127.0.0.1:0"])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut ports = std::collections::BTreeMap::<String, Vec<u16>>::new();
+        let mut control = 0;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let port = |address: &str| address.rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
+            match *words.as_slice() {
+                ["listening", name, address, ..] => {
+                    ports.entry(name.to_owned()).or_default().push(port(address));
+                }
+                ["control", address] => control = port(address),
+                ["ready"] => break,
+                _ => {}
+            }
+        }
+        assert!(!ports.is_empty() && control != 0, "the peer server did not come up");
+        Some(Self { child, ports, control })
+    }
+
+    pub fn port(&self, host: &str) -> u16 {
+        self.ports[host][0]
+    }
+
+    fn http(&self, method: &str, path: &str, body: &str) -> Value {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.control)).unwrap();
+        write!(socket, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            .unwrap();
+        let mut reply = String::new();
+        socket.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{method} {path}: {head}\n{body}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    pub fn stats(&self) -> Value {
+        self.http("GET", "/stats", "")
+    }
+
+    pub fn registry(&self, host: &str) -> Value {
+        self.http("GET", &format!("/registry/{host}"), "")
+    }
+
+    pub fn set_registry(&self, host: &str, content: &Value) {
+        self.http("PUT", &format!("/registry/{host}"), &content.to_string());
+    }
+
+    pub fn faults(&self, rules: &Value) {
+        self.http("PUT", "/faults", &rules.to_string());
+    }
+
+    /// How often a host answered an action whose URI ends in one of these names.
+    pub fn actions(&self, host: &str, names: &[&str]) -> u64 {
+        let stats = self.stats();
+        let Some(actions) = stats["hosts"][host]["actions"].as_object() else { return 0 };
+        actions
+            .iter()
+            .filter(|(action, _)| {
+                let last = action.rsplit('/').next().unwrap_or_default();
+                names.iter().any(|name| last.starts_with(name))
+            })
+            .map(|(_, count)| count.as_u64().unwrap_or_default())
+            .sum()
+    }
+}
+
+impl Drop for PeerServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
