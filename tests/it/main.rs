@@ -27,3 +27,7 @@ mod peers_ntlm;
 #[cfg(test)]
 #[cfg(test)]
 mod wsman_recorded;
+mod peers_psrp;
+#[cfg(test)]
+#[cfg(test)]
+mod psrp_shell;
