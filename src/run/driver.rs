@@ -233,8 +233,7 @@ impl<'a> Flight<'a> {
         self.work.clear();
         let doubt = || {
             let text = "the user ended the run in the middle of the work";
-            Failure::new(FailureKind::InDoubt, text)
-                .hint("read before anything else is written")
+            Failure::new(FailureKind::InDoubt, text).hint("read before anything else is written")
         };
         let mut news = Vec::new();
         for host in std::mem::take(&mut self.configuring) {
