@@ -18,7 +18,8 @@ use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
 
 const USER: &str = r"CONTOSO\rms-admin";
-const CHECKS: &str = "identify,registry,wmi,faults,reboot,bad_password,unencrypted";
+/// `reboot` comes last: the raw client does not reconnect by itself after its connection was reset.
+const CHECKS: &str = "identify,registry,wmi,faults,bad_password,unencrypted,reboot";
 const PASSWORD: &str = "Passw0rd! with a space";
 
 #[expect(clippy::disallowed_methods, reason = "the peers live in real time")]
