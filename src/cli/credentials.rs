@@ -224,9 +224,8 @@ mod tests {
 
     /// The account `default` resolves to, as `user:password`, or the error.
     async fn resolved(provider: Option<Provider>, may_ask: bool) -> Result<String, String> {
-        let file = provider.map(|provider| Credentials {
-            credentials: [("default".to_owned(), provider)].into(),
-        });
+        let file = provider
+            .map(|provider| Credentials { credentials: [("default".to_owned(), provider)].into() });
         let sources = Sources {
             file: file.as_ref().map(|file| (Path::new("credentials.yml"), file)),
             may_ask,

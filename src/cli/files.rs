@@ -48,11 +48,8 @@ pub fn text(what: &str, path: &Path, hint: &str) -> Result<Source, Stop> {
 
 /// Reads an inventory with the `group_vars` and `host_vars` beside it.
 pub fn inventory(path: &Path) -> Result<InventorySources, Stop> {
-    let inventory = text(
-        "inventory",
-        path,
-        "give one with -i FILE, or write a starter with: rmsfleet init",
-    )?;
+    let inventory =
+        text("inventory", path, "give one with -i FILE, or write a starter with: rmsfleet init")?;
     let beside = path.parent().unwrap_or_else(|| Path::new(""));
     Ok(InventorySources {
         inventory,
@@ -122,7 +119,8 @@ fn is_vars(path: &Path) -> bool {
     !name.starts_with('.')
         && !name.ends_with('~')
         && path.extension().is_none_or(|extension| {
-            is_yaml(extension) || !["bak", "orig", "swp", "retry", "md"].iter().any(|odd| extension == *odd)
+            is_yaml(extension)
+                || !["bak", "orig", "swp", "retry", "md"].iter().any(|odd| extension == *odd)
         })
 }
 
@@ -165,10 +163,8 @@ mod tests {
                 (name, path.display().to_string().replace('\\', "/"))
             })
             .collect();
-        let expected: Vec<(String, String)> = expected
-            .iter()
-            .map(|(name, path)| ((*name).to_owned(), (*path).to_owned()))
-            .collect();
+        let expected: Vec<(String, String)> =
+            expected.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
         assert_eq!(got, expected);
     }
 

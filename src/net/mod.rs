@@ -10,5 +10,5 @@ mod http;
 pub mod knock;
 pub mod link;
 mod logon;
-pub mod stats;
 pub mod shell;
+pub mod stats;
