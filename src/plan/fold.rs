@@ -8,43 +8,65 @@ use sha2::Sha256;
 use crate::model::change::Change;
 use crate::model::host::HostName;
 use crate::model::plan::Plan;
+use crate::model::product::Role;
 
-/// Hosts that get exactly the same changes from exactly the same state.
+/// A set is apart from the rest if another set of its role has this many times its hosts.
+const APART: usize = 3;
+
+/// Hosts of one role that get exactly the same changes from exactly the same state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeSet {
     /// `A`, `B` … `Z`, `AA`.
     pub id: String,
+    pub role: Option<Role>,
     /// Eight digits of the digest over the changes: the same set has the same ones in any plan.
     pub digest: String,
     pub hosts: Vec<HostName>,
     pub changes: Vec<Change>,
+    /// The much larger set of the same role that these few hosts are not part of.
+    pub outlier_of: Option<String>,
 }
 
-/// Folds the hosts that have changes; the largest set first. Blocked hosts are not among them.
+/// Folds the hosts that have changes: the largest set first, outliers last. Blocked hosts are not
+/// among them.
 pub fn fold(plan: &Plan) -> Vec<ChangeSet> {
-    let mut sets: BTreeMap<String, (Vec<HostName>, &[Change])> = BTreeMap::new();
+    let mut sets: BTreeMap<(Option<Role>, String), ChangeSet> = BTreeMap::new();
     for host in plan.hosts.values() {
         if host.changes.is_empty() || host.is_blocked() {
             continue;
         }
-        let digest = digest(&host.changes);
-        sets.entry(digest)
-            .or_insert_with(|| (Vec::new(), host.changes.as_slice()))
-            .0
+        let digest: String = digest(&host.changes).chars().take(8).collect();
+        sets.entry((host.role, digest.clone()))
+            .or_insert_with(|| ChangeSet {
+                id: String::new(),
+                role: host.role,
+                digest,
+                hosts: Vec::new(),
+                changes: host.changes.clone(),
+                outlier_of: None,
+            })
+            .hosts
             .push(host.name.clone());
     }
-    let mut folded: Vec<ChangeSet> = sets
-        .into_iter()
-        .map(|(digest, (hosts, changes))| ChangeSet {
-            id: String::new(),
-            digest: digest.chars().take(8).collect(),
-            hosts,
-            changes: changes.to_vec(),
-        })
-        .collect();
-    folded.sort_by(|a, b| b.hosts.len().cmp(&a.hosts.len()).then_with(|| a.hosts.cmp(&b.hosts)));
+    let mut largest: BTreeMap<Option<Role>, usize> = BTreeMap::new();
+    for set in sets.values() {
+        let most = largest.entry(set.role).or_default();
+        *most = set.hosts.len().max(*most);
+    }
+    let is_apart = |set: &ChangeSet| {
+        largest.get(&set.role).is_some_and(|most| *most >= APART.saturating_mul(set.hosts.len()))
+    };
+    let mut folded: Vec<ChangeSet> = sets.into_values().collect();
+    folded.sort_by(|a, b| {
+        (is_apart(a).cmp(&is_apart(b)))
+            .then_with(|| b.hosts.len().cmp(&a.hosts.len()))
+            .then_with(|| a.hosts.cmp(&b.hosts))
+    });
+    let mut first: BTreeMap<Option<Role>, String> = BTreeMap::new();
     for (place, set) in folded.iter_mut().enumerate() {
         set.id = letters(place);
+        let main = first.entry(set.role).or_insert_with(|| set.id.clone());
+        set.outlier_of = is_apart(set).then(|| main.clone());
     }
     folded
 }
@@ -139,6 +161,7 @@ fn ranges(numbers: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::sample::Fleet;
 
     #[track_caller]
     fn check(names: &str, expected: &str) {
@@ -157,6 +180,20 @@ mod tests {
         check("1 2 3", "[1-3]");
         check("sü1x sü2x", "sü[1-2]x");
         check("A99999999999999999999999 A1", "A1 A99999999999999999999999");
+    }
+
+    #[test]
+    fn identical_changes_are_folded_and_the_odd_one_stands_apart() {
+        let mut fleet = Fleet::new(&["EX1", "FS1", "FS2", "FS3", "FS4"]);
+        let key = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
+        fleet.set("FS1", key, "", "https://adrms.contoso.com/_wmcs/certification");
+        let sets = fold(&fleet.plan());
+        let got: Vec<String> = sets
+            .iter()
+            .map(|set| format!("{} {} {:?}", set.id, compress(&set.hosts), set.outlier_of))
+            .collect();
+        assert_eq!(got, ["A FS[2-4] None", "B EX1 None", "C FS1 Some(\"A\")"]);
+        assert_eq!(sets[0].changes.len(), 2);
     }
 
     #[test]
