@@ -101,9 +101,8 @@ impl Console {
         self.machine = Some(machine);
     }
 
-    /// Asks a person and gives the answer without its line break; empty at the end of input.
-    pub fn ask(&mut self, question: &str) -> Result<String, Stop> {
-        self.out.text(&format!("{question} "))?;
+    /// One line from standard input without its line break; empty at the end of input.
+    pub fn answer() -> std::io::Result<String> {
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;
         Ok(answer.trim().to_owned())

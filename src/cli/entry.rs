@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 
+use crate::cli::apply;
 use crate::cli::args::Args;
 use crate::cli::completions;
 use crate::cli::console::Console;
@@ -13,12 +16,15 @@ use crate::cli::console::name_exit;
 use crate::cli::explain;
 use crate::cli::init;
 use crate::cli::inventory;
+use crate::cli::lab;
 use crate::cli::lint;
 use crate::cli::log;
+use crate::cli::plan;
 use crate::cli::request::Action;
 use crate::cli::request::Request;
 use crate::cli::rules;
 use crate::cli::runs;
+use crate::cli::show;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
@@ -74,13 +80,23 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::InventoryShow { files, name, origin } => {
             inventory::show(&files, &name, origin, console)
         }
+        Action::Plan(request) => plan::run(&request, console),
+        Action::Show { file } => show::run(&file, console),
+        Action::Apply(request) => apply::run(&request, console),
+        Action::LabServe(serve) => lab::serve(&serve, console),
         Action::Lint { files } => lint::run(&files, console),
         Action::RulesList { rules: path } => rules::list(path.as_deref(), console),
         Action::RulesExplain { rules: path, id } => rules::explain(path.as_deref(), &id, console),
         Action::RunsList { runs: state } => runs::list(&state, console),
         Action::RunsShow { runs: state, run } => runs::show(&state, &run, console),
-        _ => todo!(),
     }
+}
+
+/// The runtime of a command that talks to hosts.
+pub fn runtime() -> Result<Runtime, Stop> {
+    Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Stop::because(Exit::Internal, &error).while_doing("the async runtime cannot be started")
+    })
 }
 
 fn explain_usage(error: &clap::Error, around: &Surroundings) -> Exit {

@@ -29,12 +29,7 @@ pub fn list(files: &Files, wanted: Option<&str>, console: &mut Console) -> Resul
     Ok(Exit::Ok)
 }
 
-pub fn show(
-    files: &Files,
-    name: &str,
-    origin: bool,
-    console: &mut Console,
-) -> Result<Exit, Stop> {
+pub fn show(files: &Files, name: &str, origin: bool, console: &mut Console) -> Result<Exit, Stop> {
     let (inventory, _) = load::inventory(files, console.style().colour)?;
     let host = inventory.host(name).ok_or_else(|| {
         let known = inventory.hosts.iter().flat_map(|host| [host.name.as_str(), host.name.short()]);
@@ -80,9 +75,9 @@ pub fn select(inventory: &Inventory, wanted: Option<&str>) -> Result<Option<Vec<
                     PatternError::Unknown { .. }
                     | PatternError::Empty { .. }
                     | PatternError::Nothing(_) => Exit::NoMatch,
-                    PatternError::Blank
-                    | PatternError::Long
-                    | PatternError::Unsupported { .. } => Exit::Usage,
+                    PatternError::Blank | PatternError::Long | PatternError::Unsupported { .. } => {
+                        Exit::Usage
+                    }
                 };
                 let stop = Stop::because(exit, &error);
                 match error.help() {

@@ -53,11 +53,13 @@ pub async fn start(
         listen(&mut farm_hosts, base)?;
     }
     let accounts = LabAccounts::new(account());
-    Farm::start(farm_hosts, accounts, &faults(&lab.faults)?, timing, edge()).await.map_err(|error| {
-        Stop::because(Exit::Data, &error)
-            .while_doing("the simulated farm cannot listen on loopback")
-            .hint("choose other ports with --port-base, or none for free ones")
-    })
+    Farm::start(farm_hosts, accounts, &faults(&lab.faults)?, timing, edge()).await.map_err(
+        |error| {
+            Stop::because(Exit::Data, &error)
+                .while_doing("the simulated farm cannot listen on loopback")
+                .hint("choose other ports with --port-base, or none for free ones")
+        },
+    )
 }
 
 /// One account for whatever the hosts ask for: the farm knows no other.

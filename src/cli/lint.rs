@@ -32,10 +32,7 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
     let idle = hosts.iter().filter(|host| host.in_scope() && !taken.contains(&host.name));
     let idle: Vec<&str> = idle.map(|host| host.name.as_str()).collect();
     if !idle.is_empty() {
-        findings.push(format!(
-            "no stage of the playbook takes {}",
-            plural::list(&idle, 5)
-        ));
+        findings.push(format!("no stage of the playbook takes {}", plural::list(&idle, 5)));
     }
     for finding in &findings {
         console.say(&format!("{} {finding}", style.paint(Tint::Bad, "error:")))?;

@@ -35,16 +35,17 @@ pub struct Loaded {
 
 /// Reads and checks all files, or says everything that is wrong with the first bad one.
 pub fn all(wanted: &Files, colour: bool) -> Result<Loaded, Stop> {
-    let (inventory, mut inputs) = self::inventory(wanted, colour)?;
-    let (playbook, playbook_input) = self::playbook(wanted.playbook.as_deref(), colour)?;
-    let (rules, rules_input) = self::rules(wanted.rules.as_deref(), colour)?;
+    let (inventory, mut inputs) = inventory(wanted, colour)?;
+    let (playbook, playbook_input) = playbook(wanted.playbook.as_deref(), colour)?;
+    let (rules, rules_input) = rules(wanted.rules.as_deref(), colour)?;
     inputs.extend([playbook_input, rules_input]);
-    let credentials = match credentials_text(wanted)? {
+    let credentials = match credentials_path(wanted) {
         None => None,
-        Some((path, source)) => {
+        Some(path) => {
+            let source = credentials_text(&path)?;
             inputs.push(files::input("credentials", &source.name, &source.text));
-            let read = credentials::parse(&source).map_err(|wrong| complaint(wrong, colour))?;
-            inventory.check_credentials(&read).map_err(|wrong| complaint(wrong, colour))?;
+            let read = credentials::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
+            inventory.check_credentials(&read).map_err(|wrong| complaint(&wrong, colour))?;
             Some((path, read))
         }
     };
@@ -67,19 +68,17 @@ pub fn inventory(wanted: &Files, colour: bool) -> Result<(Inventory, Vec<Input>)
         .collect();
     inputs.extend(wanted.vars.iter().map(|(name, value)| files::input("var", name, value)));
     let inventory =
-        inventory::parse(&sources, &wanted.vars).map_err(|wrong| complaint(wrong, colour))?;
+        inventory::parse(&sources, &wanted.vars).map_err(|wrong| complaint(&wrong, colour))?;
     Ok((inventory, inputs))
 }
 
 pub fn playbook(path: Option<&Path>, colour: bool) -> Result<(Playbook, Input), Stop> {
     let source = match path {
         None => builtin::playbook_source(),
-        Some(path) => {
-            files::text("playbook", path, "without -p the built-in playbook is used")?
-        }
+        Some(path) => files::text("playbook", path, "without -p the built-in playbook is used")?,
     };
     let input = files::input("playbook", &source.name, &source.text);
-    let playbook = playbook::parse(&source).map_err(|wrong| complaint(wrong, colour))?;
+    let playbook = playbook::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
     Ok((playbook, input))
 }
 
@@ -91,29 +90,35 @@ pub fn rules(path: Option<&Path>, colour: bool) -> Result<(RulePack, Input), Sto
         }
     };
     let input = files::input("rules", &source.name, &source.text);
-    let rules = rules::parse(&source).map_err(|wrong| complaint(wrong, colour))?;
+    let rules = rules::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
     Ok((rules, input))
 }
 
 /// `--credentials FILE`, else `credentials.yml` beside the inventory if it is there.
-fn credentials_text(wanted: &Files) -> Result<Option<(PathBuf, Source)>, Stop> {
-    let path = match (&wanted.credentials, &wanted.inventory) {
-        (Some(path), _) => path.clone(),
-        (None, Wanted::EmbeddedLab) => return Ok(None),
+fn credentials_path(wanted: &Files) -> Option<PathBuf> {
+    match (&wanted.credentials, &wanted.inventory) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Wanted::EmbeddedLab) => None,
         (None, Wanted::File(inventory)) => {
-            let path = inventory.parent().unwrap_or_else(|| Path::new("")).join("credentials.yml");
-            if !path.exists() {
-                return Ok(None);
-            }
-            path
+            let beside = inventory.parent().unwrap_or_else(|| Path::new(""));
+            Some(beside.join("credentials.yml")).filter(|path| path.exists())
         }
-    };
-    let source = files::text("credentials", &path, "check --credentials FILE")?;
-    Ok(Some((path, source)))
+    }
+}
+
+fn credentials_text(path: &Path) -> Result<Source, Stop> {
+    files::text("credentials", path, "check --credentials FILE")
+}
+
+/// One credentials file.
+pub fn credentials(path: PathBuf, colour: bool) -> Result<(PathBuf, Credentials), Stop> {
+    let source = credentials_text(&path)?;
+    let read = credentials::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
+    Ok((path, read))
 }
 
 /// Every complaint with its line and caret, as one stop.
-fn complaint(wrong: Diagnostics, colour: bool) -> Stop {
+fn complaint(wrong: &Diagnostics, colour: bool) -> Stop {
     let errors = wrong.errors().count();
     let noun = if errors == 1 { "error" } else { "errors" };
     Stop::new(Exit::Data, format!("{errors} {noun}, nothing was contacted"))

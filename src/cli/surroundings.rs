@@ -80,3 +80,9 @@ impl Surroundings {
             })
     }
 }
+
+/// A variable that holds a secret: read when it is needed, and kept nowhere else.
+#[expect(clippy::disallowed_methods, reason = "a secret is read by its user, not carried along")]
+pub fn secret(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}

@@ -145,7 +145,12 @@ mod tests {
     #[test]
     fn an_origin_has_key_value_place_and_level() {
         let variables = [
-            Variable { key: "rms_dag", value: "DAG-EU1", place: "a.yml:31".into(), level: "group x" },
+            Variable {
+                key: "rms_dag",
+                value: "DAG-EU1",
+                place: "a.yml:31".into(),
+                level: "group x",
+            },
             Variable { key: "rms_canary", value: "1", place: "a.yml:9".into(), level: "host" },
         ];
         let expected = "rms_dag     DAG-EU1  a.yml:31  group x\n\
