@@ -78,3 +78,27 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_failed_once_takes_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut told = 0;
+        let mut journal =
+            create(&path, "run-1", || Timestamp::UNIX_EPOCH, |_: &Record| told += 1).unwrap();
+        let event = Event::StageStarted { stage: "one".to_owned() };
+        journal.emit(event.clone()).unwrap();
+        // A file that is open for reading takes no line; the good one is put back afterwards.
+        let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
+        journal.emit(event.clone()).unwrap_err();
+        journal.file = good;
+        journal.emit(event).unwrap_err();
+        drop(journal);
+        assert_eq!(told, 1, "nobody sees what is not on disk");
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+}

@@ -104,6 +104,8 @@ pub enum Configured {
     Failed(Failure),
     /// The user stopped the run before the first write.
     Stopped,
+    /// The user ended the run in the middle of the writes; nobody looked what they left.
+    Abandoned(Failure),
 }
 
 /// How a restart ended.

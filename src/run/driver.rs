@@ -94,21 +94,23 @@ pub async fn execute<C: Connect, K: Clock>(
         workstation: context.workstation.to_owned(),
         lab: plan.lab,
     })?;
+    let mut stop = context.stop;
     let means = Means {
         plan,
         run: context.run,
         connect,
         clock,
         recorder: &recorder,
-        stop: context.stop.clone(),
+        stop: stop.clone(),
         logged_on: Mutex::default(),
         touched: Mutex::default(),
     };
-    let mut stop = context.stop;
     let mut may_stop = true;
     let mut scheduler = Scheduler::new(plan, options);
     let mut flight = Flight::default();
     let exit = loop {
+        // Work in flight may have seen the request, and ended for it, before this loop did.
+        scheduler.handle(Happened::StopRequested(means.stopped()));
         while let Some(action) = scheduler.poll() {
             if let Some(event) = announce(plan, &action) {
                 means.emit(event)?;
@@ -124,10 +126,9 @@ pub async fn execute<C: Connect, K: Clock>(
         tokio::select! {
             biased;
             changed = stop.changed(), if may_stop => {
-                let level = *stop.borrow_and_update();
                 may_stop = changed.is_ok();
-                scheduler.handle(Happened::StopRequested(level));
-                if level == Stop::Now {
+                scheduler.handle(Happened::StopRequested(means.stopped()));
+                if means.stopped() == Stop::Now {
                     flight.abandon(&means, &mut scheduler)?;
                 }
             }
@@ -238,7 +239,7 @@ impl<'a> Flight<'a> {
         let mut news = Vec::new();
         for host in std::mem::take(&mut self.configuring) {
             let result = if means.is_touched(&host) {
-                Configured::Failed(doubt())
+                Configured::Abandoned(doubt())
             } else {
                 Configured::Stopped
             };

@@ -150,8 +150,9 @@ mod tests {
     #[test]
     fn a_step_that_waits_pauses_the_run() {
         let held = StepOutcome::Held("not confirmed".into());
-        check(Ending::Paused, &[changed()], &[held.clone()], Exit::Paused);
-        check(Ending::Completed, &[failed()], &[held], Exit::Partial);
+        let held = std::slice::from_ref(&held);
+        check(Ending::Paused, &[changed()], held, Exit::Paused);
+        check(Ending::Completed, &[failed()], held, Exit::Partial);
     }
 
     #[test]

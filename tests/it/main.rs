@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod imagined;
 #[cfg(test)]
 mod peer_server;
@@ -17,6 +19,7 @@ mod peers_network;
 mod peers_ntlm;
 #[cfg(test)]
 mod peers_psrp;
+mod journal;
 #[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
@@ -29,3 +32,4 @@ mod shared;
 mod tidy;
 #[cfg(test)]
 mod wsman_recorded;
+mod survey;

@@ -269,16 +269,16 @@ fn simulate(seed: u64) -> (Exit, bool) {
     let denied_at = if dice.chance(10) { dice.up_to(10) } else { usize::MAX };
     let mut scheduler = Scheduler::new(&plan, options.clone());
     let mut watch = Watch::new(&plan, options);
+    while let Some(action) = scheduler.poll() {
+        watch.see(&action);
+    }
     for round in 0.. {
         assert!(round < 1000, "the run never ends");
-        while let Some(action) = scheduler.poll() {
-            watch.see(&action);
-        }
-        if watch.exit.is_some() {
+        if let Some(exit) = watch.exit {
             assert_eq!(scheduler.poll(), None, "nothing follows the end");
             let outcomes = scheduler.outcomes();
             assert_eq!(outcomes, watch.ended);
-            return (watch.exit.unwrap(), watch.halted);
+            return (exit, watch.halted);
         }
         assert!(!watch.idle(), "the run waits for nothing");
         if round == stop_at {
@@ -287,17 +287,12 @@ fn simulate(seed: u64) -> (Exit, bool) {
         }
         let happened = answer(&mut watch, dice, luck, round >= denied_at);
         scheduler.handle(happened);
-        for action in std::iter::from_fn(|| drain_ends(&mut scheduler)) {
+        while let Some(action) = scheduler.poll() {
             watch.see(&action);
             watch.must_halt |= watch.over_budget();
         }
     }
     unreachable!("rounds are bounded")
-}
-
-/// The next action, as long as something is ready; it may already be a start.
-fn drain_ends(scheduler: &mut Scheduler<'_>) -> Option<Action> {
-    scheduler.poll()
 }
 
 /// Ends one piece of work in flight, any of them.
@@ -439,7 +434,7 @@ fn well(action: &Action) -> Option<Happened> {
     })
 }
 
-fn failing<'a>(name: &'a str, kind: FailureKind) -> impl Fn(&Action) -> Option<Happened> + 'a {
+fn failing(name: &str, kind: FailureKind) -> impl Fn(&Action) -> Option<Happened> {
     move |action| match action {
         Action::Configure(host) if host.as_str() == name => Some(Happened::Configured {
             host: host.clone(),

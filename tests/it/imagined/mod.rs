@@ -27,6 +27,7 @@ use rmsfleet::model::verdict::RestartNeed;
 use rmsfleet::model::verdict::Verdict;
 
 pub(crate) mod dice;
+pub(crate) mod fleet;
 
 pub(crate) const KEY: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
 
