@@ -4,6 +4,8 @@
 
 mod cli;
 #[cfg(test)]
+mod plan;
+#[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod shared;
