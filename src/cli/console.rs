@@ -1,4 +1,8 @@
-//! Standard output and standard error of one command.
+//! Standard output and standard error of one command: text for people, text for programs, never
+//! mixed.
+
+use std::fs::File;
+use std::io::BufRead;
 
 use crate::cli::request::Format;
 use crate::cli::request::Output;
@@ -9,18 +13,19 @@ use crate::report::out::Out;
 use crate::report::style::Style;
 use crate::report::style::Tint;
 
-/// The name and version that documents carry.
+/// The name and version that plans, journals and documents carry.
 pub const TOOL: &str = concat!("rmsfleet ", env!("CARGO_PKG_VERSION"));
 
-/// Text for people and text for programs, never mixed.
 pub struct Console {
     pub out: Out,
     pub output: Output,
+    /// JSON lines: standard output under `jsonl`, and the file of `--json-into`.
+    machine: Option<Vec<Out>>,
 }
 
 impl Console {
     pub fn new(output: Output) -> Self {
-        Self { out: Out::stdout(), output }
+        Self { out: Out::stdout(), output, machine: None }
     }
 
     pub fn style(&self) -> Style {
@@ -39,26 +44,79 @@ impl Console {
         Ok(())
     }
 
-    /// A result for programs; silent for people. A JSON lines stream starts with its version.
+    /// A green verb in the column of line mode, and what was done.
+    pub fn did(&mut self, verb: &str, text: &str) -> Result<(), Stop> {
+        let verb = self.style().paint(Tint::Good, &format!("{verb:>12}"));
+        self.say(&format!("{verb}  {text}"))
+    }
+
+    /// What to type next.
+    pub fn next(&mut self, command: &str) -> Result<(), Stop> {
+        let next = self.style().paint(Tint::Strong, "Next");
+        self.say(&format!("{next}  {command}"))
+    }
+
+    /// A result for programs; silent for people, unless they also asked for a file.
     pub fn document(
         &mut self,
         kind: &str,
         message: &str,
         body: serde_json::Value,
     ) -> Result<(), Stop> {
-        match self.output.format {
-            Format::Human => return Ok(()),
-            Format::Json => {}
-            Format::Jsonl => self.out.line(&json::version(TOOL))?,
+        let line = json::document(kind, message, body);
+        if self.output.format == Format::Json {
+            self.out.line(&line)?;
         }
-        self.out.line(&json::document(kind, message, body))?;
+        let mut machine = self.lend_machine()?;
+        for out in &mut machine {
+            out.line(&line)?;
+        }
+        self.take_back(machine);
         Ok(())
+    }
+
+    /// The JSON lines, opened with their version at the first call; to be taken back.
+    pub fn lend_machine(&mut self) -> Result<Vec<Out>, Stop> {
+        if let Some(machine) = self.machine.take() {
+            return Ok(machine);
+        }
+        let mut machine = Vec::new();
+        if self.output.format == Format::Jsonl {
+            machine.push(Out::stdout());
+        }
+        if let Some(path) = &self.output.json_into {
+            let file = File::create(path).map_err(|error| {
+                Stop::because(Exit::Data, &error)
+                    .while_doing(format!("`{}` cannot be written", path.display()))
+            })?;
+            machine.push(Out::new(file));
+        }
+        for out in &mut machine {
+            out.line(&json::version(TOOL))?;
+        }
+        Ok(machine)
+    }
+
+    pub fn take_back(&mut self, machine: Vec<Out>) {
+        self.machine = Some(machine);
+    }
+
+    /// Asks a person and gives the answer without its line break; empty at the end of input.
+    pub fn ask(&mut self, question: &str) -> Result<String, Stop> {
+        self.out.text(&format!("{question} "))?;
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer.trim().to_owned())
     }
 }
 
 /// An error on standard error: what, why, what to do, and the exit code with its name.
 pub fn complain(stop: &Stop, style: Style) {
-    let mut text = format!("{} {stop}\n", style.paint(Tint::Bad, "error:"));
+    let mut text = String::new();
+    if let Some(report) = &stop.report {
+        text.push_str(&format!("{}\n\n", report.trim_end()));
+    }
+    text.push_str(&format!("{} {stop}\n", style.paint(Tint::Bad, "error:")));
     if let Some(hint) = &stop.hint {
         text.push_str(&format!("{} {hint}\n", style.paint(Tint::Strong, "hint:")));
     }

@@ -9,10 +9,15 @@ use crate::cli::args::Args;
 use crate::cli::completions;
 use crate::cli::console::Console;
 use crate::cli::console::complain;
+use crate::cli::console::name_exit;
 use crate::cli::explain;
 use crate::cli::init;
+use crate::cli::inventory;
+use crate::cli::lint;
+use crate::cli::log;
 use crate::cli::request::Action;
 use crate::cli::request::Request;
+use crate::cli::rules;
 use crate::cli::runs;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings::Surroundings;
@@ -43,7 +48,12 @@ fn resolve_and_dispatch(typed: Args, around: &Surroundings) -> Exit {
     };
     let style = request.output.look.style;
     let mut console = Console::new(request.output);
-    match dispatch(request.action, &mut console) {
+    let started = match &console.output.log_file {
+        Some(path) => log::start(path, console.output.look.verbosity),
+        None => Ok(()),
+    };
+    let done = started.and_then(|()| dispatch(request.action, &mut console));
+    match done.and_then(|exit| name_exit(&mut console, exit).map(|()| exit)) {
         Ok(exit) => exit,
         Err(stop) => {
             complain(&stop, style);
@@ -58,6 +68,15 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Completions { shell } => completions::shell(shell, console),
         Action::Man => completions::man(console),
         Action::Explain { code } => explain::run(&code, console),
+        Action::InventoryList { files, pattern } => {
+            inventory::list(&files, pattern.as_deref(), console)
+        }
+        Action::InventoryShow { files, name, origin } => {
+            inventory::show(&files, &name, origin, console)
+        }
+        Action::Lint { files } => lint::run(&files, console),
+        Action::RulesList { rules: path } => rules::list(path.as_deref(), console),
+        Action::RulesExplain { rules: path, id } => rules::explain(path.as_deref(), &id, console),
         Action::RunsList { runs: state } => runs::list(&state, console),
         Action::RunsShow { runs: state, run } => runs::show(&state, &run, console),
         _ => todo!(),

@@ -13,11 +13,13 @@ pub struct Stop {
     /// What was expected and what came, outermost first.
     pub chain: Vec<String>,
     pub hint: Option<String>,
+    /// Text to print before, as it is: complaints with lines and carets.
+    pub report: Option<String>,
 }
 
 impl Stop {
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, chain: vec![text.into()], hint: None }
+        Self { exit, chain: vec![text.into()], hint: None, report: None }
     }
 
     /// With an error and all its causes.
@@ -28,12 +30,18 @@ impl Stop {
             chain.push(error.to_string());
             cause = error.source();
         }
-        Self { exit, chain, hint: None }
+        Self { exit, chain, hint: None, report: None }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn report(mut self, report: impl Into<String>) -> Self {
+        self.report = Some(report.into());
         self
     }
 
@@ -53,7 +61,7 @@ impl fmt::Display for Stop {
 
 impl From<UsageError> for Stop {
     fn from(error: UsageError) -> Self {
-        Self { exit: Exit::Usage, chain: vec![error.text], hint: error.hint }
+        Self { exit: Exit::Usage, chain: vec![error.text], hint: error.hint, report: None }
     }
 }
 

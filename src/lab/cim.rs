@@ -32,7 +32,11 @@ impl Property {
             (Self::Bool(own), Literal::Bool(other)) => own == other,
             (Self::Null, Literal::Null) => true,
             (
-                Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Null | Self::Moment(_)
+                Self::Text(_)
+                | Self::Number(_)
+                | Self::Bool(_)
+                | Self::Null
+                | Self::Moment(_)
                 | Self::Many(_),
                 _,
             ) => false,

@@ -10,28 +10,19 @@ use crate::lab::host::LabHost;
 use crate::lab::services::Service;
 
 pub const OPERATING_SYSTEM: Class = class("Win32_OperatingSystem", Instances::One, &[]);
-pub const COMPUTER_SYSTEM: Class =
-    class("Win32_ComputerSystem", Instances::Keyed, &["Name"]);
+pub const COMPUTER_SYSTEM: Class = class("Win32_ComputerSystem", Instances::Keyed, &["Name"]);
 pub const SERVICE: Class = class("Win32_Service", Instances::Keyed, &["Name"]);
 pub const PERFORMANCE: Class =
     class("Win32_PerfFormattedData_PerfOS_System", Instances::Keyed, &["Name"]);
-pub const REGISTRY: Class = Class {
-    namespace: "root/default",
-    name: "StdRegProv",
-    keys: &[],
-    instances: Instances::None,
-};
+pub const REGISTRY: Class =
+    Class { namespace: "root/default", name: "StdRegProv", keys: &[], instances: Instances::None };
 /// The same provider, registered in `root/cimv2` too since Windows Vista.
 pub const REGISTRY_CIMV2: Class = class("StdRegProv", Instances::None, &[]);
 
 const ALL: [Class; 6] =
     [OPERATING_SYSTEM, COMPUTER_SYSTEM, SERVICE, PERFORMANCE, REGISTRY, REGISTRY_CIMV2];
 
-const fn class(
-    name: &'static str,
-    instances: Instances,
-    keys: &'static [&'static str],
-) -> Class {
+const fn class(name: &'static str, instances: Instances, keys: &'static [&'static str]) -> Class {
     Class { namespace: "root/cimv2", name, keys, instances }
 }
 
@@ -114,10 +105,7 @@ fn computer_system(host: &LabHost) -> Row {
         ("Roles", Property::Many(roles.to_vec())),
         ("Status", Property::text("OK")),
         ("UserName", Property::Null),
-        (
-            "Workgroup",
-            if joined.is_some() { Property::Null } else { Property::text(group) },
-        ),
+        ("Workgroup", if joined.is_some() { Property::Null } else { Property::text(group) }),
     ])
 }
 

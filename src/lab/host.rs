@@ -42,7 +42,7 @@ impl Default for Limits {
             request: 512_000,
             shells_per_user: 30,
             operations_per_user: 1500,
-            enumeration: Duration::from_secs(240),
+            enumeration: Duration::from_mins(4),
             page: 1000,
             first_page: 8,
         }

@@ -46,7 +46,7 @@ pub fn answer(
         let parameters = parameters(request, class, method, &|name| known.takes(name))?;
         regprov::invoke(&mut host.registry, known, &parameters)?
     } else if *class == classes::OPERATING_SYSTEM {
-        let known = Shutdown::parse(method).ok_or_else(|| unknown(request))?;
+        let known = Restart::parse(method).ok_or_else(|| unknown(request))?;
         let parameters = parameters(request, class, method, &|name| known.takes(name))?;
         host.stats.restart_orders += 1;
         match known.order(host, call, &parameters)? {
@@ -101,8 +101,9 @@ fn parameters(
     for element in input.elements() {
         if !takes(&element.name) {
             let text = format!("HRESULT = 0x8004102f: {} has no {}", method, element.name);
-            return Err(LabFault::new(fault::INTERNAL_ERROR, "w:InternalError", text)
-                .by(Provider::Wmi));
+            return Err(
+                LabFault::new(fault::INTERNAL_ERROR, "w:InternalError", text).by(Provider::Wmi)
+            );
         }
         let value = (!element.is_nil()).then(|| element.text());
         match found.iter_mut().find(|(name, _)| *name == element.name) {
@@ -119,19 +120,19 @@ fn unknown(request: &Request) -> LabFault {
 
 /// The methods of `Win32_OperatingSystem` that end in a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shutdown {
+enum Restart {
     Reboot,
-    Shutdown,
-    Win32Shutdown,
+    Halt,
+    WithFlags,
     Tracker,
 }
 
-impl Shutdown {
+impl Restart {
     fn parse(method: &str) -> Option<Self> {
         Some(match method {
             "Reboot" => Self::Reboot,
-            "Shutdown" => Self::Shutdown,
-            "Win32Shutdown" => Self::Win32Shutdown,
+            "Shutdown" => Self::Halt,
+            "Win32Shutdown" => Self::WithFlags,
             "Win32ShutdownTracker" => Self::Tracker,
             _ => return None,
         })
@@ -139,8 +140,8 @@ impl Shutdown {
 
     fn takes(self, parameter: &str) -> bool {
         let names: &[&str] = match self {
-            Self::Reboot | Self::Shutdown => &[],
-            Self::Win32Shutdown => &["Flags", "Reserved"],
+            Self::Reboot | Self::Halt => &[],
+            Self::WithFlags => &["Flags", "Reserved"],
             Self::Tracker => &["Timeout", "Comment", "ReasonCode", "Flags"],
         };
         names.contains(&parameter)
@@ -166,8 +167,8 @@ impl Shutdown {
         };
         let flags = match self {
             Self::Reboot => REBOOT,
-            Self::Shutdown => 1,
-            Self::Win32Shutdown => number("Flags")?.unwrap_or(0),
+            Self::Halt => 1,
+            Self::WithFlags => number("Flags")?.unwrap_or(0),
             Self::Tracker => number("Flags")?.unwrap_or(REBOOT),
         };
         if flags & !(1 | REBOOT | FORCED | POWER_OFF) != 0 || flags & !FORCED == 0 {
@@ -181,7 +182,7 @@ impl Shutdown {
         }
         let delay = match self {
             Self::Tracker => number("Timeout")?,
-            Self::Reboot | Self::Shutdown | Self::Win32Shutdown => None,
+            Self::Reboot | Self::Halt | Self::WithFlags => None,
         };
         let code = host.power.order(call.now, delay, flags & REBOOT != 0);
         let lost = code == 0 && flags & FORCED != 0 && self != Self::Tracker;

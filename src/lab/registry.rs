@@ -83,8 +83,12 @@ impl Registry {
 
     /// What a boot does: volatile keys are gone, with all below them.
     pub fn boot(&mut self) {
-        let volatile: Vec<KeyPath> =
-            self.keys.iter().filter(|(_, key)| key.volatile).map(|(path, _)| path.clone()).collect();
+        let volatile: Vec<KeyPath> = self
+            .keys
+            .iter()
+            .filter(|(_, key)| key.volatile)
+            .map(|(path, _)| path.clone())
+            .collect();
         self.keys.retain(|path, _| !lineage(path).iter().any(|above| volatile.contains(above)));
     }
 
@@ -126,7 +130,8 @@ impl Registry {
 
     /// Creates the key and those above it that are missing; content if it is there.
     pub fn create(&mut self, key: &KeyPath) -> Result<(), Refusal> {
-        if key.as_str().is_empty() || segments(key).any(|name| name.is_empty() || name.len() > 255) {
+        if key.as_str().is_empty() || segments(key).any(|name| name.is_empty() || name.len() > 255)
+        {
             return Err(Refusal::BadName);
         }
         if self.has_key(key) {

@@ -182,12 +182,8 @@ pub fn invoke(
         },
         Method::NotCapable => {
             let text = "the provider is not capable of the attempted operation";
-            return Err(LabFault::new(
-                fault::PROVIDER_NOT_CAPABLE,
-                "a:ActionNotSupported",
-                text,
-            )
-            .by(Provider::Wmi));
+            return Err(LabFault::new(fault::PROVIDER_NOT_CAPABLE, "a:ActionNotSupported", text)
+                .by(Provider::Wmi));
         }
     })
 }
@@ -334,16 +330,9 @@ fn expand(text: &str) -> String {
             let found = KNOWN.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
             Some((found.1, after))
         });
-        match known {
-            Some((data, after)) => {
-                out.push_str(data);
-                rest = after;
-            }
-            None => {
-                out.push('%');
-                rest = after;
-            }
-        }
+        let (data, after) = known.unwrap_or(("%", after));
+        out.push_str(data);
+        rest = after;
     }
     out.push_str(rest);
     out
@@ -434,7 +423,11 @@ mod tests {
 
     #[test]
     fn hives_and_nulls_are_refused_by_code() {
-        check("EnumKey", &[("hDefKey", "5"), ("sSubKeyName", "")], (6, "<sNames xsi:nil=\"true\"/>"));
+        check(
+            "EnumKey",
+            &[("hDefKey", "5"), ("sSubKeyName", "")],
+            (6, "<sNames xsi:nil=\"true\"/>"),
+        );
         check("SetStringValue", &at(KEY, "a"), (NULL_PARAMETER, ""));
         check("CreateKey", &[], (NULL_PARAMETER, ""));
         check("CreateKey", &[("hDefKey", "2147483649"), ("sSubKeyName", "A")], (5, ""));

@@ -113,8 +113,7 @@ fn get(
     let rows = classes::instances(&class, host, call.now);
     let row = rows.iter().find(|row| chosen(row, request)).ok_or_else(|| {
         let text = "no instance is identified by the selectors";
-        LabFault::new(fault::RESOURCE_NOT_FOUND, "a:DestinationUnreachable", text)
-            .by(Provider::Wmi)
+        LabFault::new(fault::RESOURCE_NOT_FOUND, "a:DestinationUnreachable", text).by(Provider::Wmi)
     })?;
     let action = format!("{}/GetResponse", namespace::TRANSFER);
     Ok(wsman::reply(request, call, &action, &row.element(&class)))

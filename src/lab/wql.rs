@@ -162,9 +162,7 @@ impl Parser {
 
     fn word(&mut self, word: &str) -> bool {
         self.tokens
-            .next_if(
-                |token| matches!(token, Token::Word(own) if own.eq_ignore_ascii_case(word)),
-            )
+            .next_if(|token| matches!(token, Token::Word(own) if own.eq_ignore_ascii_case(word)))
             .is_some()
     }
 

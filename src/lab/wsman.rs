@@ -17,8 +17,8 @@ pub fn route(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outco
         return Err(LabFault::new(fault::ACCESS_DENIED, "w:AccessDenied", "access is denied"));
     }
     let resource = request.resource.as_str();
-    let powershell = strip_prefix(resource, namespace::POWERSHELL)
-        .and_then(|rest| rest.strip_prefix('/'));
+    let powershell =
+        strip_prefix(resource, namespace::POWERSHELL).and_then(|rest| rest.strip_prefix('/'));
     if let Some(configuration) = powershell {
         let exchange = configuration.eq_ignore_ascii_case("Microsoft.Exchange");
         if exchange != call.exchange_path {
@@ -35,8 +35,7 @@ pub fn route(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outco
 
 /// A reply with HTTP 200.
 pub fn reply(request: &Request, call: &Call, action: &str, body: &str) -> Outcome {
-    let envelope =
-        markup::envelope(action, &call.message_id(), &request.message_id, "", body);
+    let envelope = markup::envelope(action, &call.message_id(), &request.message_id, "", body);
     Outcome::Reply { status: 200, envelope }
 }
 

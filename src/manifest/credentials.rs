@@ -132,7 +132,7 @@ fn argv(node: &Node) -> Result<Vec<String>, scalar::Mismatch> {
             Err(scalar::Mismatch::new(format!("needs texts, found {}", item.kind())))
         }
     })?;
-    if argv.first().is_none_or(|program| program.is_empty()) {
+    if argv.first().is_none_or(String::is_empty) {
         return Err(scalar::Mismatch::new("needs a program and its arguments")
             .help("write `argv: [pass, show, rms]`".to_owned()));
     }

@@ -185,10 +185,7 @@ impl Diagnostics {
     /// Blots out a stretch of a source, so that no rendering shows the secret that stands there.
     pub(super) fn mask(&mut self, file: FileId, start: usize, end: usize) {
         let Some(source) = self.sources.get_mut(file.0) else { return };
-        let (head, rest) = match source.text.split_at_checked(start) {
-            Some(parts) => parts,
-            None => return,
-        };
+        let Some((head, rest)) = source.text.split_at_checked(start) else { return };
         let Some((secret, tail)) = rest.split_at_checked(end.saturating_sub(start)) else { return };
         let blot: String = secret
             .chars()
@@ -199,6 +196,11 @@ impl Diagnostics {
 
     pub fn has_errors(&self) -> bool {
         self.items.iter().any(|item| item.severity == Severity::Error)
+    }
+
+    /// Whether that very place has been complained of.
+    pub(super) fn has_error_at(&self, span: Span) -> bool {
+        self.errors().any(|item| item.span == span)
     }
 
     /// Every complaint, in the order of the texts.

@@ -99,7 +99,7 @@ impl<'n> Fields<'n> {
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) {
         for entry in self.entries {
             let key = entry.key.text.as_str();
-            if self.known.contains(key) {
+            if self.known.contains(key) || diagnostics.has_error_at(entry.key.span) {
                 continue;
             }
             let words: Vec<String> = self.known.iter().map(|word| format!("`{word}`")).collect();

@@ -203,7 +203,7 @@ mod tests {
         ) {
             let to = from + more;
             let names = expand(&format!("a[{from:0width$}:{to:0width$}:{step}]z")).unwrap();
-            prop_assert_eq!(names.len() as u32, more / step + 1);
+            prop_assert_eq!(names.len(), (more / step + 1) as usize);
             for (at, name) in (0_u32..).zip(&names) {
                 prop_assert_eq!(name, &format!("a{:0width$}z", from + at * step));
             }

@@ -19,6 +19,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// "did you mean `word`?", for the help line of a diagnostic.
+#[expect(single_use_lifetimes, reason = "an elided lifetime is not allowed inside `impl Trait`")]
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(typed, known).map(|word| format!("did you mean `{word}`?"))
 }

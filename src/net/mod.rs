@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod channel;
 pub mod clock;
+pub mod connect;
 pub mod entropy;
 pub mod gate;
 pub mod guard;

@@ -3,11 +3,13 @@
 pub mod board;
 pub mod diff;
 pub mod human;
+pub mod inventory;
 pub mod json;
 pub mod out;
 pub mod panel;
 pub mod plan;
 pub mod plural;
+pub mod rules;
 pub mod runs;
 pub mod screen;
 pub mod stats;

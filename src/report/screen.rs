@@ -51,18 +51,17 @@ impl Verbosity {
 
 /// One phase of work on show: a survey or a run.
 pub struct Screen {
+    /// Lines for people; none under a machine format.
     out: Option<Out>,
     lines: Lines,
     panel: Option<Panel>,
-    /// JSON lines on standard output.
-    stream: Option<Out>,
-    /// JSON lines in a file.
-    file: Option<Out>,
+    /// JSON lines, on standard output or in a file.
+    machine: Vec<Out>,
 }
 
 impl Screen {
-    /// `hosts` are those that will end in this phase.
-    pub fn human(look: Look, labels: &Labels, hosts: usize) -> Self {
+    /// `hosts` is how many will end in this phase; `machine` gets every event as a JSON line.
+    pub fn open(look: Look, labels: &Labels, hosts: usize, machine: Vec<Out>) -> Self {
         let lines = Lines::new(look.style, labels.clone(), look.verbosity.weight());
         let panel = match look.progress {
             Progress::Panel { columns, rows } if hosts > 0 => {
@@ -71,32 +70,14 @@ impl Screen {
             Progress::Panel { .. } | Progress::Lines | Progress::None => None,
         };
         let out = (look.progress != Progress::None).then(Out::stdout);
-        Self { out, lines, panel, stream: None, file: None }
-    }
-
-    /// Nothing for people.
-    pub fn silent(look: Look) -> Self {
-        let lines = Lines::new(look.style, Labels::default(), Weight::Problem);
-        Self { out: None, lines, panel: None, stream: None, file: None }
-    }
-
-    #[must_use]
-    pub fn streaming(mut self, stream: Option<Out>) -> Self {
-        self.stream = stream;
-        self
-    }
-
-    #[must_use]
-    pub fn recording(mut self, file: Option<Out>) -> Self {
-        self.file = file;
-        self
+        Self { out, lines, panel, machine }
     }
 
     /// Shows one record.
     pub fn show(&mut self, record: &Record) -> io::Result<()> {
-        if self.stream.is_some() || self.file.is_some() {
+        if !self.machine.is_empty() {
             let line = json::event(record)?;
-            for out in [&mut self.stream, &mut self.file].into_iter().flatten() {
+            for out in &mut self.machine {
                 out.line(&line)?;
             }
         }
@@ -105,9 +86,7 @@ impl Screen {
         }
         let Some(line) = self.lines.line(record) else { return Ok(()) };
         self.note(&line)?;
-        if let Some(panel) = &self.panel {
-            panel.draw(record.ts);
-        }
+        self.tick(record.ts);
         Ok(())
     }
 
@@ -121,17 +100,17 @@ impl Screen {
     }
 
     /// Redraws clocks; called a few times a second.
-    pub fn tick(&mut self, now: Timestamp) {
+    pub fn tick(&self, now: Timestamp) {
         if let Some(panel) = &self.panel {
             panel.draw(now);
         }
     }
 
-    /// Takes the panel away. The files stay with the caller for what comes after.
-    pub fn close(mut self) -> (Option<Out>, Option<Out>) {
+    /// Takes the panel away and gives the JSON lines back for what comes after.
+    pub fn close(&mut self) -> Vec<Out> {
         if let Some(panel) = self.panel.take() {
             panel.close();
         }
-        (self.stream.take(), self.file.take())
+        std::mem::take(&mut self.machine)
     }
 }

@@ -47,10 +47,6 @@ impl Recap<'_> {
         for command in self.next {
             text.push_str(&format!("{}  {command}\n", style.paint(Tint::Strong, "Next")));
         }
-        if self.exit != Exit::Ok {
-            text.push_str(&style.paint(Tint::Bad, &self.exit.to_string()));
-            text.push('\n');
-        }
         text
     }
 
@@ -180,7 +176,6 @@ mod tests {
       Failed  C         not back
                         look at C
 Next  rmsfleet runs show r1
-exit 5 (aborted)
 ";
         assert_eq!(text, expected);
     }

@@ -6,21 +6,22 @@ use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::Writer;
+use crate::host::registry;
+use crate::host::registry::WriteError;
 use crate::model::change::Change;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedHost;
+use crate::model::registry::State;
 use crate::run::action::Configured;
 use crate::run::action::Stop;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::Trouble;
-use crate::run::means::drifted;
 use crate::run::restore::Ledger;
 use crate::run::restore::take_back;
 use crate::run::standing::owed;
-use crate::run::values;
 
 /// Brings a host to its planned values, or leaves it as it was.
 ///
@@ -65,7 +66,7 @@ async fn ready<C: Connect, K: Clock>(
     let equal = host.equal.iter().map(|(path, state)| (path, state));
     // INVARIANT: a host that moved since the plan is not written at all.
     for (path, expected) in changes.chain(equal) {
-        values::compare(&mut link, path, expected).await?.map_err(drifted)?;
+        registry::expect(&mut link, path, expected).await.map_err(moved)?;
     }
     Ok(link)
 }
@@ -86,7 +87,7 @@ async fn write<C: Connect, K: Clock>(
     let wanted = host.changes.iter().map(|change| (&change.path, &change.after));
     let equal = host.equal.iter().map(|(path, state)| (path, state));
     for (path, expected) in wanted.chain(equal) {
-        values::compare(link, path, expected).await?.map_err(not_kept)?;
+        registry::expect(link, path, expected).await?;
     }
     let values = host.changes.len() + host.equal.len();
     means.emit(Event::HostVerified { host: host.name.clone(), values })?;
@@ -106,15 +107,23 @@ async fn change_one<C: Connect, K: Clock>(
     means.emit(Event::ChangeIntended { host: name.clone(), index, change: change.clone() })?;
     means.touch(&host.name);
     ledger.begun = index + 1;
-    values::set(link, &change.path, &change.after, &mut ledger.created).await?;
-    values::compare(link, &change.path, &change.after).await?.map_err(not_kept)?;
+    if change.before == State::Absent {
+        let missing = registry::missing_ancestors(link, &change.path.key).await?;
+        ledger.created.splice(0..0, missing);
+    }
+    registry::write(link, change).await?;
+    registry::expect(link, &change.path, &change.after).await?;
     means.emit(Event::ChangeVerified { host: name, index })?;
     Ok(())
 }
 
-fn not_kept(text: String) -> Trouble {
-    Failure::new(FailureKind::WriteRefused, format!("a write was accepted and not kept: {text}"))
-        .into()
+fn moved(error: WriteError) -> Trouble {
+    match error {
+        WriteError::Drifted { .. } => Failure::new(FailureKind::Drifted, error.to_string())
+            .hint("plan again: the host moved since the plan was made")
+            .into(),
+        WriteError::Refused { .. } | WriteError::Link(_) => error.into(),
+    }
 }
 
 fn announce_owed<C, K>(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::event::SinkError;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
+use crate::host::registry::WriteError;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -60,6 +62,23 @@ impl From<HostError> for Trouble {
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
+    }
+}
+
+impl From<WriteError> for Trouble {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Link(error) => Self::Host(error),
+            WriteError::Drifted { .. } => Failure {
+                kind: FailureKind::WriteRefused,
+                chain: vec!["a write was accepted and not kept".to_owned(), error.to_string()],
+                hint: Some("look for a policy or an agent that writes this value".to_owned()),
+            }
+            .into(),
+            WriteError::Refused { .. } => {
+                Failure::new(FailureKind::WriteRefused, error.to_string()).into()
+            }
+        }
     }
 }
 
@@ -134,12 +153,6 @@ pub fn target(host: &PlannedHost) -> Target {
     }
 }
 
-pub fn drifted(text: impl Into<String>) -> Trouble {
-    Failure::new(FailureKind::Drifted, text)
-        .hint("plan again: the host moved since the plan was made")
-        .into()
-}
-
-pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

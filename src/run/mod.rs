@@ -7,13 +7,16 @@
 pub mod action;
 pub mod configure;
 pub mod domains;
+pub mod driver;
 pub mod exit;
 pub mod gate;
 pub mod identity;
 pub mod mark;
 pub mod means;
 pub mod recorder;
+pub mod restart;
 pub mod restore;
 pub mod scheduler;
 pub mod standing;
-pub mod values;
+pub mod step;
+pub mod survey;

@@ -5,6 +5,7 @@ use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::Writer;
+use crate::host::registry;
 use crate::model::change::Change;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -14,7 +15,6 @@ use crate::model::registry::Reading;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::Trouble;
-use crate::run::values;
 
 /// What may have been written on a host.
 #[derive(Debug, Default)]
@@ -81,11 +81,10 @@ async fn restore<C: Connect, K: Clock>(
         means.emit(Event::RestoreVerified { host: name, index })?;
     }
     if let Some(mark) = &ledger.mark {
-        put_back(means, link, mark, mark::intent(host, &mark.path, false)).await?;
+        put_back(means, link, mark, mark::intent(host, mark, false)).await?;
     }
-    for key in &ledger.created {
-        values::drop_key(link, key).await?.map_err(doubt)?;
-    }
+    // A key that somebody has used meanwhile stays.
+    registry::delete_empty_keys(link, &ledger.created).await?;
     Ok(())
 }
 
@@ -96,13 +95,14 @@ async fn put_back<C: Connect, K: Clock>(
     change: &Change,
     intent: Event,
 ) -> Result<(), Trouble> {
-    let Change { path, before, after, .. } = change;
-    match values::state(link, path).await? {
+    let Change { path, before, after, rule: _ } = change;
+    match registry::observe(link, path).await? {
         Reading::Known(found) if found == *before => Ok(()),
         Reading::Known(found) if found == *after => {
             means.emit(intent)?;
-            values::set(link, path, before, &mut Vec::new()).await?;
-            values::compare(link, path, before).await?.map_err(doubt)
+            registry::write(link, &change.swapped()).await?;
+            registry::expect(link, path, before).await?;
+            Ok(())
         }
         Reading::Known(found) => Err(doubt(format!(
             "`{path}` holds `{found}`, neither what was there nor what was written"

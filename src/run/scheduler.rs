@@ -397,7 +397,15 @@ impl<'p> Scheduler<'p> {
     fn run_step(&mut self) -> bool {
         let Some(step) = self.step(self.stage) else { return false };
         let stage = self.stage;
-        match gate(step, &self.hosts, &self.options) {
+        let gate = gate(step, &self.hosts, &self.options);
+        if let Gate::ReadFirst(hosts) = &gate {
+            return self.start_one(hosts);
+        }
+        // A host that was read again may have failed while others are still being read.
+        if self.hosts.values().any(|standing| *standing == Standing::Configuring) {
+            return false;
+        }
+        match gate {
             Gate::Satisfied => {
                 self.steps.insert(stage, StepOutcome::Unchanged);
                 self.ready.push_back(Action::StepUnchanged { stage });
@@ -411,7 +419,7 @@ impl<'p> Scheduler<'p> {
                 self.hold(stage, reason.clone());
                 self.halt(Ending::Paused, reason);
             }
-            Gate::ReadFirst(hosts) => return self.start_one(&hosts),
+            Gate::ReadFirst(_) => return false,
             Gate::Open => {
                 self.position = Position::StepRunning;
                 self.ready.push_back(Action::Step { stage });

@@ -144,7 +144,13 @@ pub fn encode_shell(
             let body = of_command(element("CommandLine"), Some(command_id))
                 .child(element("Command"))
                 .child(element("Arguments").text_node(STANDARD.encode(arguments)));
-            (shell(shell_id), Vec::new(), Some(body))
+            // Without meaning for PowerShell; its clients send it, so servers are known to take it.
+            let skip = Choice {
+                name: "WINRS_SKIP_CMD_SHELL",
+                value: "False".to_owned(),
+                must_comply: false,
+            };
+            (shell(shell_id), vec![skip], Some(body))
         }
         ShellRequest::Send { shell_id, command_id, data } => {
             let stream = element("Stream").attribute("", "Name", "stdin");

@@ -95,3 +95,73 @@ fn completions_and_manual_are_made_from_the_same_definition() {
     assert!(run(&["completions", "bash"]).out.contains("detailed-exitcode"));
     assert!(run(&["man"]).out.contains("detailed"));
 }
+
+#[test]
+fn what_init_writes_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&["init"], folder.path()).code, 0);
+    let lint = run_in(&["lint", "-p", "playbook.yml"], folder.path());
+    assert_eq!(lint.code, 0, "{}{}", lint.out, lint.err);
+    let list = run_in(&["inventory", "list", "fci:!FS01"], folder.path());
+    assert!(list.out.contains("FS12.example.com") && !list.out.contains("FS01."), "{}", list.out);
+}
+
+#[track_caller]
+fn check_broken(inventory: &str, code: i32, expected: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("inventory.yml"), inventory).unwrap();
+    let said = run_in(&["plan", "--no-input"], folder.path());
+    assert_eq!(said.code, code, "{}", said.err);
+    for text in expected {
+        assert!(said.err.contains(text), "`{text}` is missing:\n{}", said.err);
+    }
+    assert!(!said.err.contains('\u{1b}'), "colour in a pipe");
+}
+
+#[test]
+fn a_broken_inventory_names_place_and_remedy() {
+    let text = "all:\n  hosts:\n    FS01:\n      rms_roll: fci\n";
+    check_broken(text, 65, &["inventory.yml:4", "rms_role", "exit 65 (data)"]);
+}
+
+#[test]
+fn a_missing_inventory_says_how_to_get_one() {
+    let said = run(&["plan"]);
+    assert_eq!(said.code, 65);
+    assert!(said.err.contains("rmsfleet init"), "{}", said.err);
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_exit_69() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&["init"], folder.path()).code, 0);
+    let said = run_in(&["inventory", "list", "nonsense"], folder.path());
+    assert_eq!(said.code, 69, "{}", said.err);
+    assert!(said.err.ends_with("exit 69 (no-match)\n"), "{}", said.err);
+}
+
+#[test]
+fn machine_output_is_pure_and_starts_with_its_version() {
+    let said = run(&["rules", "list", "--format", "jsonl"]);
+    assert_eq!(said.code, 0);
+    let lines: Vec<serde_json::Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["type"], "version");
+    assert_eq!(lines[0]["schema"], "1.0");
+    assert_eq!(lines[1]["type"], "rules");
+}
+
+#[test]
+fn a_code_is_explained() {
+    let said = run(&["explain", "0x80338029"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("2150858793"), "{}", said.out);
+    assert_eq!(run(&["explain", "99999"]).code, 69);
+}
+
+#[test]
+fn no_runs_are_no_error() {
+    let said = run(&["runs", "list"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "no runs are recorded here\n"));
+    assert_eq!(run(&["runs", "show", "abc"]).code, 69);
+}

@@ -1,19 +1,33 @@
 //! The one integration test binary.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
-
+// The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
-mod plan;
-#[cfg(test)]
-mod psrp_recorded;
-#[cfg(test)]
-mod shared;
-mod tidy;
-// The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
+mod imagined;
 #[cfg(test)]
 mod peer_server;
 #[cfg(test)]
 mod peers_channel;
 #[cfg(test)]
+mod peers_lab;
+#[cfg(test)]
+mod peers_network;
+#[cfg(test)]
 mod peers_ntlm;
+#[cfg(test)]
+mod peers_psrp;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
+mod psrp_recorded;
+#[cfg(test)]
+mod psrp_shell;
+#[cfg(test)]
+mod schedule;
+#[cfg(test)]
+mod shared;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod wsman_recorded;

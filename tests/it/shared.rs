@@ -17,6 +17,6 @@ pub(crate) fn captures(folder: &str) -> Option<PathBuf> {
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     eprintln!("SKIP: {why}");
 }

@@ -57,8 +57,7 @@ struct Farm {
 impl Farm {
     fn phase(&self) -> Phase {
         let now = self.clock.now();
-        let begun = self.phases.iter().filter(|(from, _)| at(*from) <= now);
-        begun.last().unwrap().1
+        self.phases.iter().rfind(|(from, _)| at(*from) <= now).unwrap().1
     }
 }
 

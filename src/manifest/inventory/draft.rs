@@ -217,7 +217,7 @@ impl Draft {
                     break;
                 }
                 listed.insert(name.clone(), key.clone());
-                if !self.host(group, name, key, &ids, diagnostics) {
+                if !self.host(group, &name, key, &ids, diagnostics) {
                     return;
                 }
             }
@@ -228,17 +228,17 @@ impl Draft {
     fn host(
         &mut self,
         group: &str,
-        name: String,
+        name: &str,
         key: &Key,
         ids: &[usize],
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        if self.hosts.len() >= range::MAX_NAMES && !self.hosts.contains_key(&name) {
+        if self.hosts.len() >= range::MAX_NAMES && !self.hosts.contains_key(name) {
             let message = format!("inventory has more than {} hosts", range::MAX_NAMES);
             diagnostics.push(Diagnostic::error(key.span, message));
             return false;
         }
-        let spelling = self.spellings.entry(name.to_lowercase()).or_insert_with(|| name.clone());
+        let spelling = self.spellings.entry(name.to_lowercase()).or_insert_with(|| name.to_owned());
         if *spelling != name {
             let first = self.hosts.get(spelling.as_str()).map_or(key.span, |host| host.span);
             diagnostics.push(
@@ -251,8 +251,8 @@ impl Draft {
             );
             return true;
         }
-        let draft = self.hosts.entry(name.clone()).or_insert_with(|| {
-            self.order.push(name.clone());
+        let draft = self.hosts.entry(name.to_owned()).or_insert_with(|| {
+            self.order.push(name.to_owned());
             HostDraft {
                 span: key.span,
                 spelled: key.text.clone(),

@@ -43,7 +43,7 @@ pub(super) fn resolve<'d>(
 ) -> Resolved<'d> {
     let mut resolved = Resolved::new();
     let definition = |id: &usize| draft.definitions.get(*id);
-    let mut set = |vars: &Vars, resolved: &mut Resolved<'d>| {
+    let set = |vars: &Vars, resolved: &mut Resolved<'d>| {
         for found in vars.values().filter_map(definition) {
             resolved.insert(&found.key.text, found);
         }

@@ -59,7 +59,7 @@ pub(super) fn admit(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<bool
     let at = entry.key.span;
     let vault = matches!(entry.value.value, Value::Vault);
     match keys::classify(key) {
-        Class::Rms if vault => None,
+        Class::Rms | Class::Secret | Class::Connection if vault => None,
         Class::Rms if keys::is_template(&entry.value) => {
             diagnostics.push(
                 Diagnostic::error(entry.value.span, format!("`{key}` holds a template"))
@@ -87,7 +87,6 @@ pub(super) fn admit(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<bool
             diagnostics.push(Diagnostic::error(at, message).help(format!("remove it: {why}")));
             None
         }
-        Class::Secret if vault => None,
         Class::Secret if keys::is_template(&entry.value) => {
             diagnostics.push(
                 Diagnostic::warning(at, format!("`{key}` is ignored"))
@@ -113,7 +112,6 @@ pub(super) fn admit(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<bool
             ));
             None
         }
-        Class::Connection if vault => None,
         Class::Connection => Some(false),
         Class::Ignored(near) => {
             diagnostics.push(Diagnostic::warning(at, format!("`{key}` is ignored")).help(near));

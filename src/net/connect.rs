@@ -1,0 +1,167 @@
+//! The network as recipes see it: who logs on where, over what.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::host::link::Connect;
+use crate::host::link::HostError;
+use crate::host::link::Target;
+use crate::host::support::unsupported;
+use crate::net::accounts::Accounts;
+use crate::net::channel::Channel;
+use crate::net::entropy;
+use crate::net::entropy::EntropyError;
+use crate::net::guard::AccountGuard;
+use crate::net::knock::knock;
+use crate::net::link::WsmanLink;
+use crate::net::shell::PsrpShell;
+use crate::net::stats::Stats;
+use crate::wire::soap::Header;
+
+/// Largest reply asked for, in bytes: the limit of the oldest hosts (`winrm.md` 1.2).
+const MAX_ENVELOPE: u32 = 153_600;
+/// How long a cmdlet may stay silent; Exchange takes minutes where it talks to a slow directory.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Connects to real hosts. Clones share the account guard and the counters.
+#[derive(Debug, Clone)]
+pub struct Network {
+    accounts: Accounts,
+    guard: AccountGuard,
+    stats: Stats,
+    phase: String,
+    session_id: String,
+}
+
+impl Network {
+    /// `accounts` must hold one for every target that will be asked for.
+    pub fn new(accounts: Accounts, stats: Stats) -> Result<Self, EntropyError> {
+        Ok(Self {
+            accounts,
+            guard: AccountGuard::default(),
+            stats,
+            phase: String::new(),
+            session_id: urn(entropy::uuid()?),
+        })
+    }
+
+    /// The same network, its traffic counted under another phase from here on.
+    #[must_use]
+    pub fn phase(&self, phase: &str) -> Self {
+        Self { phase: phase.to_owned(), ..self.clone() }
+    }
+
+    async fn open(&self, target: &Target) -> Result<Channel, HostError> {
+        if let Some(reason) = unsupported(&target.endpoint) {
+            return Err(HostError::Unsupported(reason));
+        }
+        let account = self.accounts.find(target).ok_or_else(|| {
+            let user = target.user.as_deref().unwrap_or("nobody in particular");
+            let credential = &target.credential;
+            HostError::Unsupported(format!("credential `{credential}` has no account for {user}"))
+        })?;
+        Channel::open(target, &account, &self.guard, &self.stats, &self.phase).await
+    }
+
+    fn header(&self, target: &Target) -> Header {
+        Header {
+            message_id: String::new(),
+            session_id: self.session_id.clone(),
+            to: target.endpoint.url(),
+            operation_timeout: target.operation_timeout,
+            max_envelope: MAX_ENVELOPE,
+        }
+    }
+}
+
+impl Connect for Network {
+    type Link = WsmanLink<Channel>;
+    type Shell = PsrpShell<Channel>;
+
+    async fn connect(&self, target: &Target) -> Result<Self::Link, HostError> {
+        let mut ids = ids()?;
+        let channel = self.open(target).await?;
+        Ok(WsmanLink::new(channel, self.header(target), Box::new(move || urn(ids()))))
+    }
+
+    async fn shell(&self, target: &Target, configuration: &str) -> Result<Self::Shell, HostError> {
+        let ids = ids()?;
+        let channel = self.open(target).await?;
+        PsrpShell::open(channel, configuration, self.header(target), PATIENCE, Box::new(ids)).await
+    }
+
+    async fn knock(&self, target: &Target) -> Result<(), HostError> {
+        knock(target, &self.stats, &self.phase).await
+    }
+}
+
+/// Ids that never repeat: one drawn here, where that may fail, and its neighbours.
+fn ids() -> Result<impl FnMut() -> Uuid + Send + 'static, HostError> {
+    let first = entropy::uuid().map_err(|error| HostError::Unsupported(error.to_string()))?;
+    Ok(neighbours(first))
+}
+
+/// The id itself, then others that differ in their last 48 bits.
+fn neighbours(first: Uuid) -> impl FnMut() -> Uuid + Send + 'static {
+    let mut count = 0_u128;
+    move || {
+        let id = Uuid::from_u128(first.as_u128() ^ (count & 0xffff_ffff_ffff));
+        count += 1;
+        id
+    }
+}
+
+fn urn(id: Uuid) -> String {
+    format!("uuid:{}", id.hyphenated().to_string().to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::host::Endpoint;
+    use crate::model::host::HostName;
+    use crate::model::host::Scheme;
+    use crate::model::host::Transport;
+
+    #[test]
+    fn ids_are_version_four_and_never_the_same() {
+        let mut ids = neighbours(Uuid::from_u128(0x1234_5678_9abc_4def_8123_0000_0000_00ff));
+        let drawn: BTreeSet<Uuid> = (0..1000).map(|_| ids()).collect();
+        assert_eq!(drawn.len(), 1000);
+        assert!(drawn.iter().all(|id| id.get_version_num() == 4));
+        let first = neighbours(Uuid::from_u128(0x1234_5678_9abc_4def_8123_0000_0000_00ff))();
+        assert_eq!(urn(first), "uuid:12345678-9ABC-4DEF-8123-0000000000FF");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_done_is_said_before_anything_is_sent() {
+        let network = Network::new(Accounts::default(), Stats::default()).unwrap();
+        let mut target = Target {
+            host: HostName::new("FS01"),
+            endpoint: Endpoint {
+                scheme: Scheme::Http,
+                address: "fs01.invalid".to_owned(),
+                port: 5985,
+                path: "/wsman".to_owned(),
+                transport: Transport::Kerberos,
+            },
+            credential: "default".to_owned(),
+            user: Some("admin".to_owned()),
+            connect_timeout: Duration::from_secs(1),
+            operation_timeout: Duration::from_secs(1),
+        };
+        let text = |result: Result<_, HostError>| match result {
+            Ok(_) => panic!("connected"),
+            Err(error) => error.to_string(),
+        };
+        let kerberos = text(network.connect(&target).await);
+        assert!(kerberos.starts_with("Kerberos is not built yet"), "{kerberos}");
+        target.endpoint.transport = Transport::Ntlm;
+        let nobody = text(network.connect(&target).await);
+        assert_eq!(nobody, "credential `default` has no account for admin");
+        assert!(network.stats.snapshot().is_empty());
+    }
+}
