@@ -11,11 +11,11 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
-use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 use crate::plan::desired::Desired;
 use crate::plan::desired::ForeignForm;
 use crate::plan::desired::same_value;
+use crate::plan::url::has_form;
 
 /// One host's differences.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,9 +46,7 @@ pub fn diff(desired: &[Desired], observation: &Observation) -> Diff {
                 rule: wanted.rule.clone(),
             }),
         }
-        for form in &wanted.variants {
-            diff.notes.extend(foreign(wanted, form, observation));
-        }
+        diff.notes.extend(foreign_forms(wanted, observation));
     }
     diff
 }
@@ -92,16 +90,33 @@ fn unknown_right(key: &KeyPath, reason: &str) -> Blocker {
     }
 }
 
+/// At most one form is recognised in a value: the first that the rule pack names.
+fn foreign_forms(wanted: &Desired, observation: &Observation) -> Vec<Note> {
+    let mut seen: BTreeSet<&ValuePath> = BTreeSet::new();
+    let mut notes = Vec::new();
+    for form in &wanted.variants {
+        if seen.contains(&form.path) {
+            continue;
+        }
+        if let Some(note) = foreign(wanted, form, observation) {
+            seen.insert(&form.path);
+            notes.push(note);
+        }
+    }
+    notes
+}
+
 fn foreign(wanted: &Desired, form: &ForeignForm, observation: &Observation) -> Option<Note> {
     let State::Present(found) = stands_at(observation, &form.path)? else { return None };
+    let is_own = form.path == wanted.path;
     let recognised = match &form.data {
-        Some(data) => same_value(&found, &Value::Sz(data.clone())),
-        None => true,
+        Some(data) => found.as_sz().is_some_and(|found| has_form(found, data)),
+        None => !is_own,
     };
-    if !recognised || (form.path == wanted.path && same_value(&found, &wanted.after)) {
+    if !recognised || (is_own && same_value(&found, &wanted.after)) {
         return None;
     }
-    let fate = if form.path == wanted.path { "will be replaced" } else { "is left as it is" };
+    let fate = if is_own { "is replaced" } else { "is left as it is" };
     Some(Note {
         id: "foreign-variant".to_owned(),
         text: format!("{} = {found} ({}: {}) {fate}", form.path, form.id, form.note),
@@ -130,6 +145,7 @@ pub fn stands_at(observation: &Observation, path: &ValuePath) -> Option<State> {
 mod tests {
     use super::*;
     use crate::model::product::Role;
+    use crate::model::registry::Value;
     use crate::plan::sample;
 
     const KEY: &str = r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\LicensingRedirection";

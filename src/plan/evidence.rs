@@ -1,9 +1,7 @@
 //! Evidence of an earlier AD RMS on a server (`connector.md` 5.2, rows 1 to 6), as found.
 
 use crate::model::facts::Observation;
-use crate::model::host::HostName;
 use crate::model::irm::Organisation;
-use crate::model::origin::Origin;
 use crate::model::outcome::Failure;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
@@ -15,9 +13,12 @@ use crate::model::registry::ValueName;
 use crate::model::registry::ValuePath;
 use crate::model::verdict::Evidence;
 use crate::model::verdict::Weight;
+use crate::plan::ours::Ours;
+use crate::plan::ours::Whose;
+use crate::plan::ours::is_azure;
+use crate::plan::ours::is_node;
+use crate::plan::ours::whose;
 use crate::plan::url::is_bare_origin;
-use crate::plan::url::url_host;
-use crate::plan::url::url_origin;
 
 /// Row 1: the MSDRM client's service locations, in both registry views.
 const MSDRM: [&str; 4] = [
@@ -65,15 +66,6 @@ pub fn listings(role: Role) -> Vec<KeyPath> {
         }
         Role::Fci | Role::Connector => Vec::new(),
     }
-}
-
-/// The places that are ours: what points there is no evidence of AD RMS.
-#[derive(Debug, Clone, Copy)]
-pub struct Ours<'a> {
-    pub tenant: Option<&'a Origin>,
-    pub connector: Option<&'a Origin>,
-    /// The inventory's connector nodes; a value that names one of them names a connector.
-    pub nodes: &'a [HostName],
 }
 
 /// What a host's registry says about the time before.
@@ -146,43 +138,6 @@ pub fn organisation(
             format!("Get-IRMConfiguration has {first} and no InternalLicensingEnabled"),
         ),
     }
-}
-
-enum Whose {
-    Tenant,
-    Connector,
-    /// The connector's host by another scheme or port.
-    ConnectorOtherForm,
-    Third(String),
-    NoUrl,
-}
-
-fn whose(text: &str, ours: Ours<'_>) -> Whose {
-    let Some(host) = url_host(text) else { return Whose::NoUrl };
-    if ours.tenant.is_some_and(|tenant| tenant.host() == host) {
-        return Whose::Tenant;
-    }
-    match ours.connector {
-        Some(connector) if connector.host() == host => {
-            if url_origin(text).as_deref() == Some(connector.as_str()) {
-                Whose::Connector
-            } else {
-                Whose::ConnectorOtherForm
-            }
-        }
-        Some(_) | None => Whose::Third(host),
-    }
-}
-
-fn is_azure(host: &str) -> bool {
-    ["aadrm.com", "aadrm.us", "aadrm.cn"].iter().any(|zone| {
-        host.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
-}
-
-fn is_node(host: &str, nodes: &[HostName]) -> bool {
-    let label = host.split('.').next().unwrap_or(host);
-    nodes.iter().any(|node| node.short().eq_ignore_ascii_case(label))
 }
 
 fn location(
@@ -313,6 +268,7 @@ fn brief(key: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::host::HostName;
     use crate::plan::sample;
 
     fn ours<'a>(host: &'a crate::model::host::Host, nodes: &'a [HostName]) -> Ours<'a> {

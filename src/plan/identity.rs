@@ -1,7 +1,6 @@
 //! Whether a host is the one that the inventory names.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Identity;
@@ -26,7 +25,7 @@ pub enum Fit {
 /// The first label must be the computer's name, cut at 15 characters as NetBIOS cuts it; if the
 /// name has a domain part, that must be the computer's domain.
 pub fn fits(name: &HostName, identity: &Identity) -> Fit {
-    if name.as_str().parse::<IpAddr>().is_ok() {
+    if is_address(name.as_str()) {
         return Fit::NoName;
     }
     let (label, domain) = match name.as_str().trim_end_matches('.').split_once('.') {
@@ -45,6 +44,12 @@ pub fn fits(name: &HostName, identity: &Identity) -> Fit {
         (Some(domain), Some(found)) if domain.eq_ignore_ascii_case(found) => Fit::Fits,
         (Some(_), Some(_) | None) => Fit::OtherDomain,
     }
+}
+
+/// Four numbers, or anything with a colon: no computer has such a name.
+fn is_address(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('.').collect();
+    name.contains(':') || (parts.len() == 4 && parts.iter().all(|part| part.parse::<u8>().is_ok()))
 }
 
 /// Who a host said it is, if it was read.
@@ -99,6 +104,12 @@ mod tests {
         check("FILESERVER-AMS-0001", "FILESERVER-AMS-", None, Fit::Fits);
         check("FILESERVER-AMS-0001", "FILESERVER-AMS-0001", None, Fit::Fits);
         check("10.0.0.5", "FS01", Some("corp.contoso.com"), Fit::NoName);
+    }
+
+    #[test]
+    fn an_address_is_no_name() {
+        check("fe80::1", "FS01", None, Fit::NoName);
+        check("10.0.0.256", "FS01", None, Fit::OtherComputer);
     }
 
     #[test]

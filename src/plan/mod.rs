@@ -13,6 +13,7 @@ pub mod identity;
 pub mod lint;
 pub mod make;
 pub mod organisation;
+pub mod ours;
 pub mod peers;
 pub mod probe;
 pub mod product;

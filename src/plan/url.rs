@@ -21,8 +21,13 @@ fn split(text: &str) -> Option<Parts<'_>> {
     if host.is_empty() { None } else { Some(Parts { origin, host, path }) }
 }
 
-/// The host of a URL in lower case; `None` if the text is no http or https URL.
+/// The host of a URL in lower case; `None` if the text is no http or https URL. A scheme typed
+/// twice hides no host.
 pub fn url_host(text: &str) -> Option<String> {
+    let mut text = text.trim();
+    while let Some((_, rest)) = text.split_once("://").filter(|(_, rest)| split(rest).is_some()) {
+        text = rest;
+    }
     split(text).map(|parts| parts.host.to_ascii_lowercase())
 }
 
@@ -50,6 +55,15 @@ pub fn same_url(left: &str, right: &str) -> bool {
         }
         (Some(_) | None, None) | (None, Some(_)) => left == right,
     }
+}
+
+/// Whether a text is of a form in which `*` stands for any host: `https://*/_wmcs/licensing`.
+pub fn has_form(text: &str, form: &str) -> bool {
+    let Some((head, tail)) = form.split_once('*') else { return same_url(text, form) };
+    let text = text.to_ascii_lowercase();
+    text.strip_prefix(&head.to_ascii_lowercase())
+        .and_then(|rest| rest.strip_suffix(&tail.to_ascii_lowercase()))
+        .is_some_and(|host| !host.is_empty() && !host.contains('/'))
 }
 
 fn is_service_path(path: &str) -> bool {
@@ -83,8 +97,19 @@ mod tests {
     }
 
     #[test]
+    fn a_star_stands_for_one_host() {
+        let form = "https://*/_wmcs/licensing";
+        assert!(has_form("HTTPS://adrms.contoso.com/_wmcs/Licensing", form));
+        assert!(!has_form("https:///_wmcs/licensing", form));
+        assert!(!has_form("https://a/b/_wmcs/licensing", form));
+        assert!(!has_form("http://a/_wmcs/licensing", form));
+        assert!(has_form("https://c", "https://C"));
+    }
+
+    #[test]
     fn the_host_is_found_in_any_url_and_nowhere_else() {
         assert_eq!(url_host("https://RMS.contoso.com:8443/x").as_deref(), Some("rms.contoso.com"));
+        assert_eq!(url_host("https://https://t.aadrm.com/x").as_deref(), Some("t.aadrm.com"));
         assert_eq!(url_origin("HTTP://Rms:80/x").as_deref(), Some("http://rms:80"));
         for text in ["", "/_wmcs/licensing", "https://", "ftp://x/", "ü://é"] {
             assert_eq!(url_host(text), None, "{text}");

@@ -3,6 +3,7 @@
 mod host;
 mod restarts;
 mod table;
+mod wrap;
 
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
 use crate::plan::fold::fold;
 use crate::report::diff;
+use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
 use crate::report::style::Sign;
 use crate::report::style::Style;
@@ -309,16 +311,20 @@ fn blocked(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     let mut lines = vec![style.paint(Tint::Bad, "BLOCKED")];
     let shown = if options.full { usize::MAX } else { FINDINGS };
     for (who, blocker) in findings.iter().take(shown) {
-        lines.extend(finding(style, who, blocker));
+        lines.extend(finding(options, who, blocker));
     }
     lines.extend(more(findings.len().saturating_sub(shown), "blocker"));
     lines
 }
 
-fn finding(style: Style, who: &str, blocker: &Blocker) -> Vec<String> {
-    let cross = style.paint(Tint::Bad, style.sign(Sign::Cross));
-    let mut lines = vec![format!("    {cross} {who}  {}: {}", blocker.id, blocker.text)];
-    lines.extend(blocker.hint.as_ref().map(|hint| format!("      fix: {hint}")));
+fn finding(options: &RenderOptions, who: &str, blocker: &Blocker) -> Vec<String> {
+    let style = options.style;
+    let cross = format!("{} ", style.paint(Tint::Bad, style.sign(Sign::Cross)));
+    let text = format!("{who}  {}: {}", blocker.id, blocker.text);
+    let mut lines = wrap(&cross, &text, 4, options.width);
+    if let Some(hint) = &blocker.hint {
+        lines.extend(wrap("fix: ", hint, 6, options.width));
+    }
     lines
 }
 
@@ -346,7 +352,7 @@ fn notes(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         } else {
             format!("{who}  ")
         };
-        lines.push(format!("    ! {who}{}: {}", note.id, note.text));
+        lines.extend(wrap("! ", &format!("{who}{}: {}", note.id, note.text), 4, options.width));
     }
     lines.extend(more(folded.len().saturating_sub(shown), "note"));
     lines

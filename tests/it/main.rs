@@ -21,6 +21,8 @@ mod peers_ntlm;
 mod peers_psrp;
 mod journal;
 #[cfg(test)]
+mod plan;
+#[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;

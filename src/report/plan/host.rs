@@ -10,6 +10,7 @@ use crate::report::diff;
 use crate::report::plan::RenderOptions;
 use crate::report::plan::finding;
 use crate::report::plan::restarts;
+use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
 use crate::report::style::Tint;
 
@@ -38,13 +39,15 @@ pub(super) fn lines(plan: &Plan, host: &PlannedHost, options: &RenderOptions) ->
         let verdict = &host.verdict;
         let head = restarts::heading(style, verdict.need, host.restart);
         lines.push(format!("restart {head}  rule {}", verdict.rule));
-        lines.extend(verdict.evidence.iter().map(restarts::piece));
+        lines.extend(verdict.evidence.iter().flat_map(|one| restarts::piece(one, options.width)));
     }
     lines.extend(place(plan, host));
     for blocker in &host.blockers {
-        lines.extend(finding(style, host.name.as_str(), blocker));
+        lines.extend(finding(options, host.name.as_str(), blocker));
     }
-    lines.extend(host.notes.iter().map(|note| format!("    ! {}: {}", note.id, note.text)));
+    for note in &host.notes {
+        lines.extend(wrap("! ", &format!("{}: {}", note.id, note.text), 4, options.width));
+    }
     lines
 }
 

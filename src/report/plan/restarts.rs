@@ -12,6 +12,7 @@ use crate::model::verdict::Weight;
 use crate::plan::fold::compress;
 use crate::report::plan::RenderOptions;
 use crate::report::plan::in_scope;
+use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
 use crate::report::style::Sign;
 use crate::report::style::Style;
@@ -54,17 +55,25 @@ fn order(hosts: &[HostName], options: &RenderOptions) -> String {
 
 /// `at most 1 per dag, 2 per site`, for the domains of the hosts that restart.
 fn limits(plan: &Plan) -> String {
-    let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for host in in_scope(plan).filter(|host| host.has_work() && host.restart) {
         for domain in &host.domains {
-            let kind = domain.id.split(':').next().unwrap_or(&domain.id);
-            let limit = kinds.entry(kind).or_insert(domain.max_unavailable);
+            let limit = kinds.entry(kind(&domain.id)).or_insert(domain.max_unavailable);
             *limit = domain.max_unavailable.min(*limit);
         }
     }
     let words: Vec<String> =
         kinds.into_iter().map(|(kind, limit)| format!("{limit} per {kind}")).collect();
     if words.is_empty() { String::new() } else { format!("at most {}", words.join(", ")) }
+}
+
+/// `dag` of `dag:DAG1`, since all DAGs share a limit; a role is named.
+fn kind(id: &str) -> String {
+    match id.split_once(':') {
+        Some(("role", role)) => format!("role {role}"),
+        Some((kind, _)) => kind.to_owned(),
+        None => id.to_owned(),
+    }
 }
 
 type Group<'a> = (RestartNeed, &'a str, bool, Vec<&'a Evidence>);
@@ -88,7 +97,11 @@ fn verdicts(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         let head = heading(options.style, *need, *restart);
         lines.push(format!("    {head}  {}  rule {rule}", compress(hosts)));
         let reasons = if options.full { usize::MAX } else { REASONS };
-        lines.extend(evidence.iter().take(reasons).map(|one| piece(one)));
+        lines.extend(evidence.iter().take(reasons).flat_map(|one| piece(one, options.width)));
+        let places = hosts.first().and_then(|name| plan.hosts.get(name)).map_or(0, places);
+        if evidence.is_empty() && places > 0 {
+            lines.push(format!("      not seen  AD RMS, in {}", count(places, "place")));
+        }
         let hidden = evidence.len().saturating_sub(reasons);
         if hidden > 0 {
             lines.push(format!("      and {hidden} more (--full)"));
@@ -101,9 +114,14 @@ fn verdicts(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     lines
 }
 
-/// A verdict worth telling: something changes, or a restart is due.
+/// A verdict worth telling: something changes, or a restart is due. Blocked hosts are told apart.
 fn concerns(host: &PlannedHost) -> bool {
-    !host.changes.is_empty() || host.restart || host.restart_owed.is_some()
+    !host.is_blocked() && (!host.changes.is_empty() || host.restart || host.restart_owed.is_some())
+}
+
+/// How many places were looked at for traces.
+fn places(host: &PlannedHost) -> usize {
+    host.verdict.evidence.iter().filter(|one| one.row.is_some()).count()
 }
 
 /// In short, what speaks for a restart and what is not known; in full, everything that was found.
@@ -127,14 +145,12 @@ pub(super) fn heading(style: Style, need: RestartNeed, restart: bool) -> String 
     style.paint(tint, text)
 }
 
-pub(super) fn piece(evidence: &Evidence) -> String {
+pub(super) fn piece(evidence: &Evidence, width: usize) -> Vec<String> {
     let word = match evidence.weight {
         Weight::For => "because",
         Weight::Against => "against",
         Weight::Unknown => "unknown",
     };
-    match evidence.row {
-        Some(row) => format!("      {word}  {} (row {row})", evidence.text),
-        None => format!("      {word}  {}", evidence.text),
-    }
+    let row = evidence.row.map_or_else(String::new, |row| format!(" (row {row})"));
+    wrap(&format!("{word}  "), &format!("{}{row}", evidence.text), 6, width)
 }

@@ -7,7 +7,7 @@ use crate::plan::sample::Fleet;
 const MSDRM: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
 
 fn options() -> RenderOptions {
-    RenderOptions { width: 80, style: Style::PLAIN, full: false, host: None, digest: None }
+    RenderOptions { width: 120, style: Style::PLAIN, full: false, host: None, digest: None }
 }
 
 #[track_caller]
@@ -49,12 +49,13 @@ fn a_plan_reads_from_summary_to_summary() {
             "~ Set-IRMConfiguration  InternalLicensingEnabled  False → True",
             "after 2 verified Exchange servers: EX[1-2]",
             "asks for --confirm Contoso",
-            "RESTARTS  4, at most",
+            "RESTARTS  4, at most 1 per role exchange, 2 per role fci",
             "required  FS[1-3]  rule fci.always",
             "because  2 values change",
             "required  EX1  rule exchange.if-adrms",
             "points to adrms.corp.contoso.com (row 1)",
-            "not needed",
+            "not needed  EX2  rule exchange.if-adrms",
+            "not seen  AD RMS, in 13 places",
             "STAGES",
             "servers       7 hosts in 3 batches (1, 4, 2), stops at the 1st failed host",
             "Plan  14 values · 7 hosts · 1 org-wide step · 4 restarts",
@@ -104,7 +105,6 @@ fn blockers_are_said_in_words_with_what_to_do() {
             "! held back: EX7 not in scope of the inventory (--waive-server EX7)",
             "NOTES",
             "! FS2  undocumented: windows-2019 is undocumented for the connector",
-            "(deploy-rms-connector, 2026-01-09)",
             "BLOCKED",
             "✗ FS2  product-version: found windows-2016",
             "fix: correct `rms_product`, or --waive FS2:product-version",
