@@ -1,7 +1,11 @@
 //! The lab's HTTP on real sockets: what it does with bodies and connections that are not in order.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -83,7 +87,7 @@ impl Client {
         let mut text =
             format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         text.push_str("\r\n");
         self.stream.write_all(&[text.as_bytes(), body].concat()).await.unwrap();
@@ -233,4 +237,59 @@ async fn paths_types_and_sizes_are_judged() {
         let reply = client.post(path, &[("Content-Type", kind)], &vec![b'x'; size]).await;
         assert_eq!(reply.status, expected, "{path} {kind} {size}");
     }
+}
+
+/// A farm whose clock the test turns.
+async fn farm_with_clock() -> (Farm, SocketAddr, Arc<AtomicI64>) {
+    let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+    let shown = clock.clone();
+    let now = move || Timestamp::from_millisecond(shown.load(Ordering::SeqCst)).unwrap();
+    let edge = Edge::new(now, |bytes| bytes.fill(7));
+    let none = FaultSet::default();
+    let accounts = Accounts::new(account("right"));
+    let farm = Farm::start(tour::hosts(), accounts, &none, Timing::tour(), edge).await.unwrap();
+    let address = farm.addresses()[&HostName::new("FS01.corp.contoso.com")];
+    (farm, address, clock)
+}
+
+/// Turns the clock, and lets the host notice.
+async fn turn(farm: &Farm, clock: &AtomicI64, milliseconds: i64) {
+    clock.fetch_add(milliseconds, Ordering::SeqCst);
+    farm.with_host(&HostName::new("FS01.corp.contoso.com"), |_| ()).unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn status(address: SocketAddr) -> Option<u16> {
+    let mut client = Client { stream: TcpStream::connect(address).await.ok()?, seal: None };
+    Some(client.post("/wsman", &[("Content-Type", SOAP)], b"").await.status)
+}
+
+#[tokio::test]
+async fn a_reboot_is_seen_on_the_socket_phase_by_phase() {
+    let (farm, address, clock) = farm_with_clock().await;
+    let name = HostName::new("FS01.corp.contoso.com");
+    let mut client = Client::connect(address).await;
+    assert_eq!(client.log_on("right").await, 200);
+    let before = farm.with_host(&name, |host| host.power.boot_time()).unwrap();
+    let now = Timestamp::from_millisecond(clock.load(Ordering::SeqCst)).unwrap();
+    farm.with_host(&name, |host| host.power.order(now, None, true)).unwrap();
+
+    turn(&farm, &clock, 70).await;
+    assert!(client.stream.read_u8().await.is_err(), "open connections are reset");
+    assert_eq!(status(address).await, None, "new ones are refused");
+    turn(&farm, &clock, 300 + 120).await;
+    assert_eq!(status(address).await, Some(503));
+    turn(&farm, &clock, 150).await;
+    let mut client = Client::connect(address).await;
+    let (token, _) = ntlm::start();
+    let token = format!("Negotiate {}", STANDARD.encode(token.as_bytes()));
+    let reply = client.post("/wsman", &[("Authorization", &token)], b"").await;
+    assert_eq!(reply.all("WWW-Authenticate"), ["Negotiate", "Kerberos"], "no challenge yet");
+    turn(&farm, &clock, 150).await;
+    assert_eq!(Client::connect(address).await.log_on("right").await, 200);
+    let after = farm.with_host(&name, |host| host.power.boot_time()).unwrap();
+    assert!(after > before);
+    assert_eq!(farm.stats().sum(|host| host.reboots), 1);
 }
