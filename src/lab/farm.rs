@@ -92,11 +92,70 @@ pub fn from_hosts(hosts: &[Host]) -> Vec<FarmHost> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::host::Configure;
+    use crate::model::host::Endpoint;
+    use crate::model::host::PriorAdrms;
+    use crate::model::host::RestartPolicy;
+    use crate::model::host::Scheme;
+    use crate::model::host::Transport;
 
     #[track_caller]
     fn check(name: &str, computer: &str, fqdn: &str) {
         let host = FarmHost::new(HostName::new(name), Role::Fci, Product::Windows2016);
         assert_eq!((host.computer.as_str(), host.fqdn().as_str()), (computer, fqdn));
+    }
+
+    #[test]
+    fn an_inventorys_hosts_are_simulated_where_they_have_a_role() {
+        let endpoint = Endpoint {
+            scheme: Scheme::Http,
+            address: "x".to_owned(),
+            port: 5985,
+            path: "/wsman".to_owned(),
+            transport: Transport::Ntlm,
+        };
+        let host = |name: &str, role, product| Host {
+            name: HostName::new(name),
+            groups: Vec::new(),
+            role,
+            product,
+            configure: Configure::Auto,
+            exchange: endpoint.clone(),
+            endpoint: endpoint.clone(),
+            credential: "default".to_owned(),
+            user: None,
+            tenant: None,
+            connector: None,
+            prior_adrms: PriorAdrms::Auto,
+            restart: RestartPolicy::Auto,
+            dag: None,
+            farm: None,
+            cluster: None,
+            site: None,
+            farm_roles: Vec::new(),
+            canary: None,
+            tags: Vec::new(),
+            owner: None,
+            organization: Some("Fabrikam".to_owned()),
+            connect_timeout: 1,
+            operation_timeout: 1,
+        };
+        let farm = from_hosts(&[
+            host("mail", Some(Role::Exchange), Some(Product::Exchange2016)),
+            host("files", Some(Role::Fci), None),
+            host("other", None, None),
+        ]);
+        let seen: Vec<_> = farm
+            .iter()
+            .map(|host| (host.computer.as_str(), host.product, host.organisation.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("MAIL", Product::Exchange2016, Some("Fabrikam")),
+                ("FILES", Product::Windows2016, None),
+            ]
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 
 use crate::lab::host::Call;
 use crate::lab::host::Outcome;
@@ -247,6 +248,8 @@ fn is_known_type(headers: &HeaderMap) -> bool {
 fn bare(status: StatusCode) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::new()));
     *reply.status_mut() = status;
+    // http.sys sends no words behind the number.
+    reply.extensions_mut().insert(ReasonPhrase::from_static(b""));
     let server = HeaderValue::from_static("Microsoft-HTTPAPI/2.0");
     reply.headers_mut().insert(header::SERVER, server);
     reply

@@ -10,10 +10,11 @@ use crate::lab::fault::Provider;
 use crate::lab::host::Call;
 use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
+use crate::lab::regmethod;
+use crate::lab::regmethod::Effect;
+use crate::lab::regmethod::Output;
+use crate::lab::regmethod::Parameters;
 use crate::lab::regprov;
-use crate::lab::regprov::Effect;
-use crate::lab::regprov::Output;
-use crate::lab::regprov::Parameters;
 use crate::lab::request::Request;
 use crate::lab::wsman;
 use crate::wire::namespace;
@@ -38,7 +39,7 @@ pub fn answer(
             .by(Provider::Wmi));
     }
     let output = if *class == classes::REGISTRY || *class == classes::REGISTRY_CIMV2 {
-        let known = regprov::Method::parse(method).ok_or_else(|| unknown(request))?;
+        let known = regmethod::Method::parse(method).ok_or_else(|| unknown(request))?;
         match known.effect() {
             Effect::Reads => host.stats.reads += 1,
             Effect::Writes => host.stats.writes += 1,

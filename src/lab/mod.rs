@@ -22,6 +22,7 @@ pub mod markup;
 pub mod power;
 pub mod psrp;
 pub mod registry;
+pub mod regmethod;
 pub mod regprov;
 pub mod request;
 pub mod serve;

@@ -227,9 +227,6 @@ fn part(text: &mut &str, unit: char) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::PathBuf;
-
     use super::*;
 
     const LOCALE: &str = r#"<w:Locale xml:lang="en-US" s:mustUnderstand="false"/>"#;
@@ -299,40 +296,5 @@ mod tests {
         assert!(Request::read(b"").is_err());
         assert!(Request::read(b"<a/>").is_err());
         assert!(Request::read(b"<s:Envelope/>").is_err());
-    }
-
-    #[test]
-    fn recorded_client_requests_pass() {
-        let shared = std::env::var_os("RMSFLEET_SHARED").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-            PathBuf::from,
-        );
-        let folder = shared.join("captures/derived/pypsrp-pairs");
-        let Ok(cases) = fs::read_dir(&folder) else {
-            eprintln!("skipped: no recordings at {}", folder.display());
-            return;
-        };
-        let mut count = 0;
-        for case in cases {
-            for file in fs::read_dir(case.unwrap().path()).unwrap() {
-                let path = file.unwrap().path();
-                if !path.to_string_lossy().ends_with(".request.xml") {
-                    continue;
-                }
-                let mut request = Request::read(&fs::read(&path).unwrap()).unwrap();
-                let expected = if request
-                    .header
-                    .descendant(namespace::WSMAN, "OperationTimeout")
-                    .is_some_and(|timeout| timeout.text().contains('-'))
-                {
-                    Err(fault::INVALID_HEADER)
-                } else {
-                    Ok(())
-                };
-                assert_eq!(request.judge().map_err(|f| f.code), expected, "{}", path.display());
-                count += 1;
-            }
-        }
-        assert!(count > 100, "{count} recordings");
     }
 }

@@ -16,7 +16,7 @@ const HOSTS: [(&str, Role, Product); 8] = [
     ("SPWFE02.corp.contoso.com", Role::Sharepoint, Product::Sharepoint2019),
     ("FS01.corp.contoso.com", Role::Fci, Product::Windows2016),
     ("FS02.corp.contoso.com", Role::Fci, Product::Windows2016),
-    ("FS03.corp.contoso.com", Role::Fci, Product::Windows2019),
+    ("FS03.corp.contoso.com", Role::Fci, Product::Windows2016),
     ("RMSC01.corp.contoso.com", Role::Connector, Product::Windows2019),
 ];
 

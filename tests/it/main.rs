@@ -12,6 +12,10 @@ mod peer_server;
 #[cfg(test)]
 mod peers_channel;
 #[cfg(test)]
+mod lab_http;
+#[cfg(test)]
+mod lab_recorded;
+#[cfg(test)]
 mod peers_lab;
 #[cfg(test)]
 mod peers_network;
