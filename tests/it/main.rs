@@ -2,6 +2,8 @@
 
 // The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
 #[cfg(test)]
+mod channel;
+#[cfg(test)]
 mod peer_server;
 #[cfg(test)]
 mod peers_channel;
