@@ -7,6 +7,7 @@ mod cli;
 mod apply;
 #[cfg(test)]
 mod imagined;
+mod channel;
 #[cfg(test)]
 mod peer_server;
 #[cfg(test)]
