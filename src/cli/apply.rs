@@ -12,6 +12,7 @@ use crate::cli::attend::attend;
 use crate::cli::consent;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
+use crate::cli::lab;
 use crate::cli::plan;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::prepare;
@@ -22,6 +23,7 @@ use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::event::Record;
 use crate::host::link::Clock;
+use crate::host::restart::Pace;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
 use crate::journal::writer;
@@ -98,6 +100,7 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
         clock: &SystemClock,
         sink: &mut sink,
         options,
+        pace: if plan.lab { lab::PACE } else { Pace::default() },
         stop: watched,
     });
     let done = attend(work, &screen, &urgency).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::cli::attend::interrupted;
 use crate::cli::console::Console;
@@ -14,6 +15,7 @@ use crate::cli::request::Source;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::link::Clock;
+use crate::host::restart::Pace;
 use crate::lab::accounts::Accounts as LabAccounts;
 use crate::lab::edge::Edge;
 use crate::lab::farm;
@@ -36,6 +38,9 @@ use crate::net::entropy;
 pub const USER: &str = r"CORP\rmsadmin";
 /// Printed by `lab serve`: it opens nothing but the simulation.
 pub const PASSWORD: &str = "Lab-Passw0rd!";
+/// The farm's hosts restart in a second, and their accounts are never locked.
+pub const PACE: Pace =
+    Pace { knock: Duration::from_millis(100), logon: Duration::from_millis(300) };
 /// Where a restart takes a second, a minute of waiting says nothing new.
 const RESTART_PATIENCE: u32 = 15;
 

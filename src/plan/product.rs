@@ -124,11 +124,14 @@ fn sharepoint(observation: &Observation) -> Found {
         let product = match parts.as_slice() {
             [Some(14), ..] => Some(Product::Sharepoint2010),
             [Some(15), ..] => Some(Product::Sharepoint2013),
-            [Some(16), Some(_), Some(build), ..] => Some(match build {
-                0..10_000 => Product::Sharepoint2016,
-                10_000..13_000 => Product::Sharepoint2019,
-                _ => Product::SharepointSe,
-            }),
+            // `16.0.0.10417` in the registry, `16.0.10417.20003` in the files.
+            [Some(16), Some(0), Some(0), Some(build)] | [Some(16), Some(_), Some(build), ..] => {
+                Some(match build {
+                    0..10_000 => Product::Sharepoint2016,
+                    10_000..13_000 => Product::Sharepoint2019,
+                    _ => Product::SharepointSe,
+                })
+            }
             _ => None,
         };
         return match product {
@@ -229,6 +232,8 @@ mod tests {
         check(Role::Sharepoint, &[(&h16, sz("16.0.9999.1"))], Ok("sharepoint-2016"));
         check(Role::Sharepoint, &[(&h16, sz("16.0.10337.12109"))], Ok("sharepoint-2019"));
         check(Role::Sharepoint, &[(&h16, sz("16.0.13000.0"))], Ok("sharepoint-se"));
+        check(Role::Sharepoint, &[(&h16, sz("16.0.0.5508"))], Ok("sharepoint-2016"));
+        check(Role::Sharepoint, &[(&h16, sz("16.0.0.10417"))], Ok("sharepoint-2019"));
         check(Role::Sharepoint, &[(&h16, sz("16.x"))], Err("UnknownVersion"));
         check(Role::Sharepoint, &[], Err("NotInstalled"));
     }

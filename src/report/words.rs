@@ -111,7 +111,7 @@ pub fn words(event: &Event) -> Words {
             detail(verb, host(at), mark.clone())
         }
         Event::RestartOwed { host: at, reason } => {
-            Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Normal)
+            Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
         }
         Event::RestartIntended { host: at, boot_before } => {
             normal("Restarting", host(at), format!("up since {}", minute(*boot_before)))

@@ -136,8 +136,8 @@ where
     K: Clock,
 {
     let reason = match owed(host, host.changes.len()) {
-        Outcome::RestartOwed { reason, .. } => reason,
         _ if restarts => format!("rule `{}`", host.verdict.rule),
+        Outcome::RestartOwed { reason, .. } => reason,
         _ => return Ok(()),
     };
     means.emit(Event::RestartOwed { host: host.name.clone(), reason })

@@ -16,6 +16,7 @@ use crate::event::Sink;
 use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
+use crate::host::restart::Pace;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -55,6 +56,8 @@ pub struct RunContext<'a, C, K> {
     pub clock: &'a K,
     pub sink: &'a mut dyn Sink,
     pub options: Options,
+    /// How often a restarting host is looked at.
+    pub pace: Pace,
     /// Raised by Ctrl-C; a sender that is gone means that nobody will stop the run.
     pub stop: watch::Receiver<Stop>,
 }
@@ -100,6 +103,7 @@ pub async fn execute<C: Connect, K: Clock>(
         run: context.run,
         connect,
         clock,
+        pace: context.pace,
         recorder: &recorder,
         stop: stop.clone(),
         logged_on: Mutex::default(),

@@ -14,6 +14,7 @@ use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::registry::WriteError;
+use crate::host::restart::Pace;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -30,6 +31,7 @@ pub struct Means<'a, C, K> {
     pub connect: &'a C,
     pub clock: &'a K,
     pub recorder: &'a Recorder<'a>,
+    pub pace: Pace,
     pub stop: watch::Receiver<Stop>,
     /// Hosts that accepted their account, not yet told to the scheduler.
     pub logged_on: Mutex<BTreeSet<HostName>>,

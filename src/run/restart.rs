@@ -10,7 +10,6 @@ use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::restart;
 use crate::host::restart::BootReading;
-use crate::host::restart::Pace;
 use crate::host::restart::Wait;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -65,7 +64,7 @@ pub async fn restart<C: Connect, K: Clock>(
         ordered_at,
         deadline: ordered_at.saturating_add(budget).unwrap_or(ordered_at),
         services: &services,
-        pace: Pace::default(),
+        pace: means.pace,
     };
     let proof = match wait_for_proof(means, host, &wait).await? {
         Waited::Proved(proof) => proof,

@@ -9,6 +9,7 @@ use rmsfleet::event::Event;
 use rmsfleet::event::Sink;
 use rmsfleet::event::SinkError;
 use rmsfleet::host::mark;
+use rmsfleet::host::restart::Pace;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
@@ -66,6 +67,7 @@ fn apply_to(
         clock: fleet,
         sink,
         options: Options { confirmed: BTreeSet::from(["Contoso".to_owned()]) },
+        pace: Pace::default(),
         stop,
     }))
 }

@@ -2,20 +2,21 @@
 
 // The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
 #[cfg(test)]
-mod cli;
-#[cfg(test)]
 mod apply;
-#[cfg(test)]
-mod imagined;
 mod channel;
 #[cfg(test)]
-mod peer_server;
+mod cli;
 #[cfg(test)]
-mod peers_channel;
+mod imagined;
+mod journal;
 #[cfg(test)]
 mod lab_http;
 #[cfg(test)]
 mod lab_recorded;
+#[cfg(test)]
+mod peer_server;
+#[cfg(test)]
+mod peers_channel;
 #[cfg(test)]
 mod peers_lab;
 #[cfg(test)]
@@ -24,7 +25,6 @@ mod peers_network;
 mod peers_ntlm;
 #[cfg(test)]
 mod peers_psrp;
-mod journal;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
@@ -35,8 +35,8 @@ mod psrp_shell;
 mod schedule;
 #[cfg(test)]
 mod shared;
+mod survey;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod wsman_recorded;
-mod survey;
