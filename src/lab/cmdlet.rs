@@ -24,6 +24,15 @@ pub trait Cmdlets {
     fn run(&mut self, name: &str, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure>;
 }
 
+/// One command of a pipeline, as a client asked for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    pub name: String,
+    /// The name is script text.
+    pub script: bool,
+    pub parameters: Parameters,
+}
+
 /// What a cmdlet was bound to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parameters {
@@ -68,6 +77,33 @@ impl CmdletFailure {
             "The syntax is not supported by this runspace: it is in no-language mode.",
             "ScriptsNotAllowed",
         )
+    }
+}
+
+impl Command {
+    /// The commands of a CREATE_PIPELINE, [MS-PSRP] 2.2.2.10; `None` if it is none.
+    pub fn of_pipeline(pipeline: &PsObject) -> Option<Vec<Self>> {
+        let commands = pipeline.property("PowerShell")?.property("Cmds")?.list()?;
+        commands.iter().map(Self::of_object).collect()
+    }
+
+    fn of_object(object: &PsObject) -> Option<Self> {
+        let mut parameters = Parameters::default();
+        for argument in object.property("Args").and_then(PsObject::list).unwrap_or_default() {
+            let value = argument.property("V").cloned().unwrap_or(PsObject::Null);
+            match argument.property("N").and_then(PsObject::text) {
+                Some(name) => {
+                    let name = name.trim_start_matches('-').trim_end_matches(':').to_owned();
+                    parameters.named.push((name, value));
+                }
+                None => parameters.positional.push(value),
+            }
+        }
+        Some(Self {
+            name: object.property("Cmd")?.text()?,
+            script: object.property("IsScript")?.bool()?,
+            parameters,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::lab::cmdlet::CmdletFailure;
 use crate::lab::cmdlet::Cmdlets;
-use crate::lab::cmdlet::Parameters;
+use crate::lab::cmdlet::Command;
 use crate::wire::psrp::clixml;
 use crate::wire::psrp::clixml::ClixmlError;
 use crate::wire::psrp::clixml::Item;
@@ -72,13 +72,6 @@ struct Pipeline {
     id: Uuid,
     commands: Vec<Command>,
     ended: bool,
-}
-
-#[derive(Debug)]
-struct Command {
-    name: String,
-    script: bool,
-    parameters: Parameters,
 }
 
 impl PoolServer {
@@ -201,7 +194,7 @@ impl PoolServer {
             return Err(unexpected("a new command id", "one in use, or too many"));
         }
         let object = clixml::decode(&message.body)?;
-        let commands = commands(&object)
+        let commands = Command::of_pipeline(&object)
             .ok_or_else(|| unexpected("a list of commands", "a pipeline without one"))?;
         let pipeline = Pipeline { id: message.pipeline, commands, ended: false };
         self.pipelines.insert(command, pipeline);
@@ -261,31 +254,6 @@ impl PoolServer {
     }
 }
 
-/// The commands of a CREATE_PIPELINE, [MS-PSRP] 2.2.2.10.
-fn commands(pipeline: &PsObject) -> Option<Vec<Command>> {
-    let commands = pipeline.property("PowerShell")?.property("Cmds")?.list()?;
-    commands.iter().map(command).collect()
-}
-
-fn command(object: &PsObject) -> Option<Command> {
-    let mut parameters = Parameters::default();
-    for argument in object.property("Args").and_then(PsObject::list).unwrap_or_default() {
-        let value = argument.property("V").cloned().unwrap_or(PsObject::Null);
-        match argument.property("N").and_then(PsObject::text) {
-            Some(name) => {
-                let name = name.trim_start_matches('-').trim_end_matches(':').to_owned();
-                parameters.named.push((name, value));
-            }
-            None => parameters.positional.push(value),
-        }
-    }
-    Some(Command {
-        name: object.property("Cmd")?.text()?,
-        script: object.property("IsScript")?.bool()?,
-        parameters,
-    })
-}
-
 fn state(name: &str, number: i32) -> Item {
     Item::bag(vec![(name, Item::i32(number))])
 }
@@ -317,4 +285,126 @@ fn private_data() -> Item {
 
 fn unexpected(expected: &'static str, got: &str) -> PoolServerError {
     PoolServerError::Unexpected { expected, got: got.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lab::cmdlet::CmdletOutput;
+    use crate::lab::cmdlet::Parameters;
+    use crate::wire::psrp::fragment;
+    use crate::wire::psrp::pool::Pool;
+    use crate::wire::psrp::reply::Finish;
+    use crate::wire::psrp::reply::PoolEvent;
+    use crate::wire::psrp::request::Invocation;
+
+    const COMMAND: Uuid = Uuid::from_u128(7);
+    const PIPELINE: Uuid = Uuid::from_u128(8);
+
+    /// Every cmdlet brings its own name back.
+    struct Echo;
+
+    impl Cmdlets for Echo {
+        fn run(&mut self, name: &str, _: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
+            let output = vec![PsObject::Text(name.to_owned())];
+            Ok(CmdletOutput { output, ..CmdletOutput::default() })
+        }
+    }
+
+    fn opened() -> (Pool, PoolServer) {
+        let (mut pool, creation) = Pool::new(Uuid::from_u128(1), 200);
+        let mut server = PoolServer::new();
+        server.receive(None, &creation, &mut Echo).unwrap();
+        while let Some(bytes) = server.reply(None, 100) {
+            assert!(bytes.len() <= 100);
+            pool.receive(&bytes).unwrap();
+        }
+        assert_eq!(pool.poll_event(), Some(PoolEvent::Opened));
+        (pool, server)
+    }
+
+    fn say(kind: Kind, body: &Item) -> Vec<u8> {
+        let message = Message {
+            destination: Destination::Server,
+            kind,
+            pool: Uuid::from_u128(1),
+            pipeline: PIPELINE,
+            body: clixml::encode(body).into_bytes(),
+        };
+        fragment::split(99, &message.encode(Mark::Without), 1000).concat()
+    }
+
+    /// A pipeline of one command, as another client would begin it.
+    fn creation(script: bool, no_input: bool) -> Vec<u8> {
+        let command = Item::bag(vec![("Cmd", Item::text("1+1")), ("IsScript", Item::bool(script))]);
+        let commands = Item::list(&["T"], vec![command]);
+        let body = Item::bag(vec![
+            ("NoInput", Item::bool(no_input)),
+            ("PowerShell", Item::bag(vec![("Cmds", commands)])),
+        ]);
+        say(Kind::CreatePipeline, &body)
+    }
+
+    #[test]
+    fn a_pipeline_is_answered_under_its_command_id_whatever_its_own() {
+        let (mut pool, mut server) = opened();
+        let invocation = Invocation { name: "Get-Thing", parameters: vec![] };
+        for fragment in pool.pipeline(PIPELINE, &invocation).unwrap() {
+            assert!(!server.is_done(COMMAND));
+            server.receive(Some(COMMAND), &fragment, &mut Echo).unwrap();
+        }
+        assert!(server.reply(None, 1000).is_none());
+        while !server.is_done(COMMAND) {
+            pool.receive(&server.reply(Some(COMMAND), 100).unwrap()).unwrap();
+        }
+        let object = PsObject::Text("Get-Thing".to_owned());
+        assert_eq!(pool.poll_event(), Some(PoolEvent::Output { pipeline: PIPELINE, object }));
+        let how = Finish::Completed;
+        assert_eq!(pool.poll_event(), Some(PoolEvent::Finished { pipeline: PIPELINE, how }));
+    }
+
+    #[test]
+    fn a_pipeline_with_input_runs_when_the_input_ends() {
+        let (_, mut server) = opened();
+        server.receive(Some(COMMAND), &creation(false, false), &mut Echo).unwrap();
+        assert!(!server.is_ready(Some(COMMAND)));
+        server
+            .receive(Some(COMMAND), &say(Kind::EndOfPipelineInput, &Item::Nil), &mut Echo)
+            .unwrap();
+        assert!(server.is_ready(Some(COMMAND)));
+        server.signal(COMMAND);
+        assert!(!server.is_ready(Some(COMMAND)));
+    }
+
+    #[test]
+    fn a_script_is_refused() {
+        let (_, mut server) = opened();
+        server.receive(Some(COMMAND), &creation(true, true), &mut Echo).unwrap();
+        let reply = server.reply(Some(COMMAND), 100_000).unwrap();
+        assert!(String::from_utf8_lossy(&reply).contains("ScriptsNotAllowed"));
+    }
+
+    #[test]
+    fn what_comes_too_early_or_twice_is_refused() {
+        let mut server = PoolServer::new();
+        assert!(server.receive(Some(COMMAND), &creation(false, true), &mut Echo).is_err());
+        let (_, mut server) = opened();
+        server.receive(Some(COMMAND), &creation(false, true), &mut Echo).unwrap();
+        assert!(server.receive(Some(COMMAND), &creation(false, true), &mut Echo).is_err());
+        let capability = session_capability(Version::V2_3);
+        assert!(
+            server.receive(None, &say(Kind::SessionCapability, &capability), &mut Echo).is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>, body: String) {
+            let (_, mut server) = opened();
+            let _ = server.receive(Some(COMMAND), &bytes, &mut Echo);
+            let _ = server.receive(Some(COMMAND), &say(Kind::CreatePipeline, &Item::text(body)), &mut Echo);
+        }
+    }
 }

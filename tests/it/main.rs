@@ -12,6 +12,8 @@ mod peers_network;
 #[cfg(test)]
 mod peers_ntlm;
 #[cfg(test)]
+mod peers_psrp;
+#[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
-mod shared;
+mod psrp_shell;

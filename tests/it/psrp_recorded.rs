@@ -15,16 +15,16 @@ use rmsfleet::wire::psrp::message::Mark;
 use rmsfleet::wire::psrp::message::Message;
 use rmsfleet::wire::psrp::object::PsObject;
 use rmsfleet::wire::psrp::pool::Pool;
-use rmsfleet::wire::psrp::pool::PoolEvent;
 use rmsfleet::wire::psrp::record::ErrorRecord;
 use rmsfleet::wire::psrp::reply::Finish;
+use rmsfleet::wire::psrp::reply::PoolEvent;
 use rmsfleet::wire::psrp::request::Invocation;
 use rmsfleet::wire::psrp::request::Parameter;
 use rmsfleet::wire::xml;
 use rmsfleet::wire::xml::Element;
 use serde_json::Value;
 
-use crate::shared;
+use crate::peer_server::shared;
 
 /// The messages that we know by name, as the recording spells them.
 const NAMED: [&str; 12] = [
@@ -41,6 +41,17 @@ const NAMED: [&str; 12] = [
     "WARNING_RECORD",
     "PIPELINE_HOST_CALL",
 ];
+
+/// A folder of the captures; says so where they are not at hand.
+#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+fn captures(folder: &str) -> Option<PathBuf> {
+    let path = shared().map(|shared| shared.join("captures").join(folder));
+    if path.as_ref().is_none_or(|path| !path.is_dir()) {
+        eprintln!("SKIP: the captures' {folder} is not there");
+        return None;
+    }
+    path
+}
 
 /// The messages of one recorded conversation, in order, by the names of the recording.
 fn recorded(path: &Path) -> Vec<Value> {
@@ -59,7 +70,7 @@ fn text<'a>(row: &'a Value, name: &str) -> &'a str {
 
 #[test]
 fn every_recorded_message_decodes() {
-    let Some(folder) = shared::captures("derived") else { return };
+    let Some(folder) = captures("derived") else { return };
     let rows = recorded(&folder.join("psrp_messages.jsonl"));
     assert!(rows.len() > 150, "only {} messages", rows.len());
     for row in rows {
@@ -75,7 +86,7 @@ fn every_recorded_message_decodes() {
 #[test]
 fn every_recorded_literal_decodes() {
     for folder in ["extracted-literals/psrpcore-clixml", "extracted-literals/pypsrp-clixml"] {
-        let Some(folder) = shared::captures(folder) else { return };
+        let Some(folder) = captures(folder) else { return };
         let files: Vec<PathBuf> =
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(!files.is_empty());
@@ -123,7 +134,7 @@ fn messages(fragments: &[u8]) -> Vec<Message> {
 
 #[test]
 fn our_creation_payload_is_the_one_that_windows_took() {
-    let Some(folder) = shared::captures("derived/pypsrp-pairs") else { return };
+    let Some(folder) = captures("derived/pypsrp-pairs") else { return };
     for case in ["psrp_open_runspace", "psrp_with_jea_configuration", "psrp_error_failed"] {
         let theirs =
             payloads(&folder.join(case), "request.xml", namespace::POWERSHELL, "creationXml");
@@ -166,7 +177,7 @@ fn replay(case: &Path, invocation: &Invocation<'_>) -> (Message, Message, Vec<Po
 
 #[test]
 fn our_pipeline_is_the_one_that_a_no_language_endpoint_took() {
-    let Some(folder) = shared::captures("derived/pypsrp-pairs") else { return };
+    let Some(folder) = captures("derived/pypsrp-pairs") else { return };
     let path = r"WSMan:\localhost\Service\AllowUnencrypted";
     let invocation =
         Invocation { name: "Get-Item", parameters: vec![("Path", Parameter::Text(path))] };
@@ -184,7 +195,7 @@ fn our_pipeline_is_the_one_that_a_no_language_endpoint_took() {
 
 #[test]
 fn a_recorded_failure_is_told_in_its_own_words() {
-    let Some(folder) = shared::captures("derived/pypsrp-pairs") else { return };
+    let Some(folder) = captures("derived/pypsrp-pairs") else { return };
     let invocation = Invocation { name: "Get-Item", parameters: vec![] };
     let (_, _, events) = replay(&folder.join("psrp_error_failed"), &invocation);
     let error = ErrorRecord {
@@ -200,7 +211,7 @@ fn a_recorded_failure_is_told_in_its_own_words() {
 
 #[test]
 fn recorded_records_are_told_in_their_own_words() {
-    let Some(folder) = shared::captures("derived") else { return };
+    let Some(folder) = captures("derived") else { return };
     let mut told = BTreeMap::new();
     for row in recorded(&folder.join("psrp_messages.jsonl")) {
         let object = || clixml::decode(text(&row, "data").as_bytes()).unwrap();

@@ -19,7 +19,7 @@ use crate::wire::psrp::object::PsObject;
 use crate::wire::psrp::record;
 use crate::wire::psrp::record::ErrorRecord;
 use crate::wire::psrp::reply;
-use crate::wire::psrp::reply::Finish;
+use crate::wire::psrp::reply::PoolEvent;
 use crate::wire::psrp::reply::PoolState;
 use crate::wire::psrp::request;
 use crate::wire::psrp::request::Invocation;
@@ -27,33 +27,6 @@ use crate::wire::psrp::version::Version;
 
 /// The version that we offer, also as the `protocolversion` option of Create.
 pub const OFFERED: Version = Version::V2_3;
-
-/// What the server said.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PoolEvent {
-    /// Pipelines may be created now.
-    Opened,
-    /// The pool is closed or broken; the shell is of no further use.
-    Ended(String),
-    Output {
-        pipeline: Uuid,
-        object: PsObject,
-    },
-    /// A non-terminating error: the pipeline goes on.
-    Error {
-        pipeline: Uuid,
-        error: ErrorRecord,
-    },
-    Warning {
-        pipeline: Uuid,
-        message: String,
-    },
-    /// Nothing more comes from this pipeline.
-    Finished {
-        pipeline: Uuid,
-        how: Finish,
-    },
-}
 
 /// The client's side of a runspace pool with one pipeline at a time, or several.
 #[derive(Debug)]
@@ -254,6 +227,7 @@ mod tests {
 
     use super::*;
     use crate::wire::psrp::record::warning_item;
+    use crate::wire::psrp::reply::Finish;
 
     const POOL: Uuid = Uuid::from_u128(1);
     const PIPE: Uuid = Uuid::from_u128(2);

@@ -1,9 +1,38 @@
 //! What a server says about the pool and its pipelines, beside their output.
 
+use uuid::Uuid;
+
 use crate::wire::psrp::error::PoolError;
 use crate::wire::psrp::object::PsObject;
 use crate::wire::psrp::record::ErrorRecord;
 use crate::wire::psrp::version::Version;
+
+/// What a client learns, in the server's order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PoolEvent {
+    /// Pipelines may be created now.
+    Opened,
+    /// The pool is closed or broken; the shell is of no further use.
+    Ended(String),
+    Output {
+        pipeline: Uuid,
+        object: PsObject,
+    },
+    /// A non-terminating error: the pipeline goes on.
+    Error {
+        pipeline: Uuid,
+        error: ErrorRecord,
+    },
+    Warning {
+        pipeline: Uuid,
+        message: String,
+    },
+    /// Nothing more comes from this pipeline.
+    Finished {
+        pipeline: Uuid,
+        how: Finish,
+    },
+}
 
 /// How a pipeline ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
