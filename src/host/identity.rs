@@ -105,3 +105,83 @@ pub(crate) fn missing(expected: &str, got: &str) -> HostError {
 fn cut(name: &str) -> String {
     name.chars().take(NETBIOS_LENGTH).collect::<String>().to_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::host::imagined::Imagined;
+
+    fn host() -> Imagined {
+        Imagined::new()
+            .with_instance(
+                "Win32_OperatingSystem",
+                &[
+                    ("Caption", "Microsoft Windows Server 2019 Standard "),
+                    ("CSName", "EX-AMS01"),
+                    ("LastBootUpTime", "2026-01-05T03:04:05.500000Z"),
+                    ("LocalDateTime", "2026-01-06T04:04:05+01:00"),
+                    ("ProductType", "3"),
+                    ("Version", "10.0.17763"),
+                ],
+            )
+            .with_instance(
+                "Win32_ComputerSystem",
+                &[("Domain", "corp.contoso.com"), ("PartOfDomain", "true")],
+            )
+    }
+
+    fn check(name: &str, computer: &str, domain: Option<&str>, expected: Result<(), &str>) {
+        let identity =
+            Identity { computer: computer.to_owned(), domain: domain.map(str::to_owned) };
+        match (fits(&HostName::new(name), &identity), expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(text), Err(part)) => assert!(text.contains(part), "{text}"),
+            (got, expected) => panic!("{name}: {got:?}, expected {expected:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_tells_who_it_is() {
+        let (identity, os) = read(&mut host()).await.unwrap();
+        assert_eq!(identity.computer, "EX-AMS01");
+        assert_eq!(identity.domain.as_deref(), Some("corp.contoso.com"));
+        assert_eq!(os.caption, "Microsoft Windows Server 2019 Standard");
+        assert_eq!(os.local_time, "2026-01-06T03:04:05Z".parse().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_workgroup_is_no_domain() {
+        let host = host();
+        host.world().instances.remove("Win32_ComputerSystem");
+        let mut host = host.with_instance(
+            "Win32_ComputerSystem",
+            &[("Domain", "WORKGROUP"), ("PartOfDomain", "false")],
+        );
+        assert_eq!(read(&mut host).await.unwrap().0.domain, None);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_does_not_tell_is_an_error() {
+        let error = read(&mut Imagined::new()).await.unwrap_err();
+        assert!(matches!(error, HostError::Unexpected { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_name_fits_by_label_and_domain() {
+        let domain = Some("corp.contoso.com");
+        check("ex-ams01", "EX-AMS01", domain, Ok(()));
+        check("ex-ams01.Corp.Contoso.com.", "EX-AMS01", domain, Ok(()));
+        check("a-very-long-computer-name", "A-VERY-LONG-COM", domain, Ok(()));
+        check("10.0.0.1", "EX-AMS01", domain, Ok(()));
+        check("fe80::1", "EX-AMS01", None, Ok(()));
+    }
+
+    #[test]
+    fn another_computer_or_domain_does_not_fit() {
+        let domain = Some("corp.contoso.com");
+        check("ex-ams02", "EX-AMS01", domain, Err("`EX-AMS01` answers"));
+        check("ex-ams01.fabrikam.com", "EX-AMS01", domain, Err("is in `corp.contoso.com`"));
+        check("ex-ams01.corp.contoso.com", "EX-AMS01", None, Err("is in none"));
+    }
+}

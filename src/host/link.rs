@@ -145,6 +145,18 @@ impl HostError {
             chain.push(error.to_string());
             cause = error.source();
         }
-        Failure { kind: self.kind(), chain, hint: None }
+        let hint = match self {
+            Self::Fault(fault) => {
+                fault.meaning().map(|entry| format!("{}; {}", entry.meaning, entry.remedy))
+            }
+            Self::NotConnected { .. }
+            | Self::Lost { .. }
+            | Self::Denied { .. }
+            | Self::Guarded { .. }
+            | Self::Unexpected { .. }
+            | Self::Cmdlet { .. }
+            | Self::Unsupported(_) => None,
+        };
+        Failure { kind: self.kind(), chain, hint }
     }
 }

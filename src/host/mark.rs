@@ -74,3 +74,42 @@ pub async fn remove(link: &mut impl Writer) -> Result<(), WriteError> {
 fn mark_change(after: State) -> Change {
     Change { path: path(), before: State::Absent, after, rule: "mark".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::host::imagined::Imagined;
+
+    fn owed() -> Owed {
+        Owed { run: "r-2026".to_owned(), since: "2026-01-05T03:04:05Z".parse().unwrap() }
+    }
+
+    #[tokio::test]
+    async fn a_mark_is_set_read_and_leaves_nothing_behind() {
+        let mut host = Imagined::new();
+        assert_eq!(read(&mut host).await.unwrap(), None);
+        set(&mut host, &owed()).await.unwrap();
+        assert_eq!(read(&mut host).await.unwrap(), Some(owed()));
+        remove(&mut host).await.unwrap();
+        assert_eq!(read(&mut host).await.unwrap(), None);
+        assert!(!host.has_key(KEY));
+        remove(&mut host).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_key_with_other_marks_stays() {
+        let mut host = Imagined::new().with_value(KEY, "Lease", Value::Dword(1));
+        set(&mut host, &owed()).await.unwrap();
+        remove(&mut host).await.unwrap();
+        assert!(host.has_key(KEY));
+    }
+
+    #[tokio::test]
+    async fn a_mark_that_cannot_be_told_is_not_taken_as_none() {
+        for value in [Value::Sz("nonsense".to_owned()), Value::Dword(1)] {
+            let mut host = Imagined::new().with_value(KEY, NAME, value);
+            assert!(read(&mut host).await.is_err());
+        }
+    }
+}

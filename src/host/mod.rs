@@ -2,6 +2,8 @@
 
 pub mod exchange;
 pub mod identity;
+#[cfg(test)]
+pub(crate) mod imagined;
 pub mod link;
 pub mod mark;
 pub mod observe;

@@ -33,3 +33,45 @@ pub async fn observe(
     }
     Ok(Observation { taken: now, identity, os, values, listings, access })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::host::imagined::Imagined;
+    use crate::model::facts::Access;
+    use crate::model::registry::KeyPath;
+    use crate::model::registry::Listing;
+    use crate::model::registry::Reading;
+    use crate::model::registry::State;
+    use crate::model::registry::ValuePath;
+
+    #[tokio::test]
+    async fn a_probe_is_answered_in_full_and_changes_nothing() {
+        let mut host = Imagined::new()
+            .with_instance(
+                "Win32_OperatingSystem",
+                &[
+                    ("Caption", "Windows"),
+                    ("CSName", "FS01"),
+                    ("LastBootUpTime", "2026-01-05T03:04:05Z"),
+                    ("LocalDateTime", "2026-01-06T03:04:05Z"),
+                    ("ProductType", "3"),
+                    ("Version", "10.0.17763"),
+                ],
+            )
+            .with_instance("Win32_ComputerSystem", &[("PartOfDomain", "false")])
+            .denying(r"SOFTWARE\Microsoft");
+        let path = ValuePath::new(r"SOFTWARE\Absent", "x");
+        let key = KeyPath::new(r"SOFTWARE\Microsoft");
+        let mut probe = Probe::default();
+        probe.values.insert(path.clone());
+        probe.listings.insert(key.clone());
+        probe.access.insert(key.clone());
+        let seen = observe(&mut host, &probe, Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!(seen.value(&path), Reading::Known(State::Absent));
+        assert_eq!(seen.listings.get(&key), Some(&Listing::Unreadable("access denied".into())));
+        assert_eq!(seen.access.get(&key), Some(&Access::Denied));
+        assert_eq!(host.acts(), Vec::<String>::new());
+    }
+}

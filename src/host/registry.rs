@@ -333,3 +333,6 @@ pub(crate) fn unexpected(expected: &str, got: &Answer) -> HostError {
     };
     HostError::Unexpected { expected: expected.to_owned(), got: got.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -302,3 +302,6 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,3 +131,113 @@ pub(super) fn failed(call: &str, error: WsmanError) -> HostError {
         WsmanError::Uncarriable(text) => HostError::Unsupported(format!("{call}: {text}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    use crate::wire::namespace;
+    use crate::wire::operation::Instance;
+    use crate::wire::xml;
+
+    /// Replies in order, each with the message id of the request put in.
+    #[derive(Default)]
+    struct Script {
+        replies: VecDeque<String>,
+        calls: Vec<String>,
+    }
+
+    impl SoapCall for &mut Script {
+        async fn call(&mut self, what: &str, envelope: Vec<u8>) -> Result<Vec<u8>, HostError> {
+            self.calls.push(what.to_owned());
+            let envelope = xml::parse(&envelope).unwrap();
+            let id = envelope.descendant(namespace::ADDRESSING, "MessageID").unwrap().text();
+            let reply = self.replies.pop_front().expect("no more replies");
+            Ok(reply.replace("THIS", &id).into_bytes())
+        }
+    }
+
+    fn reply(action: &str, body: &str) -> String {
+        format!(
+            "<s:Envelope xmlns:s='{}' xmlns:a='{}' xmlns:n='{}' xmlns:w='{}'><s:Header>\
+             <a:Action>{action}</a:Action><a:RelatesTo>THIS</a:RelatesTo></s:Header>\
+             <s:Body>{body}</s:Body></s:Envelope>",
+            namespace::SOAP,
+            namespace::ADDRESSING,
+            namespace::ENUMERATION,
+            namespace::WSMAN,
+        )
+    }
+
+    fn page(verb: &str, prefix: &str, name: &str, end: &str) -> String {
+        let body = format!(
+            "<n:{verb}Response>{end}<{prefix}:Items><w:XmlFragment><Name>{name}</Name>\
+             </w:XmlFragment></{prefix}:Items></n:{verb}Response>"
+        );
+        reply(&format!("{}/{verb}Response", namespace::ENUMERATION), &body)
+    }
+
+    fn link(script: &mut Script) -> WsmanLink<&mut Script> {
+        let header = Header {
+            message_id: String::new(),
+            session_id: "uuid:S".to_owned(),
+            to: "http://fs01:5985/wsman".to_owned(),
+            operation_timeout: Duration::from_secs(20),
+            max_envelope: 153_600,
+        };
+        let mut last = 0;
+        let ids = move || {
+            last += 1;
+            format!("uuid:{last}")
+        };
+        WsmanLink::new(script, header, Box::new(ids))
+    }
+
+    fn query() -> Read {
+        Read::Query { namespace: "root/cimv2".to_owned(), wql: "select Name from x".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_query_is_pulled_to_its_end() {
+        let context = "<n:EnumerationContext>uuid:C</n:EnumerationContext>";
+        let mut script = Script::default();
+        script.replies.push_back(page("Enumerate", "w", "a", context));
+        script.replies.push_back(page("Pull", "n", "b", ""));
+        script.replies.push_back(page("Pull", "n", "c", "<n:EndOfSequence/>"));
+        let answer = link(&mut script).read(&query()).await.unwrap();
+        let Answer::Instances(instances) = answer else { panic!("{answer:?}") };
+        let names: Vec<_> =
+            instances.iter().filter_map(|item| Instance::text(item, "Name")).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(script.calls, ["Enumerate", "Pull", "Pull"]);
+    }
+
+    #[tokio::test]
+    async fn a_sequence_without_an_end_is_left() {
+        let mut script = Script::default();
+        let context = "<n:EnumerationContext>uuid:C</n:EnumerationContext>";
+        script.replies.push_back(page("Enumerate", "w", "a", context));
+        script.replies.extend((0..MAX_PAGES).map(|_| page("Pull", "n", "b", "")));
+        let error = link(&mut script).read(&query()).await.unwrap_err();
+        assert!(error.to_string().contains("an end of the instances"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_fault_leaves_the_connection_and_nonsense_ends_it() {
+        let fault = "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code></s:Fault>";
+        let mut script = Script::default();
+        script.replies.push_back(reply("fault", fault));
+        script.replies.push_back(reply("other", ""));
+        let mut link = link(&mut script);
+        let error = link.read(&query()).await.unwrap_err();
+        assert!(matches!(error, HostError::Fault(_)), "{error}");
+        let error = link.read(&query()).await.unwrap_err();
+        assert!(error.to_string().contains("in reply to Enumerate"), "{error}");
+        let error = link.read(&query()).await.unwrap_err();
+        assert!(matches!(error, HostError::NotConnected { .. }), "{error}");
+        assert_eq!(script.calls.len(), 2);
+    }
+}

@@ -112,3 +112,59 @@ fn reason(fault: &Element) -> String {
         .or_else(|| subcode(fault))
         .unwrap_or_else(|| "no reason given".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::wire::xml;
+
+    fn check(inner: &str, expected: &Fault) {
+        let text = format!(
+            "<s:Fault xmlns:s='{}' xmlns:f='{}'>{inner}</s:Fault>",
+            namespace::SOAP,
+            namespace::FAULT
+        );
+        assert_eq!(Fault::read(&xml::parse(text.as_bytes()).unwrap()), *expected, "{inner}");
+    }
+
+    #[test]
+    fn the_innermost_fault_is_the_one_that_counts() {
+        check(
+            "<s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value>q:Outer</s:Value></s:Subcode>\
+             </s:Code><s:Reason><s:Text>outer</s:Text></s:Reason><s:Detail>\
+             <f:WSManFault Code='1' Machine='a'><f:Message><f:ProviderFault provider='P'>\
+             <f:WSManFault Code='2150858843' Machine='b'><f:Message> inner </f:Message>\
+             </f:WSManFault></f:ProviderFault></f:Message></f:WSManFault></s:Detail>",
+            &Fault {
+                code: Some(2_150_858_843),
+                subcode: Some("Outer".to_owned()),
+                machine: Some("b".to_owned()),
+                reason: "inner".to_owned(),
+                provider: Some("P".to_owned()),
+            },
+        );
+    }
+
+    #[test]
+    fn the_cim_form_has_its_code_in_an_element() {
+        let fault =
+            Fault { code: Some(2_150_859_173), reason: "too many".to_owned(), ..Fault::default() };
+        check(
+            "<s:Detail><p:MSFT_WmiError xmlns:p='urn:p'><p:CIMStatusCode>27</p:CIMStatusCode>\
+             <p:Message>too many</p:Message><p:error_Code>2150859173</p:error_Code>\
+             </p:MSFT_WmiError></s:Detail>",
+            &fault,
+        );
+        assert_eq!(fault.meaning().map(|entry| entry.name), Some("QUOTA_MAX_SHELLS"));
+    }
+
+    #[test]
+    fn a_fault_that_says_nothing_is_a_fault() {
+        check("", &Fault { reason: "no reason given".to_owned(), ..Fault::default() });
+        check(
+            "<s:Detail><f:WSManFault Code='-1'><f:Message/></f:WSManFault></s:Detail>",
+            &Fault { reason: "no reason given".to_owned(), ..Fault::default() },
+        );
+    }
+}

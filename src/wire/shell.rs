@@ -144,7 +144,13 @@ pub fn encode_shell(
             let body = of_command(element("CommandLine"), Some(command_id))
                 .child(element("Command"))
                 .child(element("Arguments").text_node(STANDARD.encode(arguments)));
-            (shell(shell_id), Vec::new(), Some(body))
+            // Without meaning for PowerShell; its clients send it, so servers are known to take it.
+            let skip = Choice {
+                name: "WINRS_SKIP_CMD_SHELL",
+                value: "False".to_owned(),
+                must_comply: false,
+            };
+            (shell(shell_id), vec![skip], Some(body))
         }
         ShellRequest::Send { shell_id, command_id, data } => {
             let stream = element("Stream").attribute("", "Name", "stdin");
@@ -246,5 +252,70 @@ fn of_command(element: Element, command_id: Option<&String>) -> Element {
     match command_id {
         Some(id) => element.attribute("", "CommandId", id),
         None => element,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::wire::xml;
+
+    const ID: &str = "4283CBDC-3706-415B-88BD-B385F3E51A53";
+
+    fn receive() -> ShellRequest {
+        ShellRequest::Receive { shell_id: "S".to_owned(), command_id: Some(ID.to_owned()) }
+    }
+
+    fn check_output(inner: &str, streams: &[&[u8]], done: bool) {
+        let text = format!(
+            "<s:Body xmlns:s='{}'><r:ReceiveResponse xmlns:r='{}'>{inner}</r:ReceiveResponse>\
+             </s:Body>",
+            namespace::SOAP,
+            namespace::SHELL
+        );
+        let body = xml::parse(text.as_bytes()).unwrap();
+        let streams = streams.iter().map(|stream| stream.to_vec()).collect();
+        assert_eq!(output(&body, Some(ID)), Ok(ShellReply::Output { streams, done }), "{inner}");
+    }
+
+    #[test]
+    fn output_comes_in_pieces_and_ends_with_its_own_state() {
+        check_output("", &[], false);
+        check_output(
+            "<r:Stream Name='stdout'>aGk=</r:Stream><r:Stream Name='stdout'> Cg\n== </r:Stream>\
+             <r:Stream Name='stdout' End='true'/>",
+            &[b"hi", b"\n"],
+            false,
+        );
+        let state = |id: &str| format!("<r:CommandState CommandId='{id}' State='{DONE}'/>");
+        check_output(&state(&ID.to_lowercase()), &[], true);
+        check_output(&state("OTHER"), &[], false);
+    }
+
+    #[test]
+    fn a_stream_that_is_not_base64_is_refused() {
+        let stream = Element::new(namespace::SHELL, "Stream").text_node("#");
+        let reply = Element::new(namespace::SHELL, "ReceiveResponse").child(stream);
+        let body = Element::new(namespace::SOAP, "Body").child(reply);
+        assert!(matches!(output(&body, None), Err(WsmanError::Unexpected { .. })));
+    }
+
+    #[test]
+    fn a_request_names_its_shell_and_command() {
+        let header = Header {
+            message_id: "uuid:1".to_owned(),
+            session_id: "uuid:2".to_owned(),
+            to: "http://ex01/PowerShell/".to_owned(),
+            operation_timeout: std::time::Duration::from_millis(1500),
+            max_envelope: 153_600,
+        };
+        let bytes = encode_shell(&receive(), "http://x/Microsoft.Exchange", &header).unwrap();
+        let envelope = xml::parse(&bytes).unwrap();
+        let text = |name| envelope.descendant(namespace::WSMAN, name).map(Element::text);
+        assert_eq!(text("Selector").as_deref(), Some("S"));
+        assert_eq!(text("OperationTimeout").as_deref(), Some("PT1.500S"));
+        let stream = envelope.descendant(namespace::SHELL, "DesiredStream").unwrap();
+        assert_eq!(stream.attr("", "CommandId"), Some(ID));
     }
 }

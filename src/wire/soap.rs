@@ -120,23 +120,21 @@ pub(crate) fn write(headers: Vec<Element>, body: Option<Element>) -> Result<Vec<
 pub(crate) fn decode(bytes: &[u8], message_id: &str, action: &str) -> Result<Element, WsmanError> {
     let envelope = open(bytes)?;
     let relates_to = header_text(&envelope, "RelatesTo");
+    let told = header_text(&envelope, "Action");
+    let answered =
+        |got: String| WsmanError::unexpected(format!("a reply to message {message_id}"), got);
     if let Some(other) = relates_to.as_deref().filter(|id| !id.eq_ignore_ascii_case(message_id)) {
-        let expected = format!("a reply to message {message_id}");
-        return Err(WsmanError::unexpected(expected, format!("a reply to {}", excerpt(other))));
+        return Err(answered(format!("a reply to {}", excerpt(other))));
     }
-    let body = body(envelope.clone())?;
+    let body = body(envelope)?;
     if relates_to.is_none() {
-        let expected = format!("a reply to message {message_id}");
-        return Err(WsmanError::unexpected(expected, "a reply that relates to no message"));
+        return Err(answered("a reply that relates to no message".to_owned()));
     }
-    match header_text(&envelope, "Action") {
-        Some(got) if got == action => Ok(body),
-        Some(got) => Err(WsmanError::unexpected(
-            format!("action {action}"),
-            format!("action {}", excerpt(&got)),
-        )),
-        None => Err(WsmanError::unexpected(format!("action {action}"), "no action")),
+    if told.as_deref() == Some(action) {
+        return Ok(body);
     }
+    let got = told.map_or_else(|| "none".to_owned(), |told| excerpt(&told));
+    Err(WsmanError::unexpected(format!("action {action}"), format!("action {got}")))
 }
 
 /// Opens a reply that has no headers to check (Identify), faults included.

@@ -154,6 +154,9 @@ fn form(read: &Read) -> Form<'_> {
 fn act(write: &Write) -> Result<Invoke, WsmanError> {
     Ok(match write {
         Write::CreateKey(key) => regprov::on_key("CreateKey", key),
+        Write::DeleteKey(key) if key.as_str().is_empty() => {
+            return Err(WsmanError::Uncarriable("a hive is not a key to delete".to_owned()));
+        }
         Write::DeleteKey(key) => regprov::on_key("DeleteKey", key),
         Write::SetValue { path, value } => regprov::set(path, value)?,
         Write::DeleteValue(path) => regprov::delete_value(path),
@@ -169,3 +172,6 @@ fn act(write: &Write) -> Result<Invoke, WsmanError> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,3 +17,7 @@ mod peers_psrp;
 mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;
+#[cfg(test)]
+mod shared;
+#[cfg(test)]
+mod wsman_recorded;
