@@ -3,11 +3,13 @@
 // The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
 #[cfg(test)]
 mod apply;
+#[cfg(test)]
 mod channel;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod imagined;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod lab_http;
@@ -26,6 +28,8 @@ mod peers_ntlm;
 #[cfg(test)]
 mod peers_psrp;
 #[cfg(test)]
+mod peers_rollout;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod psrp_recorded;
@@ -35,6 +39,7 @@ mod psrp_shell;
 mod schedule;
 #[cfg(test)]
 mod shared;
+#[cfg(test)]
 mod survey;
 #[cfg(test)]
 mod tidy;

@@ -12,43 +12,37 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-pub const USER: &str = "PEERS\\wsuser";
-pub const PASSWORD: &str = "Passw0rd!";
+use crate::shared;
 
-/// The folder with captures and peers, if it is there.
-pub fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("RMSFLEET_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
+pub(crate) const USER: &str = "PEERS\\wsuser";
+pub(crate) const PASSWORD: &str = "Passw0rd!";
 
 /// The peers' folder, when `RMSFLEET_PEERS=1` asks for these tests; says so when it does not.
-pub fn peers() -> Option<PathBuf> {
+pub(crate) fn peers() -> Option<PathBuf> {
     if std::env::var_os("RMSFLEET_PEERS").is_none_or(|value| value != "1") {
-        eprintln!("SKIP: set RMSFLEET_PEERS=1 to run the checks against independent peers");
+        shared::skip("set RMSFLEET_PEERS=1 to run the checks against independent peers");
         return None;
     }
-    let folder =
-        shared().expect("RMSFLEET_PEERS=1, but the shared folder is missing").join("peers");
+    let folder = shared::root().join("peers");
     assert!(folder.is_dir(), "RMSFLEET_PEERS=1, but {} is missing", folder.display());
     Some(folder)
 }
 
 /// The Python that has the peers' packages.
-pub fn python(peers: &std::path::Path) -> PathBuf {
+pub(crate) fn python(peers: &std::path::Path) -> PathBuf {
     let out = Command::new(peers.join("install")).arg("--python").output().unwrap();
     PathBuf::from(String::from_utf8(out.stdout).unwrap().trim())
 }
 
-pub struct PeerServer {
+pub(crate) struct PeerServer {
     child: Child,
-    pub ports: std::collections::BTreeMap<String, Vec<u16>>,
+    pub(crate) ports: std::collections::BTreeMap<String, Vec<u16>>,
     control: u16,
 }
 
 impl PeerServer {
     /// Starts the fleet that `config` describes (the peers' README has the format).
-    pub fn start(config: &Value) -> Option<Self> {
+    pub(crate) fn start(config: &Value) -> Option<Self> {
         let peers = peers()?;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("fleet.json");
@@ -83,7 +77,7 @@ impl PeerServer {
         Some(Self { child, ports, control })
     }
 
-    pub fn port(&self, host: &str) -> u16 {
+    pub(crate) fn port(&self, host: &str) -> u16 {
         self.ports[host][0]
     }
 
@@ -98,24 +92,24 @@ impl PeerServer {
         serde_json::from_str(body).unwrap()
     }
 
-    pub fn stats(&self) -> Value {
+    pub(crate) fn stats(&self) -> Value {
         self.http("GET", "/stats", "")
     }
 
-    pub fn registry(&self, host: &str) -> Value {
+    pub(crate) fn registry(&self, host: &str) -> Value {
         self.http("GET", &format!("/registry/{host}"), "")
     }
 
-    pub fn set_registry(&self, host: &str, content: &Value) {
+    pub(crate) fn set_registry(&self, host: &str, content: &Value) {
         self.http("PUT", &format!("/registry/{host}"), &content.to_string());
     }
 
-    pub fn faults(&self, rules: &Value) {
+    pub(crate) fn faults(&self, rules: &Value) {
         self.http("PUT", "/faults", &rules.to_string());
     }
 
     /// How often a host answered an action whose URI ends in one of these names.
-    pub fn actions(&self, host: &str, names: &[&str]) -> u64 {
+    pub(crate) fn actions(&self, host: &str, names: &[&str]) -> u64 {
         let stats = self.stats();
         let Some(actions) = stats["hosts"][host]["actions"].as_object() else { return 0 };
         actions

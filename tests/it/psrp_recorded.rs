@@ -24,7 +24,7 @@ use rmsfleet::wire::xml;
 use rmsfleet::wire::xml::Element;
 use serde_json::Value;
 
-use crate::peer_server::shared;
+use crate::shared::captures;
 
 /// The messages that we know by name, as the recording spells them.
 const NAMED: [&str; 12] = [
@@ -41,17 +41,6 @@ const NAMED: [&str; 12] = [
     "WARNING_RECORD",
     "PIPELINE_HOST_CALL",
 ];
-
-/// A folder of the captures; says so where they are not at hand.
-#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-fn captures(folder: &str) -> Option<PathBuf> {
-    let path = shared().map(|shared| shared.join("captures").join(folder));
-    if path.as_ref().is_none_or(|path| !path.is_dir()) {
-        eprintln!("SKIP: the captures' {folder} is not there");
-        return None;
-    }
-    path
-}
 
 /// The messages of one recorded conversation, in order, by the names of the recording.
 fn recorded(path: &Path) -> Vec<Value> {
