@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn the_value_of_a_secret_is_blotted_out() {
         check("ansible_password: hunter2\nx: y\n", "ansible_password: *******\nx: y\n");
-        check("a: {db_passwd: 'a, b', x: y}\n", "a: {db_passwd: **** **, x: y}\n");
+        check("a: {db_passwd: 'a, b', x: y}\n", "a: {db_passwd: *** **, x: y}\n");
         check("a: {pass: abc}\n", "a: {pass: ***}\n");
         check("\"password\" : ä: b\n", "\"password\" : *** *\n");
     }

@@ -22,11 +22,10 @@ fn check(text: &str, words: &str) {
 
 #[test]
 fn bombs_do_not_go_off() {
-    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..12 {
+    let laughs = (1..12).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
         let names = vec![format!("*a{}", level - 1); 10].join(", ");
-        laughs += &format!("a{level}: &a{level} [{names}]\n");
-    }
+        format!("{text}a{level}: &a{level} [{names}]\n")
+    });
     check(&laughs, "unfolds to more than");
     let long = "x".repeat(100_000);
     let copies = vec!["*a"; 1_000].join(", ");
