@@ -45,3 +45,4 @@ mod survey;
 mod tidy;
 #[cfg(test)]
 mod wsman_recorded;
+mod manifest;
