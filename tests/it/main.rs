@@ -13,4 +13,6 @@ mod schedule;
 #[cfg(test)]
 mod shared;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod survey;
