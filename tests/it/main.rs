@@ -16,6 +16,8 @@ mod lab_http;
 #[cfg(test)]
 mod lab_recorded;
 #[cfg(test)]
+mod manifest;
+#[cfg(test)]
 mod peer_server;
 #[cfg(test)]
 mod peers_channel;
@@ -47,4 +49,3 @@ mod survey;
 mod tidy;
 #[cfg(test)]
 mod wsman_recorded;
-mod manifest;
