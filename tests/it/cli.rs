@@ -102,8 +102,9 @@ fn what_init_writes_is_valid() {
     assert_eq!(run_in(&["init"], folder.path()).code, 0);
     let lint = run_in(&["lint", "-p", "playbook.yml"], folder.path());
     assert_eq!(lint.code, 0, "{}{}", lint.out, lint.err);
-    let list = run_in(&["inventory", "list", "fci:!FS01"], folder.path());
-    assert!(list.out.contains("FS12.example.com") && !list.out.contains("FS01."), "{}", list.out);
+    let listed = run_in(&["inventory", "list", "fci:!FS01"], folder.path());
+    let fits = listed.out.contains("FS12.example.com") && !listed.out.contains("FS01.");
+    assert!(fits, "{}", listed.out);
 }
 
 #[track_caller]

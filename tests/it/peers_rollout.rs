@@ -137,8 +137,6 @@ fn peers_the_values_arrive_and_the_second_run_is_empty() {
 
     bench.expect(&["plan", "-i", "inventory.yml", "--no-input", "-f", "3"], 0);
     assert_eq!(bench.writes(), 0, "`plan` wrote");
-    let logons = bench.server.stats()["accounts"].to_string();
-    eprintln!("logons after plan: {logons}");
 
     bench.expect(&apply, 0);
     let stats = bench.server.stats();
