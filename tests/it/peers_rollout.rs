@@ -15,7 +15,8 @@ use crate::peer_server::USER;
 
 const TENANT: &str = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com";
 const CONNECTOR: &str = "https://rmsconnector.contoso.com";
-const WRITES: [&str; 4] = ["Set", "Create", "Delete", "Win32Shutdown"];
+// Not "Create" and "Delete": a shell for reading the organisation is opened and closed by those.
+const WRITES: [&str; 5] = ["Set", "CreateKey", "DeleteKey", "DeleteValue", "Win32Shutdown"];
 
 /// Two Exchange servers, a SharePoint front end and six file servers.
 fn fleet() -> Value {
