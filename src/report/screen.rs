@@ -93,7 +93,10 @@ impl Screen {
     /// Says something to a person that is no event.
     pub fn note(&mut self, line: &str) -> io::Result<()> {
         match (&self.panel, &mut self.out) {
-            (Some(panel), _) => panel.line(line),
+            (Some(panel), _) => {
+                panel.line(line);
+                Ok(())
+            }
             (None, Some(out)) => out.line(line),
             (None, None) => Ok(()),
         }

@@ -72,7 +72,8 @@ pub fn words(event: &Event) -> Words {
     let problem = |verb, about, text| Words::new(verb, Tint::Bad, about, text, Weight::Problem);
     match event {
         Event::RunStarted { plan, lab, operator, workstation, .. } => {
-            let where_to = if *lab { "simulated farm" } else { "plan" };
+            let where_to = if *lab { "simulated farm, plan" } else { "plan" };
+            let plan = plan.split('-').next().unwrap_or(plan);
             let text = format!("{where_to} {plan}, {operator} on {workstation}");
             normal("Started", About::Run, text)
         }

@@ -48,4 +48,6 @@ mod survey;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod tour;
+#[cfg(test)]
 mod wsman_recorded;
