@@ -1,1 +1,6 @@
-//! (being built)
+//! A run's record: one line per event, on disk before the act it announces.
+
+pub mod reader;
+pub mod store;
+pub mod summary;
+pub mod writer;

@@ -1,5 +1,37 @@
-//! (being built)
+//! The simulated farm: server halves of the protocols that `wire` and `net` speak as a client, on
+//! loopback, as strict as Windows.
+//!
+//! Everything but [`station`], [`http`] and [`serve`] is values: requests in, replies out.
 
+pub mod accounts;
+pub mod cim;
+pub mod classes;
 pub mod cmdlet;
+pub mod edge;
+pub mod enumeration;
 pub mod exchange;
+pub mod farm;
+pub mod fault;
+pub mod faults;
+pub mod furnish;
+pub mod host;
+pub mod http;
+pub mod invoke;
+pub mod logon;
+pub mod markup;
+pub mod power;
 pub mod psrp;
+pub mod registry;
+pub mod regmethod;
+pub mod regprov;
+pub mod request;
+pub mod serve;
+pub mod services;
+pub mod shell;
+pub mod station;
+pub mod stats;
+pub mod tour;
+pub mod windows;
+pub mod wmi;
+pub mod wql;
+pub mod wsman;

@@ -1,1 +1,18 @@
-//! (being built)
+//! Events and plans as text for people and JSON for programs. The only module that prints.
+
+pub mod board;
+pub mod diff;
+pub mod human;
+pub mod inventory;
+pub mod json;
+pub mod out;
+pub mod panel;
+pub mod plan;
+pub mod plural;
+pub mod rules;
+pub mod runs;
+pub mod screen;
+pub mod stats;
+pub mod style;
+pub mod summary;
+pub mod words;

@@ -1,1 +1,22 @@
-//! (being built)
+//! What starts next, and the one loop that carries it out.
+//!
+//! [`scheduler`] decides and never waits; [`driver`] waits and never decides. Neither knows
+//! sockets, YAML or the journal's file: connections and the clock are traits of `host::link`,
+//! records go to an `event::Sink`.
+
+pub mod action;
+pub mod configure;
+pub mod domains;
+pub mod driver;
+pub mod exit;
+pub mod gate;
+pub mod identity;
+pub mod mark;
+pub mod means;
+pub mod recorder;
+pub mod restart;
+pub mod restore;
+pub mod scheduler;
+pub mod standing;
+pub mod step;
+pub mod survey;

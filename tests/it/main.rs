@@ -2,22 +2,46 @@
 
 // The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod channel;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod imagined;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod lab_http;
+#[cfg(test)]
+mod lab_recorded;
+#[cfg(test)]
+mod pe_channel.rs;
+#[cfg(test)]
+mod pe_lab.rs;
+#[cfg(test)]
+mod pe_network.rs;
+#[cfg(test)]
+mod pe_ntlm.rs;
+#[cfg(test)]
+mod pe_psrp.rs;
+#[cfg(test)]
+mod pe_rollout.rs;
 #[cfg(test)]
 mod peer_server;
 #[cfg(test)]
-mod peers_channel;
-#[cfg(test)]
-mod peers_network;
-#[cfg(test)]
-mod peers_ntlm;
-#[cfg(test)]
-mod peers_psrp;
+mod plan;
 #[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;
 #[cfg(test)]
+mod schedule;
+#[cfg(test)]
 mod shared;
+#[cfg(test)]
+mod survey;
+#[cfg(test)]
+mod tidy;
 #[cfg(test)]
 mod wsman_recorded;

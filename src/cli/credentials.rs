@@ -1,0 +1,302 @@
+//! Turns the names of credentials into accounts, before anything is contacted.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::cli::stop::Stop;
+use crate::error::Exit;
+use crate::manifest::credentials::Credentials;
+use crate::manifest::credentials::Provider;
+use crate::model::secret::Account;
+use crate::model::secret::Secret;
+use crate::net::accounts::Accounts;
+
+/// How long a `command` provider may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which account a host asks for: the credential's name, and `ansible_user`.
+pub type Wanted = (String, Option<String>);
+
+/// Where secrets come from.
+pub struct Sources<'a> {
+    /// `None`: there is no credentials file, so passwords are asked for.
+    pub file: Option<(&'a Path, &'a Credentials)>,
+    /// Whether a person may be asked.
+    pub may_ask: bool,
+    /// Reads an environment variable.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Asks a person; the argument is the prompt.
+    pub ask: &'a dyn Fn(&str) -> std::io::Result<String>,
+}
+
+/// Every account that is wanted, each resolved once, or the first reason why not.
+pub async fn resolve(wanted: &BTreeSet<Wanted>, sources: &Sources<'_>) -> Result<Accounts, Stop> {
+    let mut accounts = Accounts::default();
+    let mut known: BTreeMap<String, Account> = BTreeMap::new();
+    for (name, user) in wanted {
+        let prompt = Provider::Prompt { username: None };
+        let provider = match sources.file {
+            None => &prompt,
+            Some((path, file)) => file.provider(name).ok_or_else(|| {
+                Stop::new(
+                    Exit::Data,
+                    format!("credential `{name}` is not in `{}`", path.display()),
+                )
+                .hint(format!("add it, or name another with rms_credential; `{name}` is asked for by at least one host"))
+            })?,
+        };
+        let user_name = user_name(name, provider, user.as_deref())?;
+        let key = format!("{name}\n{}", user_name.to_lowercase());
+        let account = match known.get(&key) {
+            Some(account) => account.clone(),
+            None => {
+                let password = secret(name, provider, &user_name, sources).await?;
+                known.entry(key).or_insert(Account { user: user_name, password }).clone()
+            }
+        };
+        accounts.insert(name.clone(), user.clone(), account);
+    }
+    Ok(accounts)
+}
+
+/// Who logs on: the credential's own name, else `ansible_user`.
+fn user_name(name: &str, provider: &Provider, user: Option<&str>) -> Result<String, Stop> {
+    let own = match provider {
+        Provider::CurrentUser => {
+            return Err(Stop::new(
+                Exit::Data,
+                format!("credential `{name}` is `current-user`, which needs Kerberos, and this version has none"),
+            )
+            .hint("use another provider (prompt, env, file, command) until Kerberos is built"));
+        }
+        Provider::Prompt { username } => username.as_deref(),
+        Provider::Env { username, .. }
+        | Provider::File { username, .. }
+        | Provider::Command { username, .. } => Some(username.as_str()),
+    };
+    own.or(user).map(str::to_owned).ok_or_else(|| {
+        Stop::new(Exit::Data, format!("nobody says which user credential `{name}` logs on as"))
+            .hint("set ansible_user in the inventory, or write a credentials.yml with username")
+    })
+}
+
+async fn secret(
+    name: &str,
+    provider: &Provider,
+    user: &str,
+    sources: &Sources<'_>,
+) -> Result<Secret, Stop> {
+    let text = match provider {
+        // Refused when its user name was asked for; there is no password to be had.
+        Provider::CurrentUser => String::new(),
+        Provider::Prompt { .. } => ask(name, user, sources)?,
+        Provider::Env { variable, .. } => (sources.variable)(variable).ok_or_else(|| {
+            Stop::new(Exit::Data, format!("credential `{name}`: variable {variable} is not set"))
+                .hint(format!("set {variable} to the password of {user}"))
+        })?,
+        Provider::File { path, .. } => file(name, &beside(sources, path))?,
+        Provider::Command { argv, .. } => command(name, argv, sources).await?,
+    };
+    if text.is_empty() {
+        return Err(Stop::new(Exit::Data, format!("credential `{name}`: the password is empty"))
+            .hint("an empty password would only cost a refused logon"));
+    }
+    Ok(Secret::new(text))
+}
+
+fn ask(name: &str, user: &str, sources: &Sources<'_>) -> Result<String, Stop> {
+    if !sources.may_ask {
+        return Err(Stop::new(
+            Exit::Data,
+            format!("the password of {user} would have to be asked for, and nobody can be asked"),
+        )
+        .hint(format!(
+            "leave --no-input out and use a terminal, or give credential `{name}` another provider"
+        )));
+    }
+    (sources.ask)(&format!("Password of {user}: ")).map_err(|error| {
+        Stop::because(Exit::Data, &error).while_doing("the password could not be read")
+    })
+}
+
+/// Paths in the credentials file are meant from where that file stands.
+fn beside(sources: &Sources<'_>, path: &str) -> PathBuf {
+    let folder = sources.file.and_then(|(file, _)| file.parent());
+    folder.unwrap_or_else(|| Path::new("")).join(path)
+}
+
+/// The first line of a file that nobody else can read.
+fn file(name: &str, path: &Path) -> Result<String, Stop> {
+    let fail = |error: &std::io::Error| {
+        Stop::because(Exit::Data, error)
+            .while_doing(format!("credential `{name}`: `{}` cannot be read", path.display()))
+    };
+    let about = fs::metadata(path).map_err(|error| fail(&error))?;
+    if let Some(mode) = readable_by_others(&about) {
+        return Err(Stop::new(
+            Exit::Data,
+            format!(
+                "credential `{name}`: `{}` can be read by others (mode {mode:04o})",
+                path.display()
+            ),
+        )
+        .hint(format!("chmod 600 {}", path.display())));
+    }
+    let text = fs::read_to_string(path).map_err(|error| fail(&error))?;
+    Ok(first_line(&text))
+}
+
+#[cfg(unix)]
+fn readable_by_others(about: &fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = about.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+/// Windows has no mode; the folder's access list is the administrator's to set.
+#[cfg(not(unix))]
+fn readable_by_others(_: &fs::Metadata) -> Option<u32> {
+    None
+}
+
+/// The first line that a command prints. Its output is shown nowhere, in no case.
+async fn command(name: &str, argv: &[String], sources: &Sources<'_>) -> Result<String, Stop> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| {
+        Stop::new(Exit::Data, format!("credential `{name}`: argv names no program"))
+    })?;
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    if let Some(folder) = sources.file.and_then(|(file, _)| file.parent())
+        && !folder.as_os_str().is_empty()
+    {
+        command.current_dir(folder);
+    }
+    let fail = |why: String| {
+        Stop::new(Exit::Data, format!("credential `{name}`: `{program}` {why}"))
+            .hint("run the command by hand; its output is never shown here")
+    };
+    let output = tokio::time::timeout(PATIENCE, command.output())
+        .await
+        .map_err(|_| fail(format!("gave nothing within {} seconds", PATIENCE.as_secs())))?
+        .map_err(|error| fail(format!("could not be started: {error}")))?;
+    if !output.status.success() {
+        return Err(fail(format!("ended with {}", output.status)));
+    }
+    let text = String::from_utf8(output.stdout)
+        .map_err(|_| fail("printed something that is not UTF-8".to_owned()))?;
+    Ok(first_line(&text))
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::link::Target;
+    use crate::model::host::Endpoint;
+    use crate::model::host::HostName;
+    use crate::model::host::Scheme;
+    use crate::model::host::Transport;
+
+    fn target(credential: &str, user: Option<&str>) -> Target {
+        Target {
+            host: HostName::new("FS01"),
+            endpoint: Endpoint {
+                scheme: Scheme::Http,
+                address: "FS01".into(),
+                port: 5985,
+                path: "/wsman".into(),
+                transport: Transport::Ntlm,
+            },
+            credential: credential.into(),
+            user: user.map(str::to_owned),
+            connect_timeout: PATIENCE,
+            operation_timeout: PATIENCE,
+        }
+    }
+
+    /// The account `default` resolves to, as `user:password`, or the error.
+    async fn resolved(provider: Option<Provider>, may_ask: bool) -> Result<String, String> {
+        let file = provider
+            .map(|provider| Credentials { credentials: [("default".to_owned(), provider)].into() });
+        let sources = Sources {
+            file: file.as_ref().map(|file| (Path::new("credentials.yml"), file)),
+            may_ask,
+            variable: &|name| (name == "SECRET").then(|| "from-env".to_owned()),
+            ask: &|prompt| Ok(format!("answer to {prompt}")),
+        };
+        let wanted = [("default".to_owned(), Some("CORP\\anna".to_owned()))].into();
+        let accounts = resolve(&wanted, &sources).await.map_err(|stop| stop.to_string())?;
+        let account = accounts.find(&target("default", Some("CORP\\anna"))).unwrap();
+        Ok(format!("{}:{}", account.user, account.password.expose()))
+    }
+
+    #[track_caller]
+    fn check(provider: Option<Provider>, may_ask: bool, expected: Result<&str, &str>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let got = runtime.block_on(resolved(provider, may_ask));
+        match (&got, expected) {
+            (Ok(got), Ok(expected)) => assert_eq!(got, expected),
+            (Err(got), Err(expected)) => assert!(got.contains(expected), "{got}"),
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => panic!("{got:?} is not {expected:?}"),
+        }
+    }
+
+    fn command(argv: &[&str]) -> Option<Provider> {
+        let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+        Some(Provider::Command { username: "svc".into(), argv })
+    }
+
+    #[test]
+    fn without_a_file_the_user_of_the_inventory_is_asked() {
+        check(None, true, Ok("CORP\\anna:answer to Password of CORP\\anna: "));
+        check(None, false, Err("nobody can be asked"));
+    }
+
+    #[test]
+    fn a_variable_gives_the_password() {
+        let env = |variable: &str| {
+            Some(Provider::Env { username: "svc".into(), variable: variable.into() })
+        };
+        check(env("SECRET"), false, Ok("svc:from-env"));
+        check(env("OTHER"), false, Err("variable OTHER is not set"));
+    }
+
+    #[test]
+    fn the_ticket_of_the_current_user_is_refused_in_words() {
+        check(Some(Provider::CurrentUser), true, Err("needs Kerberos"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_gives_its_first_line_and_nothing_else() {
+        check(command(&["printf", "pass\\nnoise"]), false, Ok("svc:pass"));
+        check(command(&["false"]), false, Err("ended with"));
+        check(command(&["true"]), false, Err("is empty"));
+        check(command(&["no-such-program-here"]), false, Err("could not be started"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "pass\n").unwrap();
+        let provider = || {
+            let path = path.display().to_string();
+            Some(Provider::File { username: "svc".into(), path })
+        };
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        check(provider(), false, Err("mode 0640"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        check(provider(), false, Ok("svc:pass"));
+    }
+}

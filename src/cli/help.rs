@@ -1,0 +1,98 @@
+//! The texts that `--help` teaches with.
+
+pub const ABOUT: &str = "\
+Roll the Microsoft RMS connector configuration out to Exchange, SharePoint and file servers.
+
+rmsfleet reads every host over WS-Management, compares it with the rule pack, shows what would \
+change, and carries exactly that out: compare, write, read back, restart where the role needs it, \
+one failure domain at a time. Nothing is installed on a host.";
+
+pub const EXAMPLES: &str = "\
+Start here:
+  rmsfleet apply --lab                  watch eight simulated servers being configured
+  rmsfleet init                         write a commented starter inventory
+  rmsfleet plan -i inventory.yml        read every host and show what would change
+
+More with --help.";
+
+pub const EXAMPLES_LONG: &str = "\
+Start here:
+  rmsfleet apply --lab                  watch eight simulated servers being configured
+  rmsfleet init                         write a commented starter inventory
+  rmsfleet lint                         check the files, contact nothing
+  rmsfleet plan -o change.rmsplan          read every host, show and seal what would change
+  rmsfleet show change.rmsplan             look at it again
+  rmsfleet apply change.rmsplan            carry out exactly that
+  rmsfleet runs list                    what was done, and how it ended
+
+Every flag with a value can come from the environment as RMSFLEET_<FLAG> (RMSFLEET_INVENTORY,
+RMSFLEET_RUN_DIR ...); consent (--yes, --confirm, --waive) is only ever given on the command line.
+
+Exit codes:
+    0 ok           success; for plan also when changes exist
+    1 internal     a fault of the tool itself
+    2 changes      with --detailed-exitcode: differences were found
+    3 refused      a host moved since the plan, or the plan expired, was used or was altered
+    4 partial      the run completed, with failures within the budget
+    5 aborted      the failure budget or a gate stopped the run
+    6 unreachable  only unreachable hosts, nothing failed
+    7 blocked      blockers in the plan, or errors found by lint
+    8 paused       waiting for a confirmation
+   10 locked       another run holds the lock
+   64 usage        bad flags or arguments
+   65 data         an inventory, playbook, rule pack or plan file is invalid
+   69 no-match     a host pattern matched nothing
+   77 auth         credentials were rejected; stopped early to protect the account
+  130 interrupted  stopped by the user after a clean stop";
+
+pub const INIT: &str = "\
+Writes inventory.yml, playbook.yml and credentials.yml; refuses to overwrite any of them.
+
+Next: edit inventory.yml, then rmsfleet lint";
+
+pub const LINT: &str = "\
+Examples:
+  rmsfleet lint
+  rmsfleet lint -i inventories/prod.yml -p playbooks/prod.yml
+
+All errors of a file come in one go. Next: rmsfleet plan";
+
+pub const PLAN: &str = "\
+Examples:
+  rmsfleet plan                          show what would change
+  rmsfleet plan -o change.rmsplan           and seal it, to apply exactly that later
+  rmsfleet plan -l 'fci:!FS07'           file servers without FS07
+  rmsfleet plan --detailed-exitcode      exit 2 if anything would change
+  rmsfleet plan --lab                    against the simulated farm
+
+What could not be read is unknown and blocks its host; it is never taken as absent.
+Next: rmsfleet show FILE, rmsfleet apply FILE";
+
+pub const SHOW: &str = "\
+Examples:
+  rmsfleet show change.rmsplan
+  rmsfleet show change.rmsplan --full       every value of every host
+  rmsfleet show change.rmsplan --host FS03  one host
+
+Next: rmsfleet apply FILE";
+
+pub const APPLY: &str = "\
+Examples:
+  rmsfleet apply --lab                             the tour: eight simulated servers, asks nothing
+  rmsfleet apply change.rmsplan                       exactly the sealed plan
+  rmsfleet apply --yes --confirm Contoso           plan and apply, organisation step included
+  rmsfleet apply --check                           plan only (also --noop, --what-if, -n)
+
+Without --confirm NAME the run pauses before an organisation step (exit 8).
+Ctrl-C: hosts in flight finish; again: they stop at the next safe point; a third time: leave now.
+Next: rmsfleet runs show RUN";
+
+pub const EXPLAIN: &str = "\
+Examples:
+  rmsfleet explain 2150858793
+  rmsfleet explain 0x80338029
+  rmsfleet explain 5";
+
+pub const LAB_SERVE: &str = "\
+Prints one line per host (NAME ADDRESS:PORT), then `ready`. Real sockets, real NTLM, real
+message encryption; account and password are printed. Ctrl-C ends it.";

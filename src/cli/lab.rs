@@ -1,0 +1,167 @@
+//! The simulated farm: started for one run, or kept up for other clients.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::cli::attend::interrupted;
+use crate::cli::console::Console;
+use crate::cli::credentials::Wanted;
+use crate::cli::load;
+use crate::cli::request::Files;
+use crate::cli::request::Lab;
+use crate::cli::request::ServeRequest;
+use crate::cli::request::Source;
+use crate::cli::stop::Stop;
+use crate::error::Exit;
+use crate::host::link::Clock;
+use crate::host::restart::Pace;
+use crate::lab::accounts::Accounts as LabAccounts;
+use crate::lab::edge::Edge;
+use crate::lab::farm;
+use crate::lab::farm::FarmHost;
+use crate::lab::faults::Fault;
+use crate::lab::faults::FaultSet;
+use crate::lab::power::Timing;
+use crate::lab::serve::Farm;
+use crate::lab::tour;
+use crate::manifest::suggest::did_you_mean;
+use crate::model::host::Host;
+use crate::model::rollout::Playbook;
+use crate::model::secret::Account;
+use crate::model::secret::Secret;
+use crate::net::accounts::Accounts;
+use crate::net::clock::SystemClock;
+use crate::net::entropy;
+
+/// The farm's only administrator.
+pub const USER: &str = r"CORP\rmsadmin";
+/// Printed by `lab serve`: it opens nothing but the simulation.
+pub const PASSWORD: &str = "Lab-Passw0rd!";
+/// The farm's hosts restart in a second, and their accounts are never locked.
+pub const PACE: Pace =
+    Pace { knock: Duration::from_millis(100), logon: Duration::from_millis(300) };
+/// Where a restart takes a second, a minute of waiting says nothing new.
+const RESTART_PATIENCE: u32 = 15;
+
+/// Starts a farm with a host for every host of the inventory that has a role.
+pub async fn start(
+    hosts: &[Host],
+    lab: &Lab,
+    timing: Timing,
+    port_base: Option<u16>,
+) -> Result<Farm, Stop> {
+    let mut farm_hosts = farm::from_hosts(hosts);
+    let connector = hosts.iter().find_map(|host| host.connector.as_ref());
+    tour::age(&mut farm_hosts, connector.map_or(tour::CONNECTOR, |origin| origin.as_str()));
+    if let Some(base) = port_base {
+        listen(&mut farm_hosts, base)?;
+    }
+    let accounts = LabAccounts::new(account());
+    Farm::start(farm_hosts, accounts, &faults(&lab.faults)?, timing, edge()).await.map_err(
+        |error| {
+            Stop::because(Exit::Data, &error)
+                .while_doing("the simulated farm cannot listen on loopback")
+                .hint("choose other ports with --port-base, or none for free ones")
+        },
+    )
+}
+
+/// One account for whatever the hosts ask for: the farm knows no other.
+pub fn accounts(wanted: &BTreeSet<Wanted>) -> Accounts {
+    let mut accounts = Accounts::default();
+    for (credential, user) in wanted {
+        accounts.insert(credential.clone(), user.clone(), account());
+    }
+    accounts
+}
+
+/// A playbook's patience in the lab's time.
+pub fn hasten(playbook: &mut Playbook) {
+    for settings in [
+        &mut playbook.restart_exchange,
+        &mut playbook.restart_sharepoint,
+        &mut playbook.restart_fci,
+    ] {
+        settings.timeout = settings.timeout.min(RESTART_PATIENCE);
+    }
+}
+
+/// `lab serve`.
+pub fn serve(request: &ServeRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let files = Files {
+        inventory: request.inventory.clone(),
+        playbook: None,
+        rules: None,
+        credentials: None,
+        vars: Vec::new(),
+    };
+    let (inventory, _) = load::inventory(&files, console.style().colour)?;
+    let runtime = crate::cli::runtime()?;
+    let served = runtime.block_on(async {
+        let timing = match request.inventory {
+            Source::EmbeddedLab => Timing::tour(),
+            Source::File(_) => Timing::real(),
+        };
+        let farm = start(&inventory.hosts, &request.lab, timing, request.port_base).await?;
+        for (host, address) in farm.addresses() {
+            console.out.line(&format!("{host} {address}"))?;
+        }
+        console.out.line(&format!("user {USER}"))?;
+        console.out.line(&format!("password {PASSWORD}"))?;
+        console.out.line("ready")?;
+        interrupted().await;
+        Ok(Exit::Ok)
+    });
+    runtime.shutdown_background();
+    served
+}
+
+fn account() -> Account {
+    Account { user: USER.to_owned(), password: Secret::new(PASSWORD.to_owned()) }
+}
+
+fn listen(hosts: &mut [FarmHost], base: u16) -> Result<(), Stop> {
+    for (place, host) in hosts.iter_mut().enumerate() {
+        let port = u16::try_from(place).ok().and_then(|place| base.checked_add(place));
+        let port = port.ok_or_else(|| {
+            Stop::new(Exit::Usage, format!("there are not enough ports above {base}"))
+                .hint("choose a lower --port-base")
+        })?;
+        host.listen = Some((Ipv4Addr::LOCALHOST, port).into());
+    }
+    Ok(())
+}
+
+fn faults(names: &[String]) -> Result<FaultSet, Stop> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(FaultSet::usual());
+    }
+    names
+        .iter()
+        .map(|name| {
+            Fault::parse(name).ok_or_else(|| {
+                let known: Vec<&str> = Fault::ALL.iter().map(|fault| fault.id()).collect();
+                let hint = did_you_mean(name, known.iter().copied())
+                    .unwrap_or_else(|| format!("there are {}", known.join(", ")));
+                Stop::new(Exit::Usage, format!("no fault is called `{name}`")).hint(hint)
+            })
+        })
+        .collect()
+}
+
+/// The farm takes time and chance from where everybody does.
+fn edge() -> Edge {
+    Edge::new(
+        || SystemClock.now(),
+        |buffer| {
+            for piece in buffer.chunks_mut(16) {
+                // A farm without chance is still a farm: its challenges only repeat.
+                let drawn = entropy::bytes::<16>().unwrap_or_default();
+                for (place, byte) in piece.iter_mut().zip(drawn) {
+                    *place = byte;
+                }
+            }
+        },
+    )
+}

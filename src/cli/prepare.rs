@@ -1,0 +1,261 @@
+//! From files to a plan: start the lab if asked, resolve accounts, read every host, compare.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::attend::Shared;
+use crate::cli::attend::attend_reading;
+use crate::cli::console::Console;
+use crate::cli::console::TOOL;
+use crate::cli::credentials;
+use crate::cli::credentials::Wanted;
+use crate::cli::inventory;
+use crate::cli::lab;
+use crate::cli::load;
+use crate::cli::load::Loaded;
+use crate::cli::passing::Passing;
+use crate::cli::request::PlanRequest;
+use crate::cli::stop::Stop;
+use crate::cli::surroundings;
+use crate::cli::wired::Wired;
+use crate::error::Exit;
+use crate::event::Record;
+use crate::host::link::Clock;
+use crate::host::link::Target;
+use crate::lab::power::Timing;
+use crate::lab::serve::Farm;
+use crate::manifest::credentials::Credentials;
+use crate::manifest::inventory::Inventory;
+use crate::manifest::pattern;
+use crate::model::facts::HostSurvey;
+use crate::model::facts::Survey;
+use crate::model::host::Host;
+use crate::model::host::HostName;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::Plan;
+use crate::model::product::Role;
+use crate::net::accounts::Accounts;
+use crate::net::clock::SystemClock;
+use crate::net::connect::Network;
+use crate::net::entropy;
+use crate::net::stats::Stats;
+use crate::plan;
+use crate::report::human::Labels;
+use crate::report::plural;
+use crate::report::screen::Screen;
+use crate::run::survey::Question;
+use crate::run::survey::survey;
+
+/// A plan, and the network it was made over.
+pub struct Prepared {
+    pub plan: Plan,
+    pub wired: Wired,
+    pub stats: Stats,
+    /// Switched off when dropped.
+    pub farm: Option<Farm>,
+}
+
+/// Reads the hosts and makes the plan. Nothing here can write to a host.
+pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Prepared, Stop> {
+    let mut loaded = load::all(&request.files, console.style().colour)?;
+    inventory::warn(&loaded.inventory, console)?;
+    if let Some(forks) = request.forks {
+        loaded.playbook.limits.forks = forks;
+    }
+    let limit = inventory::select(&loaded.inventory, request.limit.as_deref())?;
+    let limit: Option<BTreeSet<HostName>> = limit.map(|names| names.into_iter().collect());
+    let waivers = waivers(request, &loaded.inventory)?;
+    let questions = questions(&loaded, limit.as_ref());
+    if questions.is_empty() {
+        return Err(Stop::new(
+            Exit::NoMatch,
+            "no host of the inventory has a role that gets values",
+        )
+        .hint("set rms_role in the inventory; rmsfleet inventory list shows what is in scope"));
+    }
+    let targets: Vec<&Target> = questions
+        .iter()
+        .flat_map(|question| std::iter::once(&question.target).chain(&question.exchange))
+        .collect();
+    let wanted: BTreeSet<Wanted> =
+        targets.iter().map(|target| (target.credential.clone(), target.user.clone())).collect();
+    let (accounts, farm) = match &request.lab {
+        Some(lab) => {
+            lab::hasten(&mut loaded.playbook);
+            let farm = lab::start(&loaded.inventory.hosts, lab, Timing::tour(), None).await?;
+            console
+                .did("Simulating", "a farm in this process: nothing real is touched or asked")?;
+            (lab::accounts(&wanted), Some(farm))
+        }
+        None => {
+            let file = loaded.credentials.as_ref().map(|(path, file)| (path.as_path(), file));
+            (resolve(&wanted, file, request).await?, None)
+        }
+    };
+    let stats = Stats::default();
+    let network = network(accounts, &stats)?;
+    let wired = Wired::new(network, farm.as_ref().map(Farm::addresses));
+    let id = uuid()?;
+    let survey = read(&wired, &questions, &loaded, &id, console).await?;
+    let inputs = loaded.inputs.clone();
+    let hosts = &loaded.inventory.hosts;
+    let select =
+        |text: &str| pattern::select_for_stage(text, hosts).map_err(|error| error.to_string());
+    let plan = plan::make(&plan::PlanInput {
+        id,
+        now: SystemClock.now(),
+        tool: TOOL.to_owned(),
+        lab: request.lab.is_some(),
+        inputs,
+        hosts,
+        playbook: &loaded.playbook,
+        pack: &loaded.rules,
+        survey: &survey,
+        select: &select,
+        limit: limit.as_ref(),
+        waivers: &waivers,
+        waived_servers: &request.consent.waive_servers,
+    });
+    Ok(Prepared { plan, wired, stats, farm })
+}
+
+/// The accounts of what is wanted; asks a person at most once for each.
+pub async fn resolve(
+    wanted: &BTreeSet<Wanted>,
+    file: Option<(&Path, &Credentials)>,
+    request: &PlanRequest,
+) -> Result<Accounts, Stop> {
+    let sources = credentials::Sources {
+        file,
+        may_ask: request.consent.may_ask,
+        variable: &surroundings::secret,
+        ask: &|prompt| rpassword::prompt_password(prompt),
+    };
+    credentials::resolve(wanted, &sources).await
+}
+
+pub fn network(accounts: Accounts, stats: &Stats) -> Result<Network, Stop> {
+    Network::new(accounts, stats.clone()).map_err(|error| Stop::because(Exit::Internal, &error))
+}
+
+pub fn uuid() -> Result<String, Stop> {
+    let id = entropy::uuid().map_err(|error| Stop::because(Exit::Internal, &error))?;
+    Ok(id.hyphenated().to_string())
+}
+
+/// Everybody who is asked. `--limit` narrows who gets work; it never narrows what "every Exchange
+/// server" means, so these are all read if one of them is to change.
+fn questions(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Question> {
+    let hosts = &loaded.inventory.hosts;
+    let within = |host: &Host| limit.is_none_or(|limit| limit.contains(&host.name));
+    let mail = hosts
+        .iter()
+        .any(|host| host.role == Some(Role::Exchange) && host.in_scope() && within(host));
+    hosts
+        .iter()
+        .filter(|host| plan::is_contacted(host))
+        .filter(|host| within(host) || (mail && host.role == Some(Role::Exchange)))
+        .map(|host| Question {
+            target: target(host, false),
+            probe: plan::probe(host, &loaded.rules),
+            exchange: (host.role == Some(Role::Exchange)).then(|| target(host, true)),
+        })
+        .collect()
+}
+
+fn target(host: &Host, exchange: bool) -> Target {
+    Target {
+        host: host.name.clone(),
+        endpoint: if exchange { host.exchange.clone() } else { host.endpoint.clone() },
+        credential: host.credential.clone(),
+        user: host.user.clone(),
+        connect_timeout: Duration::from_secs(host.connect_timeout.into()),
+        operation_timeout: Duration::from_secs(host.operation_timeout.into()),
+    }
+}
+
+async fn read(
+    wired: &Wired,
+    questions: &[Question],
+    loaded: &Loaded,
+    id: &str,
+    console: &mut Console,
+) -> Result<Survey, Stop> {
+    let forks = usize::try_from(loaded.playbook.limits.forks).unwrap_or(usize::MAX);
+    let hosts = plural::count(questions.len(), "host");
+    console.did("Reading", &format!("{hosts}, at most {forks} at once"))?;
+    let began = SystemClock.now();
+    let labels = Labels::new(questions.iter().map(|question| &question.target.host));
+    let machine = console.lend_machine()?;
+    let screen = Shared::new(Screen::open(console.output.look, &labels, questions.len(), machine));
+    let observer = {
+        let (screen, wired) = (screen.clone(), wired.clone());
+        move |record: &Record| {
+            wired.note(&record.event);
+            // What cannot be shown is read all the same; the result is written by other means.
+            drop(screen.lock().show(record));
+        }
+    };
+    let mut sink = Passing::new(id, || SystemClock.now(), observer);
+    let work = survey(wired, &SystemClock, questions, forks, &mut sink);
+    let read = attend_reading(work, &screen).await;
+    console.take_back(screen.lock().close());
+    let survey = read
+        .ok_or_else(|| Stop::new(Exit::Interrupted, "stopped; nothing was written anywhere"))?
+        .map_err(|error| Stop::because(Exit::Internal, &error))?;
+    let answered = survey.hosts.values().filter(|host| matches!(host, HostSurvey::Read(_))).count();
+    let seconds = SystemClock.now().duration_since(began).as_secs_f64();
+    let took = plural::duration(seconds);
+    console.did("Read", &format!("{answered}/{} in {took}", questions.len()))?;
+    refused(&survey)?;
+    Ok(survey)
+}
+
+/// An account that was refused before it was accepted anywhere stops everything.
+fn refused(survey: &Survey) -> Result<(), Stop> {
+    let failures = survey.hosts.iter().filter_map(|(host, survey)| match survey {
+        HostSurvey::Read(_) => None,
+        HostSurvey::Failed(failure) => Some((host, failure)),
+    });
+    let mut denied = None;
+    let mut guarded = 0;
+    let mut others = 0;
+    for (host, failure) in failures {
+        match failure.kind {
+            FailureKind::Denied => denied = Some((host, failure)),
+            FailureKind::AccountGuarded => guarded += 1,
+            FailureKind::Unreachable
+            | FailureKind::Fault
+            | FailureKind::WrongHost
+            | FailureKind::Drifted
+            | FailureKind::WriteRefused
+            | FailureKind::InDoubt
+            | FailureKind::NotBack
+            | FailureKind::RestartNotBegun
+            | FailureKind::Unsupported => others += 1,
+        }
+    }
+    let Some((host, failure)) = denied else { return Ok(()) };
+    let nobody = others + guarded + 1 == survey.hosts.len();
+    if guarded == 0 && !nobody {
+        return Ok(());
+    }
+    let spared = match guarded {
+        0 => String::new(),
+        guarded => format!("; {} not tried with it", plural::count(guarded, "host was")),
+    };
+    Err(Stop::new(Exit::Auth, format!("{host}: {}{spared}", failure.text()))
+        .hint("check user name and password; one refused logon was spent, no other"))
+}
+
+fn waivers(request: &PlanRequest, inventory: &Inventory) -> Result<Vec<(HostName, String)>, Stop> {
+    let waived = request.consent.waive.iter().map(|(name, id)| {
+        let host = inventory.host(name).ok_or_else(|| {
+            Stop::new(Exit::NoMatch, format!("--waive names `{name}`, which is no host"))
+                .hint("rmsfleet inventory list shows them all")
+        })?;
+        Ok((host.name.clone(), id.clone()))
+    });
+    waived.collect()
+}

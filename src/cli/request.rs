@@ -1,0 +1,419 @@
+//! What is wanted, with every default filled in. Nothing behind it looks at flags or environment.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap_complete::Shell;
+
+use crate::cli::args::Args;
+use crate::cli::args::InventoryVerb;
+use crate::cli::args::LabArgs;
+use crate::cli::args::LabVerb;
+use crate::cli::args::RulesVerb;
+use crate::cli::args::RunsVerb;
+use crate::cli::args::Shared;
+use crate::cli::args::Verb;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::terminal;
+use crate::report::screen::Look;
+
+/// A command with its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub output: Output,
+    pub action: Action,
+}
+
+/// How to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    pub format: Format,
+    pub look: Look,
+    pub json_into: Option<PathBuf>,
+    pub log_file: Option<PathBuf>,
+    pub stats: bool,
+    /// Every value, folded or not.
+    pub full: bool,
+    /// Only this host.
+    pub host: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Human,
+    /// One document at the end.
+    Json,
+    /// One object per line, as it happens.
+    Jsonl,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Init { dir: PathBuf },
+    InventoryList { files: Files, pattern: Option<String> },
+    InventoryShow { files: Files, name: String, origin: bool },
+    Lint { files: Files },
+    Plan(Box<PlanRequest>),
+    Show { file: PathBuf },
+    Apply(Box<ApplyRequest>),
+    RunsList { runs: PathBuf },
+    RunsShow { runs: PathBuf, run: String },
+    RulesList { rules: Option<PathBuf> },
+    RulesExplain { rules: Option<PathBuf>, id: String },
+    Explain { code: String },
+    LabServe(Box<ServeRequest>),
+    Completions { shell: Shell },
+    Man,
+}
+
+/// Which files to read. `None` is the built-in text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    pub inventory: Source,
+    pub playbook: Option<PathBuf>,
+    pub rules: Option<PathBuf>,
+    pub credentials: Option<PathBuf>,
+    /// `--var`, in the order given: name, value.
+    pub vars: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    /// The lab's inventory, compiled in.
+    EmbeddedLab,
+}
+
+/// The simulated farm instead of real hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lab {
+    /// Names of faults, or `all`.
+    pub faults: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRequest {
+    pub files: Files,
+    pub limit: Option<String>,
+    pub forks: Option<u32>,
+    pub consent: Consent,
+    pub out: Option<PathBuf>,
+    pub detailed_exitcode: bool,
+    pub lab: Option<Lab>,
+    pub state: PathBuf,
+    pub by: By,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyRequest {
+    /// A sealed plan; else one is made.
+    pub file: Option<PathBuf>,
+    pub plan: PlanRequest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeRequest {
+    pub inventory: Source,
+    pub lab: Lab,
+    pub port_base: Option<u16>,
+}
+
+/// What the user has agreed to beforehand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consent {
+    pub yes: bool,
+    /// Names of organisations.
+    pub confirm: Vec<String>,
+    /// Host and blocker id.
+    pub waive: Vec<(String, String)>,
+    pub waive_servers: Vec<String>,
+    /// Whether a question may be asked: a person is there and has not said `--no-input`.
+    pub may_ask: bool,
+}
+
+/// Who runs this, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    pub operator: String,
+    pub workstation: String,
+}
+
+/// A flag, argument or variable that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct UsageError {
+    pub text: String,
+    pub hint: Option<String>,
+}
+
+impl UsageError {
+    fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { text: text.into(), hint: Some(hint.into()) }
+    }
+}
+
+impl Request {
+    /// Flag, then environment, then default, for everything.
+    pub fn resolve(args: Args, around: &Surroundings) -> Result<Self, UsageError> {
+        let shared = Resolved { shared: args.shared, around };
+        let action = match args.verb {
+            Verb::Init { dir } => Action::Init { dir },
+            Verb::Inventory(InventoryVerb::List { pattern }) => Action::InventoryList {
+                files: shared.files(None)?,
+                pattern: pattern.or_else(|| shared.text("limit", shared.shared.limit.as_ref())),
+            },
+            Verb::Inventory(InventoryVerb::Show { name, origin }) => {
+                Action::InventoryShow { files: shared.files(None)?, name, origin }
+            }
+            Verb::Lint => Action::Lint { files: shared.files(None)? },
+            Verb::Plan(plan) => Action::Plan(Box::new(shared.plan(plan.out, &plan.lab)?)),
+            Verb::Show { file } => Action::Show { file },
+            Verb::Apply(apply) if apply.check => {
+                Action::Plan(Box::new(shared.plan(None, &apply.lab)?))
+            }
+            Verb::Apply(apply) => Action::Apply(Box::new(ApplyRequest {
+                plan: shared.plan(None, &apply.lab)?,
+                file: apply.file,
+            })),
+            Verb::Runs(RunsVerb::List) => Action::RunsList { runs: shared.state()? },
+            Verb::Runs(RunsVerb::Show { run }) => Action::RunsShow { runs: shared.state()?, run },
+            Verb::Rules(RulesVerb::List) => Action::RulesList { rules: shared.rules() },
+            Verb::Rules(RulesVerb::Explain { id }) => {
+                Action::RulesExplain { rules: shared.rules(), id }
+            }
+            Verb::Explain { code } => Action::Explain { code },
+            Verb::Lab(LabVerb::Serve(serve)) => Action::LabServe(Box::new(ServeRequest {
+                inventory: shared.lab_inventory(),
+                lab: Lab { faults: serve.faults },
+                port_base: serve.port_base,
+            })),
+            Verb::Completions { shell } => Action::Completions { shell },
+            Verb::Man => Action::Man,
+        };
+        Ok(Self { output: shared.output()?, action })
+    }
+}
+
+/// The shared flags with the environment behind them.
+struct Resolved<'a> {
+    shared: Shared,
+    around: &'a Surroundings,
+}
+
+impl Resolved<'_> {
+    fn path(&self, flag: &str, typed: Option<&PathBuf>) -> Option<PathBuf> {
+        typed.cloned().or_else(|| self.around.flag(flag).map(PathBuf::from))
+    }
+
+    fn text(&self, flag: &str, typed: Option<&String>) -> Option<String> {
+        typed.cloned().or_else(|| self.around.flag(flag).map(str::to_owned))
+    }
+
+    fn rules(&self) -> Option<PathBuf> {
+        self.path("rules", self.shared.rules.as_ref())
+    }
+
+    fn switch(&self, flag: &str, typed: bool) -> Result<bool, UsageError> {
+        match self.around.flag(flag) {
+            _ if typed => Ok(true),
+            None | Some("0" | "false" | "no") => Ok(false),
+            Some("1" | "true" | "yes") => Ok(true),
+            Some(other) => Err(UsageError::new(
+                format!("RMSFLEET_{} is `{other}`", flag.to_uppercase().replace('-', "_")),
+                "write 1 or 0",
+            )),
+        }
+    }
+
+    fn number<N: FromStr>(&self, flag: &str, typed: Option<N>) -> Result<Option<N>, UsageError> {
+        let Some(text) = self.around.flag(flag) else { return Ok(typed) };
+        match (typed, text.parse()) {
+            (Some(number), _) | (None, Ok(number)) => Ok(Some(number)),
+            (None, Err(_)) => Err(UsageError::new(
+                format!("RMSFLEET_{} is `{text}`", flag.to_uppercase().replace('-', "_")),
+                "write a number",
+            )),
+        }
+    }
+
+    /// The lab's farm is made from `-i FILE`, and only from the flag: a variable meant for the
+    /// real fleet must not change what the demonstration is.
+    fn lab_inventory(&self) -> Source {
+        self.shared.inventory.clone().map_or(Source::EmbeddedLab, Source::File)
+    }
+
+    fn files(&self, lab: Option<&Lab>) -> Result<Files, UsageError> {
+        let inventory = if lab.is_some() {
+            self.lab_inventory()
+        } else {
+            Source::File(
+                self.path("inventory", self.shared.inventory.as_ref())
+                    .unwrap_or_else(|| Path::new("inventory.yml").to_owned()),
+            )
+        };
+        let vars = self.shared.var.iter().map(|text| {
+            text.split_once('=')
+                .filter(|(name, _)| !name.trim().is_empty())
+                .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+                .ok_or_else(|| {
+                    UsageError::new(
+                        format!("--var `{text}` has no name or no `=`"),
+                        "write --var name=value",
+                    )
+                })
+        });
+        Ok(Files {
+            inventory,
+            playbook: self.path("playbook", self.shared.playbook.as_ref()),
+            rules: self.rules(),
+            credentials: self.path("credentials", self.shared.credentials.as_ref()),
+            vars: vars.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn state(&self) -> Result<PathBuf, UsageError> {
+        self.path("run-dir", self.shared.run_dir.as_ref())
+            .or_else(|| self.around.state_dir.clone())
+            .ok_or_else(|| {
+                UsageError::new("no folder to record runs in was found", "give --run-dir DIR")
+            })
+    }
+
+    fn consent(&self) -> Result<Consent, UsageError> {
+        let waive = self.shared.waive.iter().map(|text| {
+            text.rsplit_once(':')
+                .filter(|(host, id)| !host.is_empty() && !id.is_empty())
+                .map(|(host, id)| (host.to_owned(), id.to_owned()))
+                .ok_or_else(|| {
+                    UsageError::new(
+                        format!("--waive `{text}` does not name a host and a blocker"),
+                        "write --waive HOST:ID, as the plan prints it",
+                    )
+                })
+        });
+        let no_input = self.switch("no-input", self.shared.no_input)?;
+        Ok(Consent {
+            yes: self.shared.yes,
+            confirm: self.shared.confirm.clone(),
+            waive: waive.collect::<Result<_, _>>()?,
+            waive_servers: self.shared.waive_server.clone(),
+            may_ask: !no_input && self.around.stdin_is_terminal,
+        })
+    }
+
+    fn plan(&self, out: Option<PathBuf>, lab: &LabArgs) -> Result<PlanRequest, UsageError> {
+        let lab = lab.lab.then(|| Lab { faults: lab.faults.clone() });
+        Ok(PlanRequest {
+            files: self.files(lab.as_ref())?,
+            limit: self.text("limit", self.shared.limit.as_ref()),
+            forks: self.number("forks", self.shared.forks)?.filter(|forks| *forks > 0),
+            consent: self.consent()?,
+            out,
+            detailed_exitcode: self.switch("detailed-exitcode", self.shared.detailed_exitcode)?,
+            lab,
+            state: self.state()?,
+            by: By { operator: self.around.operator(), workstation: self.around.workstation() },
+        })
+    }
+
+    fn output(&self) -> Result<Output, UsageError> {
+        let format = terminal::format(self.shared.format, self.around)?;
+        Ok(Output {
+            format,
+            look: terminal::look(&self.shared, format, self.around)?,
+            json_into: self.path("json-into", self.shared.json_into.as_ref()),
+            log_file: self.path("log-file", self.shared.log_file.as_ref()),
+            stats: self.switch("stats", self.shared.stats)?,
+            full: self.switch("full", self.shared.full)?,
+            host: self.shared.host.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn around(variables: &[(&str, &str)]) -> Surroundings {
+        Surroundings {
+            variables: variables
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
+            stdin_is_terminal: true,
+            state_dir: Some("/state".into()),
+            ..Surroundings::default()
+        }
+    }
+
+    fn resolve(line: &str, variables: &[(&str, &str)]) -> Result<Request, UsageError> {
+        let words = std::iter::once("rmsfleet").chain(line.split_whitespace());
+        Request::resolve(Args::try_parse_from(words).unwrap(), &around(variables))
+    }
+
+    fn plan(line: &str, variables: &[(&str, &str)]) -> PlanRequest {
+        match resolve(line, variables).unwrap().action {
+            Action::Plan(plan) => *plan,
+            Action::Apply(apply) => apply.plan,
+            other => panic!("not a plan: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check_inventory(line: &str, variables: &[(&str, &str)], expected: &str) {
+        assert_eq!(plan(line, variables).files.inventory, Source::File(expected.into()));
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_default() {
+        let set = [("RMSFLEET_INVENTORY", "env.yml")];
+        check_inventory("plan -i flag.yml", &set, "flag.yml");
+        check_inventory("plan", &set, "env.yml");
+        check_inventory("plan", &[], "inventory.yml");
+        assert_eq!(plan("plan", &[("RMSFLEET_FORKS", "7")]).forks, Some(7));
+        assert_eq!(plan("plan -f 3", &[("RMSFLEET_FORKS", "x")]).forks, Some(3));
+        assert!(resolve("plan", &[("RMSFLEET_FORKS", "many")]).is_err());
+    }
+
+    #[test]
+    fn a_flag_may_stand_before_or_after_the_verb() {
+        assert_eq!(plan("-i a.yml plan --yes", &[]), plan("plan -i a.yml -y", &[]));
+    }
+
+    #[test]
+    fn consent_never_comes_from_the_environment() {
+        let set =
+            [("RMSFLEET_YES", "1"), ("RMSFLEET_CONFIRM", "Contoso"), ("RMSFLEET_WAIVE", "A:b")];
+        let expected = Consent { may_ask: true, ..Consent::default() };
+        assert_eq!(plan("apply", &set).consent, expected);
+        assert!(!plan("apply", &[("RMSFLEET_NO_INPUT", "1")]).consent.may_ask);
+    }
+
+    #[test]
+    fn every_word_for_check_means_plan() {
+        for word in ["--check", "--noop", "--what-if", "-n"] {
+            let request = resolve(&format!("apply {word}"), &[]).unwrap();
+            assert!(matches!(request.action, Action::Plan(_)), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_lab_is_not_made_from_a_variable_meant_for_the_fleet() {
+        let set = [("RMSFLEET_INVENTORY", "prod.yml")];
+        assert_eq!(plan("apply --lab", &set).files.inventory, Source::EmbeddedLab);
+        let own = plan("apply --lab -i mine.yml --faults stale,denied", &set);
+        assert_eq!(own.files.inventory, Source::File("mine.yml".into()));
+        assert_eq!(own.lab, Some(Lab { faults: vec!["stale".into(), "denied".into()] }));
+    }
+
+    #[test]
+    fn a_waiver_names_a_host_and_a_blocker() {
+        let waived = plan("plan --waive FS07.a.example:product-version", &[]).consent.waive;
+        assert_eq!(waived, [("FS07.a.example".to_owned(), "product-version".to_owned())]);
+        assert!(resolve("plan --waive FS07", &[]).is_err());
+    }
+}

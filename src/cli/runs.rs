@@ -1,0 +1,143 @@
+//! `runs list` and `runs show RUN`: told from the journals alone.
+
+use std::path::Path;
+
+use crate::cli::console::Console;
+use crate::cli::console::TOOL;
+use crate::cli::request::Format;
+use crate::cli::stop::Stop;
+use crate::error::Exit;
+use crate::journal::reader::Journal;
+use crate::journal::store::RunFolder;
+use crate::journal::store::Store;
+use crate::journal::store::StoreError;
+use crate::journal::summary::RunSummary;
+use crate::journal::summary::summarise;
+use crate::report::human::Labels;
+use crate::report::human::Lines;
+use crate::report::json;
+use crate::report::runs::RunRow;
+use crate::report::runs::RunState;
+use crate::report::runs::table;
+use crate::report::style::Tint;
+use crate::report::words::Weight;
+
+/// Newest first.
+pub fn list(state: &Path, console: &mut Console) -> Result<Exit, Stop> {
+    let folders = Store::new(state).list().map_err(|error| stop(&error))?;
+    let mut rows: Vec<RunRow> = Vec::new();
+    let mut documents = Vec::new();
+    for folder in folders {
+        match folder.read() {
+            Ok(journal) => {
+                let summary = summarise(&journal.records);
+                documents.push(serde_json::to_value(&summary)?);
+                rows.push(row(folder.id, &summary));
+            }
+            Err(error) => {
+                let why = Stop::because(Exit::Data, &error).to_string();
+                documents.push(serde_json::json!({ "run": folder.id, "unreadable": why }));
+                rows.push(RunRow {
+                    state: RunState::Unreadable(why),
+                    ..row(folder.id, &RunSummary::default())
+                });
+            }
+        }
+    }
+    rows.sort_by(|left, right| right.started.cmp(&left.started).then(left.id.cmp(&right.id)));
+    console.say(&table(&rows, console.style()))?;
+    console.document("runs", "recorded runs", serde_json::json!({ "runs": documents }))?;
+    Ok(Exit::Ok)
+}
+
+/// Every event, as the run showed it, and what is left to do.
+pub fn show(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop> {
+    let folder = Store::new(state).find(run).map_err(|error| stop(&error))?;
+    let journal = folder.read().map_err(|error| {
+        Stop::because(Exit::Data, &error).while_doing(format!("run {}", folder.id))
+    })?;
+    match console.output.format {
+        Format::Human => tell(&folder, &journal, console)?,
+        Format::Json => {
+            let body = serde_json::to_value(summarise(&journal.records))?;
+            console.document("run", "one recorded run", body)?;
+        }
+        Format::Jsonl => {
+            console.out.line(&json::version(TOOL))?;
+            for record in &journal.records {
+                console.out.line(&json::event(record)?)?;
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn tell(folder: &RunFolder, journal: &Journal, console: &mut Console) -> Result<(), Stop> {
+    let summary = summarise(&journal.records);
+    let labels = Labels::new(summary.hosts.keys());
+    let style = console.style();
+    // A journal is read for its details; `--quiet` still leaves only the problems.
+    let least = console.output.look.verbosity.weight().min(Weight::Normal);
+    let mut lines = Lines::new(style, labels, least);
+    for record in &journal.records {
+        if let Some(line) = lines.line(record) {
+            console.say(&line)?;
+        }
+    }
+    if let Some((line, _)) = &journal.torn {
+        let note = format!("line {line} breaks off: the process died there");
+        console.say(&style.paint(Tint::Change, &note))?;
+    }
+    if journal.unknown > 0 {
+        let note = format!("{} events of a newer version are not shown", journal.unknown);
+        console.say(&style.paint(Tint::Change, &note))?;
+    }
+    for (host, part) in &summary.hosts {
+        if let Some(reason) = &part.restart_owed {
+            console.say(&format!("{} owes a restart: {reason}", host.as_str()))?;
+        }
+        if part.is_in_doubt() {
+            console.say(&format!("{} is in doubt: read it with a new plan", host.as_str()))?;
+        }
+    }
+    let ended = match &summary.exit {
+        Some((code, name)) => format!("ended with exit {code} ({name})"),
+        None => "has not ended, or its process died".to_owned(),
+    };
+    console.say(&format!(
+        "run {} {ended}; its plan: rmsfleet show {}",
+        folder.id,
+        folder.plan().display()
+    ))
+}
+
+fn row(id: String, summary: &RunSummary) -> RunRow {
+    RunRow {
+        id,
+        started: summary.started,
+        operator: summary.operator.clone(),
+        lab: summary.lab,
+        hosts: summary.hosts.len(),
+        state: match &summary.exit {
+            Some((code, name)) => RunState::Ended { code: *code, name: name.clone() },
+            None => RunState::Open,
+        },
+        restarts_owed: summary.restarts_owed(),
+        in_doubt: summary.in_doubt(),
+    }
+}
+
+fn stop(error: &StoreError) -> Stop {
+    let (exit, hint) = match error {
+        StoreError::NotFound { .. } => (Exit::NoMatch, Some("rmsfleet runs list shows them all")),
+        StoreError::Ambiguous { .. } => (Exit::NoMatch, Some("type more of the run's id")),
+        StoreError::Name { .. } => (Exit::Usage, None),
+        StoreError::Folder { .. } => (Exit::Data, Some("choose another with --run-dir DIR")),
+        StoreError::Taken { .. } | StoreError::Unreadable { .. } => (Exit::Data, None),
+    };
+    let stop = Stop::because(exit, error);
+    match hint {
+        Some(hint) => stop.hint(hint),
+        None => stop,
+    }
+}

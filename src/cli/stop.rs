@@ -1,0 +1,80 @@
+//! Why a command ended early: an exit code and words.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::cli::request::UsageError;
+use crate::error::Exit;
+
+/// What stops a command. One host's failure is not one: that is an outcome.
+#[derive(Debug)]
+pub struct Stop {
+    pub exit: Exit,
+    /// What was expected and what came, outermost first.
+    pub chain: Vec<String>,
+    pub hint: Option<String>,
+    /// Text to print before, as it is: complaints with lines and carets.
+    pub report: Option<String>,
+}
+
+impl Stop {
+    pub fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, chain: vec![text.into()], hint: None, report: None }
+    }
+
+    /// With an error and all its causes.
+    pub fn because(exit: Exit, error: &dyn Error) -> Self {
+        let mut chain = vec![error.to_string()];
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            chain.push(error.to_string());
+            cause = error.source();
+        }
+        Self { exit, chain, hint: None, report: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn report(mut self, report: impl Into<String>) -> Self {
+        self.report = Some(report.into());
+        self
+    }
+
+    /// With something to say before the cause: `the run folder: permission denied`.
+    #[must_use]
+    pub fn while_doing(mut self, what: impl Into<String>) -> Self {
+        self.chain.insert(0, what.into());
+        self
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.chain.join(": "))
+    }
+}
+
+impl From<UsageError> for Stop {
+    fn from(error: UsageError) -> Self {
+        Self { exit: Exit::Usage, chain: vec![error.text], hint: error.hint, report: None }
+    }
+}
+
+/// A value that has no JSON form.
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        Self::because(Exit::Internal, &error)
+    }
+}
+
+/// Output that cannot be written: nothing the user asked for can be had.
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::because(Exit::Internal, &error).while_doing("the output could not be written")
+    }
+}

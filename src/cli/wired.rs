@@ -1,0 +1,85 @@
+//! The network as a run uses it: traffic counted by what each host is busy with, and in the lab
+//! every address led to the farm's sockets.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::event::Event;
+use crate::event::Phase;
+use crate::host::link::Connect;
+use crate::host::link::HostError;
+use crate::host::link::Target;
+use crate::model::host::HostName;
+use crate::model::host::Scheme;
+use crate::model::host::Transport;
+use crate::net::connect::Network;
+use crate::report::words;
+
+/// Where the lab's hosts answer.
+pub type Addresses = BTreeMap<HostName, SocketAddr>;
+
+/// A network with the lab's addresses, if it is the lab, and every host's present phase.
+#[derive(Debug, Clone)]
+pub struct Wired {
+    network: Network,
+    lab: Option<Arc<Addresses>>,
+    phases: Arc<Mutex<BTreeMap<HostName, Phase>>>,
+}
+
+impl Wired {
+    pub fn new(network: Network, lab: Option<Addresses>) -> Self {
+        Self { network, lab: lab.map(Arc::new), phases: Arc::default() }
+    }
+
+    /// Follows the run: what a host is busy with from here on.
+    pub fn note(&self, event: &Event) {
+        let (host, phase) = match event {
+            Event::HostStarted { host, phase } => (host, *phase),
+            Event::RestartIntended { host, .. } => (host, Phase::Restart),
+            Event::StepIntended { via, .. } => (via, Phase::Step),
+            _ => return,
+        };
+        let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+        phases.insert(host.clone(), phase);
+    }
+
+    fn network(&self, target: &Target) -> Network {
+        let phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+        let phase = phases.get(&target.host).copied().unwrap_or(Phase::Survey);
+        self.network.phase(words::phase(phase))
+    }
+
+    /// The target's address in the lab; a host that the farm lacks keeps a name nobody answers to.
+    fn route(&self, target: &Target) -> Result<Target, HostError> {
+        let Some(lab) = &self.lab else { return Ok(target.clone()) };
+        let address = lab.get(&target.host).ok_or_else(|| {
+            HostError::Unsupported(format!("the simulated farm has no host `{}`", target.host))
+        })?;
+        let mut routed = target.clone();
+        routed.endpoint.scheme = Scheme::Http;
+        routed.endpoint.transport = Transport::Ntlm;
+        routed.endpoint.address = address.ip().to_string();
+        routed.endpoint.port = address.port();
+        Ok(routed)
+    }
+}
+
+impl Connect for Wired {
+    type Link = <Network as Connect>::Link;
+    type Shell = <Network as Connect>::Shell;
+
+    async fn connect(&self, target: &Target) -> Result<Self::Link, HostError> {
+        self.network(target).connect(&self.route(target)?).await
+    }
+
+    async fn shell(&self, target: &Target, configuration: &str) -> Result<Self::Shell, HostError> {
+        self.network(target).shell(&self.route(target)?, configuration).await
+    }
+
+    async fn knock(&self, target: &Target) -> Result<(), HostError> {
+        self.network(target).knock(&self.route(target)?).await
+    }
+}

@@ -1,0 +1,169 @@
+//! What a journal says about its run, for `runs list` and `runs show`.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::event::Event;
+use crate::event::Record;
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+
+/// A run, told from its records alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RunSummary {
+    pub run: String,
+    /// The sealed plan's id and digest.
+    pub plan: String,
+    pub digest: String,
+    pub operator: String,
+    pub workstation: String,
+    pub lab: bool,
+    pub started: Option<Timestamp>,
+    /// `None`: the run goes on, or its process died.
+    pub ended: Option<Timestamp>,
+    /// The exit code and its name.
+    pub exit: Option<(u8, String)>,
+    pub halted: Option<String>,
+    pub hosts: BTreeMap<HostName, HostSummary>,
+    pub steps: BTreeMap<String, StepSummary>,
+}
+
+/// One host's part of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct HostSummary {
+    /// `None`: its work had not ended when the journal ends.
+    pub outcome: Option<Outcome>,
+    /// Values written and read back, not counting those that were restored.
+    pub verified: usize,
+    /// A restart was owed and not proved: why.
+    pub restart_owed: Option<String>,
+    /// An order to restart was given, or was about to be.
+    pub restart_ordered: bool,
+    /// Places of changes announced, and neither verified, restored nor settled by an outcome.
+    pub in_doubt: BTreeSet<usize>,
+}
+
+/// An organisation step's part of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepSummary {
+    Held(String),
+    Unchanged,
+    /// Announced, with no word of its end: read before anything else.
+    InDoubt,
+    Verified,
+    Failed(String),
+}
+
+impl RunSummary {
+    /// How many hosts hold something that nobody knows.
+    pub fn in_doubt(&self) -> usize {
+        self.hosts.values().filter(|host| host.is_in_doubt()).count()
+    }
+
+    pub fn restarts_owed(&self) -> usize {
+        self.hosts.values().filter(|host| host.restart_owed.is_some()).count()
+    }
+}
+
+impl HostSummary {
+    pub fn is_in_doubt(&self) -> bool {
+        !self.in_doubt.is_empty() || matches!(self.outcome, Some(Outcome::InDoubt(_)))
+    }
+}
+
+/// Folds the records of one run.
+pub fn summarise(records: &[Record]) -> RunSummary {
+    let mut summary = RunSummary::default();
+    for record in records {
+        take(&mut summary, record);
+    }
+    summary
+}
+
+fn take(summary: &mut RunSummary, record: &Record) {
+    match &record.event {
+        Event::RunStarted { plan, digest, operator, workstation, lab, format: _, tool: _ } => {
+            summary.run.clone_from(&record.run);
+            summary.plan.clone_from(plan);
+            summary.digest.clone_from(digest);
+            summary.operator.clone_from(operator);
+            summary.workstation.clone_from(workstation);
+            summary.lab = *lab;
+            summary.started = Some(record.ts);
+        }
+        Event::RunEnded { exit, name } => {
+            summary.ended = Some(record.ts);
+            summary.exit = Some((*exit, name.clone()));
+        }
+        Event::Halted { reason } => summary.halted = Some(reason.clone()),
+        Event::HostStarted { host, .. } => {
+            summary.hosts.entry(host.clone()).or_default();
+        }
+        Event::ChangeIntended { host, index, .. } => {
+            summary.hosts.entry(host.clone()).or_default().in_doubt.insert(*index);
+        }
+        Event::ChangeVerified { host, index } => {
+            let host = summary.hosts.entry(host.clone()).or_default();
+            host.verified += 1;
+            host.in_doubt.remove(index);
+        }
+        // What was verified is on its way back, and only its read-back tells where it is.
+        Event::RestoreIntended { host, index } => {
+            let host = summary.hosts.entry(host.clone()).or_default();
+            if host.in_doubt.insert(*index) {
+                host.verified = host.verified.saturating_sub(1);
+            }
+        }
+        Event::RestoreVerified { host, index } => {
+            summary.hosts.entry(host.clone()).or_default().in_doubt.remove(index);
+        }
+        Event::RestartOwed { host, reason } => {
+            let host = summary.hosts.entry(host.clone()).or_default();
+            host.restart_owed = Some(reason.clone());
+        }
+        Event::RestartIntended { host, .. } => {
+            summary.hosts.entry(host.clone()).or_default().restart_ordered = true;
+        }
+        Event::RestartProved { host, .. } => {
+            summary.hosts.entry(host.clone()).or_default().restart_owed = None;
+        }
+        Event::HostEnded { host, outcome } => {
+            let host = summary.hosts.entry(host.clone()).or_default();
+            // An outcome settles what was announced; one in doubt says so itself.
+            host.in_doubt.clear();
+            if let Outcome::RestartOwed { reason, .. } = outcome {
+                host.restart_owed = Some(reason.clone());
+            }
+            host.outcome = Some(outcome.clone());
+        }
+        Event::StepHeld { organisation, reason } => {
+            let step = StepSummary::Held(reason.clone());
+            summary.steps.insert(organisation.clone(), step);
+        }
+        Event::StepIntended { organisation, .. } => {
+            summary.steps.insert(organisation.clone(), StepSummary::InDoubt);
+        }
+        Event::StepVerified { organisation, .. } => {
+            summary.steps.insert(organisation.clone(), StepSummary::Verified);
+        }
+        Event::StepUnchanged { organisation } => {
+            summary.steps.insert(organisation.clone(), StepSummary::Unchanged);
+        }
+        Event::StepFailed { organisation, failure } => {
+            let step = StepSummary::Failed(failure.text());
+            summary.steps.insert(organisation.clone(), step);
+        }
+        Event::StageStarted { .. }
+        | Event::BatchStarted { .. }
+        | Event::HostSurveyed { .. }
+        | Event::HostVerified { .. }
+        | Event::MarkIntended { .. }
+        | Event::RestartOrdered { .. }
+        | Event::RestartWaiting { .. }
+        | Event::StageEnded { .. } => {}
+    }
+}

@@ -1,0 +1,288 @@
+//! HTTP as Windows' service speaks it over one connection (`winrm.md` 4.2 and 5.4).
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::BodyExt as _;
+use http_body_util::Full;
+use http_body_util::Limited;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+
+use crate::lab::host::Call;
+use crate::lab::host::Outcome;
+use crate::lab::logon::Logon;
+use crate::lab::logon::Step;
+use crate::lab::markup;
+use crate::lab::power::Phase;
+use crate::lab::request::Request;
+use crate::lab::station::Station;
+use crate::wire::multipart;
+use crate::wire::ntlm::FileTime;
+
+const SOAP: &str = "application/soap+xml;charset=UTF-8";
+
+/// The connection is to be reset without a reply.
+#[derive(Debug, thiserror::Error)]
+#[error("the host went down")]
+pub struct Gone;
+
+/// One connection with its security context.
+pub struct Connection {
+    station: Arc<Station>,
+    logon: Mutex<Logon>,
+}
+
+type Reply = Response<Full<Bytes>>;
+
+impl Connection {
+    pub fn new(station: Arc<Station>) -> Self {
+        station.host().stats.connections += 1;
+        Self { station, logon: Mutex::new(Logon::Nobody) }
+    }
+
+    /// Answers one HTTP request.
+    pub async fn serve(&self, request: http::Request<Incoming>) -> Result<Reply, Gone> {
+        let (head, body) = request.into_parts();
+        let phase = self.wait_until_it_answers().await?;
+        let limit = self.station.host().limits.request;
+        let Ok(body) = Limited::new(body, limit).collect().await else {
+            return Ok(close(bare(StatusCode::PAYLOAD_TOO_LARGE)));
+        };
+        let body = body.to_bytes();
+        if phase == Phase::Starting {
+            return Ok(close(bare(StatusCode::SERVICE_UNAVAILABLE)));
+        }
+        if head.method != Method::POST {
+            return Ok(bare(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        let path = head.uri.path().trim_end_matches('/').to_ascii_lowercase();
+        let exchange_path = match path.as_str() {
+            "/wsman" => false,
+            "/powershell" if self.station.exchange => true,
+            _ => return Ok(close(bare(StatusCode::NOT_FOUND))),
+        };
+        if !body.is_empty() && !is_known_type(&head.headers) {
+            return Ok(bare(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        if let Some(reply) = self.knock(&head.headers, &body) {
+            return Ok(reply);
+        }
+        if let Some(reply) = self.authenticate(&head.headers, phase) {
+            return Ok(reply);
+        }
+        let Some(identity) = self.logon().identity().cloned() else {
+            let challenge = unauthorized(None);
+            return Ok(if is_sealed(&head.headers) { close(challenge) } else { challenge });
+        };
+        if body.is_empty() {
+            return Ok(bare(StatusCode::OK));
+        }
+        if !is_sealed(&head.headers) {
+            // AllowUnencrypted is false: no SOAP, only the status.
+            self.station.host().stats.refused_bodies += 1;
+            return Ok(bare(StatusCode::INTERNAL_SERVER_ERROR));
+        }
+        let Ok(plain) = self.logon().unseal(&body) else {
+            self.station.host().stats.refused_bodies += 1;
+            return Ok(close(bare(StatusCode::BAD_REQUEST)));
+        };
+        let Ok(request) = Request::read(&plain) else {
+            return Ok(close(bare(StatusCode::BAD_REQUEST)));
+        };
+        let (status, envelope) =
+            self.operate(request, &identity.account, identity.admin, exchange_path).await?;
+        Ok(self.sealed(status, &envelope))
+    }
+
+    /// Waits a silent phase out, to no avail: what was sent into it is lost.
+    async fn wait_until_it_answers(&self) -> Result<Phase, Gone> {
+        match self.station.look() {
+            (Phase::Silent, lasts) => {
+                tokio::time::sleep(lasts.unwrap_or(Duration::MAX)).await;
+                Err(Gone)
+            }
+            (Phase::Refused | Phase::Off, _) => Err(Gone),
+            (phase @ (Phase::Up | Phase::Pending | Phase::Starting | Phase::Logon), _) => Ok(phase),
+        }
+    }
+
+    /// Identify without a logon.
+    fn knock(&self, headers: &HeaderMap, body: &[u8]) -> Option<Reply> {
+        let wish = headers.get("wsmanidentify")?.to_str().ok()?;
+        let identify = wish.eq_ignore_ascii_case("unauthenticated")
+            && Request::read(body).is_ok_and(|request| request.is_identify());
+        identify.then(|| {
+            self.station.host().stats.knocks += 1;
+            with_body(StatusCode::OK, SOAP, markup::identity("0.0.0").into_bytes())
+        })
+    }
+
+    /// Takes a token, if there is one; a reply if the request ends with it.
+    fn authenticate(&self, headers: &HeaderMap, phase: Phase) -> Option<Reply> {
+        let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        if !scheme.eq_ignore_ascii_case("Negotiate") {
+            return Some(unauthorized(None));
+        }
+        let Ok(token) = STANDARD.decode(token.trim()) else {
+            return Some(close(bare(StatusCode::BAD_REQUEST)));
+        };
+        if phase == Phase::Logon {
+            *self.logon() = Logon::Nobody;
+            return Some(unauthorized(None));
+        }
+        let commons = &self.station.commons;
+        let step = {
+            let mut accounts = commons.accounts();
+            let time = FileTime::from_timestamp(commons.edge.now());
+            let challenge = commons.edge.challenge();
+            self.logon().step(&token, &self.station.names, &mut accounts, challenge, time)
+        };
+        match step {
+            Step::Challenge(token) => Some(unauthorized(Some(&token))),
+            Step::Accepted => {
+                self.station.host().stats.logons += 1;
+                None
+            }
+            Step::Refused { judged } => {
+                if judged {
+                    self.station.host().stats.failed_logons += 1;
+                }
+                Some(unauthorized(None))
+            }
+        }
+    }
+
+    /// The status and the envelope that answer the request, once there is something to say.
+    async fn operate(
+        &self,
+        mut request: Request,
+        account: &str,
+        admin: bool,
+        exchange_path: bool,
+    ) -> Result<(u16, String), Gone> {
+        let station = &self.station;
+        let commons = &station.commons;
+        let _busy = commons.enter(station.index);
+        tokio::time::sleep(commons.latency).await;
+        if request.is_identify() {
+            let mut host = station.host();
+            host.stats.requests += 1;
+            return Ok((200, markup::identity(host.windows.version)));
+        }
+        let arrived = commons.edge.now();
+        let mut now = arrived;
+        loop {
+            let happened = station.changed.notified();
+            let call = Call {
+                now,
+                arrived,
+                account: account.to_owned(),
+                admin,
+                exchange_path,
+                fresh: [commons.edge.uuid(), commons.edge.uuid()],
+            };
+            let outcome = station.host().answer(&mut request, &call);
+            match outcome {
+                Outcome::Reply { status, envelope } => {
+                    station.changed.notify_waiters();
+                    return Ok((status, envelope));
+                }
+                Outcome::Lost => {
+                    station.changed.notify_waiters();
+                    return Err(Gone);
+                }
+                Outcome::Wait(until) => {
+                    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                    // A moment more than the clock's step, so that the next look is past `until`.
+                    let left = left + Duration::from_millis(1);
+                    tokio::select! {
+                        () = happened => {}
+                        () = tokio::time::sleep(left) => {}
+                    }
+                    now = commons.edge.now();
+                }
+            }
+        }
+    }
+
+    fn sealed(&self, status: u16, envelope: &str) -> Reply {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        match self.logon().seal(envelope.as_bytes()) {
+            Ok(body) => with_body(status, multipart::CONTENT_TYPE, body),
+            Err(_) => close(bare(StatusCode::INTERNAL_SERVER_ERROR)),
+        }
+    }
+
+    fn logon(&self) -> MutexGuard<'_, Logon> {
+        self.logon.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn is_sealed(headers: &HeaderMap) -> bool {
+    multipart::is_sealed(content_type(headers))
+}
+
+fn is_known_type(headers: &HeaderMap) -> bool {
+    let kind = content_type(headers).split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/soap+xml") || is_sealed(headers)
+}
+
+fn bare(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::new()));
+    *reply.status_mut() = status;
+    // http.sys sends no words behind the number.
+    reply.extensions_mut().insert(ReasonPhrase::from_static(b""));
+    let server = HeaderValue::from_static("Microsoft-HTTPAPI/2.0");
+    reply.headers_mut().insert(header::SERVER, server);
+    reply
+}
+
+fn with_body(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Reply {
+    let mut reply = bare(status);
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    *reply.body_mut() = Full::new(Bytes::from(body));
+    reply
+}
+
+fn close(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
+
+/// 401: with the token of a handshake, or with the schemes that are taken, a header for each.
+fn unauthorized(token: Option<&[u8]>) -> Reply {
+    let mut reply = bare(StatusCode::UNAUTHORIZED);
+    let headers = reply.headers_mut();
+    let value = token.and_then(|token| {
+        HeaderValue::from_str(&format!("Negotiate {}", STANDARD.encode(token))).ok()
+    });
+    match value {
+        Some(value) => {
+            headers.append(header::WWW_AUTHENTICATE, value);
+        }
+        None => {
+            for scheme in ["Negotiate", "Kerberos"] {
+                headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+            }
+        }
+    }
+    reply
+}

@@ -1,0 +1,366 @@
+//! Shells of PowerShell remoting over WS-Man (`winrm.md` 2 and 3.3): Create to Delete.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::lab::cmdlet::CmdletFailure;
+use crate::lab::cmdlet::CmdletOutput;
+use crate::lab::cmdlet::Cmdlets;
+use crate::lab::cmdlet::Parameters;
+use crate::lab::exchange::ExchangeOrganisation;
+use crate::lab::fault;
+use crate::lab::fault::LabFault;
+use crate::lab::fault::Provider;
+use crate::lab::host::Call;
+use crate::lab::host::LabHost;
+use crate::lab::host::Outcome;
+use crate::lab::markup::escape;
+use crate::lab::psrp::PoolServer;
+use crate::lab::request::Request;
+use crate::lab::wsman;
+use crate::wire::namespace;
+use crate::wire::psrp::fragment;
+use crate::wire::xml::Element;
+
+/// An organisation that the servers of it share.
+pub type Organisation = Arc<Mutex<ExchangeOrganisation>>;
+
+/// The shells of one host.
+#[derive(Debug, Default)]
+pub struct Shells {
+    /// What the cmdlets of `Microsoft.Exchange` work on.
+    organisation: Option<Organisation>,
+    open: BTreeMap<Uuid, Shell>,
+}
+
+#[derive(Debug)]
+struct Shell {
+    account: String,
+    exchange: bool,
+    pool: PoolServer,
+    commands: BTreeSet<Uuid>,
+}
+
+impl Shells {
+    pub fn new(organisation: Option<Organisation>) -> Self {
+        Self { organisation, open: BTreeMap::new() }
+    }
+
+    pub fn clear(&mut self) {
+        self.open.clear();
+    }
+
+    pub fn of(&self, account: &str) -> usize {
+        self.open.values().filter(|shell| shell.account == account).count()
+    }
+
+    pub fn commands_of(&self, account: &str) -> usize {
+        let own = self.open.values().filter(|shell| shell.account == account);
+        own.map(|shell| shell.commands.len()).sum()
+    }
+}
+
+/// The cmdlets of a shell, counted.
+struct Counted<'a> {
+    organisation: Option<&'a Organisation>,
+    calls: &'a mut BTreeMap<String, u64>,
+}
+
+impl Cmdlets for Counted<'_> {
+    fn run(&mut self, name: &str, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
+        *self.calls.entry(name.to_owned()).or_default() += 1;
+        match self.organisation {
+            Some(organisation) => {
+                organisation.lock().unwrap_or_else(PoisonError::into_inner).run(name, parameters)
+            }
+            None => Err(CmdletFailure::unknown_cmdlet(name)),
+        }
+    }
+}
+
+/// Answers a request to a PowerShell resource.
+pub fn answer(
+    host: &mut LabHost,
+    request: &Request,
+    call: &Call,
+    configuration: &str,
+) -> Result<Outcome, LabFault> {
+    let exchange = configuration.eq_ignore_ascii_case("Microsoft.Exchange");
+    let known = exchange && host.shells.organisation.is_some()
+        || configuration.eq_ignore_ascii_case("Microsoft.PowerShell");
+    if !known {
+        let text = format!("the resource URI {} is not in the catalog", request.resource);
+        return Err(LabFault::new(fault::INVALID_RESOURCE_URI, "a:DestinationUnreachable", text)
+            .detail("InvalidResourceURI"));
+    }
+    let action = request.action.as_str();
+    let shell_verb = action.strip_prefix(namespace::SHELL).and_then(|rest| rest.strip_prefix('/'));
+    let transfer = action.strip_prefix(namespace::TRANSFER).and_then(|rest| rest.strip_prefix('/'));
+    match (transfer, shell_verb) {
+        (Some("Create"), _) => create(host, request, call, exchange),
+        (Some("Delete"), _) => {
+            let id = shell_id(host, request, call)?;
+            host.shells.open.remove(&id);
+            let action = format!("{}/DeleteResponse", namespace::TRANSFER);
+            Ok(wsman::reply(request, call, &action, ""))
+        }
+        (_, Some("Command")) => command(host, request, call),
+        (_, Some("Send")) => send(host, request, call),
+        (_, Some("Receive")) => receive(host, request, call),
+        (_, Some("Signal")) => signal(host, request, call),
+        (_, _) => Err(wsman::action_not_supported(action)),
+    }
+}
+
+fn create(
+    host: &mut LabHost,
+    request: &Request,
+    call: &Call,
+    exchange: bool,
+) -> Result<Outcome, LabFault> {
+    let order = body_element(request, "Shell")?;
+    let id = match order.attr("", "ShellId") {
+        Some(text) => guid(text)?,
+        None => call.fresh[1],
+    };
+    if host.shells.open.contains_key(&id) {
+        let text = format!("the shell id {id} is in use");
+        return Err(LabFault::new(fault::SHELL_ID_CONFLICT, "w:InvalidSelectors", text));
+    }
+    let most = host.limits.shells_per_user;
+    if host.shells.of(&call.account) >= most {
+        let text = format!("the user has {most} shells, which is the limit");
+        return Err(LabFault::new(fault::QUOTA_MAX_SHELLS, "w:QuotaLimit", text));
+    }
+    let creation = order.find(namespace::POWERSHELL, "creationXml");
+    let (Some(creation), Some(_)) = (creation, request.option("protocolversion")) else {
+        return Err(plugin("expected creationXml and the option protocolversion"));
+    };
+    let shell = Shell {
+        account: call.account.clone(),
+        exchange,
+        pool: PoolServer::new(),
+        commands: BTreeSet::new(),
+    };
+    host.shells.open.insert(id, shell);
+    if let Err(fault) = feed(host, id, None, &creation.text()) {
+        host.shells.open.remove(&id);
+        return Err(fault);
+    }
+    let action = format!("{}/CreateResponse", namespace::TRANSFER);
+    Ok(wsman::reply(request, call, &action, &created(request, call, id)))
+}
+
+fn created(request: &Request, call: &Call, id: Uuid) -> String {
+    let id = upper(id);
+    let resource = escape(&request.resource);
+    let mut body = format!(
+        "<x:ResourceCreated><a:Address>{}</a:Address><a:ReferenceParameters><w:ResourceURI>\
+         {resource}</w:ResourceURI><w:SelectorSet><w:Selector Name=\"ShellId\">{id}</w:Selector>\
+         </w:SelectorSet></a:ReferenceParameters></x:ResourceCreated><rsp:Shell>",
+        escape(&request.to)
+    );
+    for (name, value) in [
+        ("ShellId", id.as_str()),
+        ("ResourceUri", &resource),
+        ("Owner", &escape(&call.account)),
+        ("ClientIP", "127.0.0.1"),
+        ("IdleTimeOut", "PT7200.000S"),
+        ("InputStreams", "stdin pr"),
+        ("OutputStreams", "stdout"),
+        ("MaxIdleTimeOut", "PT2147483.647S"),
+        ("Locale", "en-US"),
+        ("DataLocale", "en-US"),
+        ("CompressionMode", "NoCompression"),
+        ("BufferMode", "Block"),
+        ("State", "Connected"),
+        ("ShellRunTime", "P0DT0H0M0S"),
+        ("ShellInactivity", "P0DT0H0M0S"),
+    ] {
+        let _ = write!(body, "<rsp:{name}>{value}</rsp:{name}>");
+    }
+    body.push_str("</rsp:Shell>");
+    body
+}
+
+fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
+    let id = shell_id(host, request, call)?;
+    let order = body_element(request, "CommandLine")?;
+    let command = match order.attr("", "CommandId") {
+        Some(text) => guid(text)?,
+        None => call.fresh[1],
+    };
+    let running = host.shells.commands_of(&call.account) + host.enumerations.of(&call.account);
+    let most = host.limits.operations_per_user;
+    if running >= most {
+        let text = format!("the user has {most} operations, which is the limit");
+        return Err(LabFault::new(fault::QUOTA_MAX_OPERATIONS, "w:QuotaLimit", text));
+    }
+    let new = host.shells.open.get_mut(&id).is_some_and(|shell| shell.commands.insert(command));
+    if !new {
+        let text = format!("the command id {command} is in use");
+        return Err(LabFault::new(fault::COMMAND_ID_CONFLICT, "w:InvalidSelectors", text));
+    }
+    let arguments = order.find(namespace::SHELL, "Arguments").map(Element::text);
+    let fed = feed(host, id, Some(command), &arguments.unwrap_or_default());
+    if let (Err(_), Some(shell)) = (&fed, host.shells.open.get_mut(&id)) {
+        shell.commands.remove(&command);
+    }
+    fed?;
+    let body = format!(
+        "<rsp:CommandResponse><rsp:CommandId>{}</rsp:CommandId></rsp:CommandResponse>",
+        upper(command)
+    );
+    Ok(reply(request, call, "CommandResponse", &body))
+}
+
+fn send(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
+    let id = shell_id(host, request, call)?;
+    let order = body_element(request, "Send")?;
+    for stream in order.elements().filter(|e| e.is(namespace::SHELL, "Stream")) {
+        let command = command_id(host, id, stream)?;
+        feed(host, id, command, &stream.text())?;
+    }
+    Ok(reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
+}
+
+fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
+    let id = shell_id(host, request, call)?;
+    let order = body_element(request, "Receive")?;
+    let stream = order
+        .find(namespace::SHELL, "DesiredStream")
+        .ok_or_else(|| invalid("expected a DesiredStream element"))?;
+    let command = command_id(host, id, stream)?;
+    let Some(shell) = host.shells.open.get_mut(&id) else { return Err(no_shell()) };
+    let said = shell.pool.reply(command, fragment::size_for_envelope(request.max_envelope));
+    let done = command.filter(|command| shell.pool.is_done(*command));
+    if said.is_none() && done.is_none() {
+        let lasts = SignedDuration::try_from(request.timeout).unwrap_or_default();
+        let until = call.arrived.saturating_add(lasts).unwrap_or(call.now);
+        if call.now < until {
+            return Ok(Outcome::Wait(until));
+        }
+        let text = "nothing happened within the OperationTimeout";
+        return Err(LabFault::new(fault::TIMED_OUT, "w:TimedOut", text));
+    }
+    let mut body = String::from("<rsp:ReceiveResponse>");
+    if let Some(said) = said {
+        let whose = command
+            .map_or_else(String::new, |command| format!(" CommandId=\"{}\"", upper(command)));
+        let data = STANDARD.encode(said);
+        let _ = write!(body, "<rsp:Stream Name=\"stdout\"{whose}>{data}</rsp:Stream>");
+    }
+    if let Some(command) = done {
+        let _ = write!(
+            body,
+            "<rsp:CommandState CommandId=\"{}\" State=\"{}/CommandState/Done\">\
+             <rsp:ExitCode>0</rsp:ExitCode></rsp:CommandState>",
+            upper(command),
+            namespace::SHELL
+        );
+    }
+    body.push_str("</rsp:ReceiveResponse>");
+    Ok(reply(request, call, "ReceiveResponse", &body))
+}
+
+fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
+    let id = shell_id(host, request, call)?;
+    let order = body_element(request, "Signal")?;
+    let code = order.find(namespace::SHELL, "Code").map(Element::text).unwrap_or_default();
+    let command = command_id(host, id, order)?;
+    if let (Some(command), Some(shell)) = (command, host.shells.open.get_mut(&id)) {
+        match code.trim().rsplit('/').next() {
+            // Windows' own spelling of this one is `crtl_c`.
+            Some("crtl_c" | "ctrl_c") => shell.pool.stop(command),
+            Some("terminate") => {
+                shell.pool.signal(command);
+                shell.commands.remove(&command);
+            }
+            Some(_) | None => return Err(invalid("the signal's code is not known")),
+        }
+    }
+    Ok(reply(request, call, "SignalResponse", "<rsp:SignalResponse/>"))
+}
+
+/// Hands fragments to the shell's pool, which runs what they complete.
+fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
+    let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
+    let Shells { organisation, open } = &mut host.shells;
+    let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
+    let mut cmdlets = Counted {
+        organisation: organisation.as_ref().filter(|_| shell.exchange),
+        calls: &mut host.stats.cmdlets,
+    };
+    shell
+        .pool
+        .receive(command, &bytes, &mut cmdlets)
+        .map_err(|error| plugin(&format!("the fragments are not understood: {error}")))
+}
+
+/// The shell that the selector names, if it is the caller's.
+fn shell_id(host: &LabHost, request: &Request, call: &Call) -> Result<Uuid, LabFault> {
+    let named = request.selector("ShellId").and_then(|id| Uuid::try_parse(id.trim()).ok());
+    let own = named
+        .filter(|id| host.shells.open.get(id).is_some_and(|shell| shell.account == call.account));
+    own.ok_or_else(no_shell)
+}
+
+/// The running command that an element names; a name that no command has is code 87.
+fn command_id(host: &LabHost, id: Uuid, element: &Element) -> Result<Option<Uuid>, LabFault> {
+    let Some(text) = element.attr("", "CommandId") else { return Ok(None) };
+    let command = Uuid::try_parse(text.trim()).ok();
+    let shell = host.shells.open.get(&id);
+    match command.filter(|id| shell.is_some_and(|shell| shell.commands.contains(id))) {
+        Some(command) => Ok(Some(command)),
+        None => Err(LabFault::new(
+            fault::INVALID_PARAMETER,
+            "w:InvalidParameter",
+            format!("no command has the id {text}"),
+        )
+        .by(Provider::Shell)),
+    }
+}
+
+fn body_element<'a>(request: &'a Request, name: &str) -> Result<&'a Element, LabFault> {
+    let found = request.body.find(namespace::SHELL, name);
+    found.ok_or_else(|| invalid(&format!("expected a {name} element")))
+}
+
+fn reply(request: &Request, call: &Call, verb: &str, body: &str) -> Outcome {
+    wsman::reply(request, call, &format!("{}/{verb}", namespace::SHELL), body)
+}
+
+fn guid(text: &str) -> Result<Uuid, LabFault> {
+    Uuid::try_parse(text.trim()).map_err(|_| {
+        let text = format!("expected a GUID, got `{text}`");
+        LabFault::new(fault::BAD_ID, "w:SchemaValidationError", text)
+    })
+}
+
+fn upper(id: Uuid) -> String {
+    id.to_string().to_uppercase()
+}
+
+fn invalid(text: &str) -> LabFault {
+    LabFault::new(fault::SCHEMA_VALIDATION, "w:SchemaValidationError", text)
+}
+
+fn plugin(text: &str) -> LabFault {
+    LabFault::new(fault::PLUGIN_FAILED, "w:InternalError", text).by(Provider::Shell)
+}
+
+fn no_shell() -> LabFault {
+    let text = "no shell has this id: deleted, timed out or never there";
+    LabFault::new(fault::UNEXPECTED_SELECTORS, "w:InvalidSelectors", text)
+        .detail("UnexpectedSelectors")
+}

@@ -1,0 +1,209 @@
+//! The `ansible_*` connection names to an [`Endpoint`].
+//!
+//! As Ansible does: port 5986 unless given; the scheme follows the port (5985 is http, everything
+//! else https) unless given; `ansible_psrp_*` names count when `ansible_connection` is `psrp`,
+//! `ansible_winrm_*` otherwise. Without a transport it is `negotiate`: Ansible chooses by the look
+//! of the user name, which is one rule too many; `negotiate` takes a ticket if there is one.
+
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::inventory::keys;
+use crate::manifest::inventory::resolve::Resolved;
+use crate::manifest::scalar;
+use crate::manifest::scalar::Mismatch;
+use crate::manifest::tree::Node;
+use crate::model::host::Endpoint;
+use crate::model::host::Scheme;
+use crate::model::host::Transport;
+
+/// Seconds to reach a host, unless the inventory says otherwise.
+const CONNECT_TIMEOUT: u32 = 15;
+/// WS-Man OperationTimeout in seconds, unless the inventory says otherwise.
+const OPERATION_TIMEOUT: u32 = 60;
+
+/// How a host is reached.
+pub(super) struct Connection {
+    pub(super) endpoint: Endpoint,
+    pub(super) user: Option<String>,
+    pub(super) connect_timeout: u32,
+    pub(super) operation_timeout: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plugin {
+    Winrm,
+    Psrp,
+}
+
+pub(super) fn read(
+    name: &str,
+    variables: &Resolved<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Connection {
+    let mut reader = Reader { variables, diagnostics };
+    let plugin = reader.read("ansible_connection", plugin).unwrap_or(Plugin::Winrm);
+    let pick = |winrm: &'static str, psrp: &'static str| match plugin {
+        Plugin::Winrm => winrm,
+        Plugin::Psrp => psrp,
+    };
+    let address = reader.read("ansible_host", address).unwrap_or_else(|| name.to_owned());
+    let port = reader.read("ansible_port", port).unwrap_or(5986);
+    let by_port = if port == 5985 { Scheme::Http } else { Scheme::Https };
+    let scheme = reader
+        .read(pick("ansible_winrm_scheme", "ansible_psrp_protocol"), scheme)
+        .unwrap_or(by_port);
+    let transport_key = pick("ansible_winrm_transport", "ansible_psrp_auth");
+    let transport = reader.read(transport_key, transport).unwrap_or(Transport::Negotiate);
+    if transport == Transport::Basic && scheme == Scheme::Http {
+        reader.complain(
+            transport_key,
+            "sends the password in clear text over http",
+            "use `negotiate`, or https with `ansible_port: 5986`",
+        );
+    }
+    let path = reader
+        .read(pick("ansible_winrm_path", "ansible_psrp_path"), path)
+        .unwrap_or_else(|| "/wsman".to_owned());
+    let checked = pick("ansible_winrm_server_cert_validation", "ansible_psrp_cert_validation");
+    if reader.read(checked, validation) == Some(false) {
+        reader.warn(checked, "is not honoured: server certificates are always validated");
+    }
+    let seconds = |node: &Node| scalar::integer(node, 1, 3600);
+    let operation_key =
+        pick("ansible_winrm_operation_timeout_sec", "ansible_psrp_operation_timeout");
+    let operation = reader.read(operation_key, seconds);
+    let read_key = pick("ansible_winrm_read_timeout_sec", "ansible_psrp_read_timeout");
+    let read = reader.read(read_key, seconds);
+    if let (Some(read), Some(operation)) = (read, operation)
+        && read <= operation
+    {
+        reader.complain(
+            read_key,
+            &format!("must be longer than `{operation_key}`, which is {operation}"),
+            &format!("write {} or more", operation.saturating_add(10)),
+        );
+    }
+    let connect = reader
+        .read(pick("ansible_winrm_connection_timeout", "ansible_psrp_connection_timeout"), seconds);
+    let user = reader.read("ansible_user", |node| scalar::text(node).map(str::to_owned));
+    Connection {
+        endpoint: Endpoint { scheme, address, port, path, transport },
+        user,
+        connect_timeout: connect.unwrap_or(CONNECT_TIMEOUT),
+        operation_timeout: operation.unwrap_or(OPERATION_TIMEOUT),
+    }
+}
+
+struct Reader<'r, 'd> {
+    variables: &'r Resolved<'d>,
+    diagnostics: &'r mut Diagnostics,
+}
+
+impl Reader<'_, '_> {
+    fn read<T>(&mut self, key: &str, read: impl FnOnce(&Node) -> Result<T, Mismatch>) -> Option<T> {
+        let found = self.variables.get(key)?;
+        let result = if keys::is_template(&found.value) {
+            Err(Mismatch::new("holds a template")
+                .help("write the value itself; inventories are not templated".to_owned()))
+        } else {
+            read(&found.value)
+        };
+        match result {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.diagnostics.push(wrong.of_value(&found.key, &found.value));
+                None
+            }
+        }
+    }
+
+    fn complain(&mut self, key: &str, what: &str, help: &str) {
+        if let Some(found) = self.variables.get(key) {
+            self.diagnostics.push(
+                Diagnostic::error(found.value.span, format!("`{key}` {what}"))
+                    .help(help.to_owned()),
+            );
+        }
+    }
+
+    fn warn(&mut self, key: &str, what: &str) {
+        if let Some(found) = self.variables.get(key) {
+            let message = format!("`{key}` {what}");
+            self.diagnostics.push(Diagnostic::warning(found.value.span, message));
+        }
+    }
+}
+
+fn plugin(node: &Node) -> Result<Plugin, Mismatch> {
+    let words = [
+        ("winrm", Plugin::Winrm),
+        ("psrp", Plugin::Psrp),
+        ("ansible.builtin.winrm", Plugin::Winrm),
+        ("ansible.builtin.psrp", Plugin::Psrp),
+    ];
+    scalar::choice(node, &words).map_err(|_| {
+        Mismatch::new(format!(
+            "needs `winrm` or `psrp` for a host with a role, found {}",
+            node.kind()
+        ))
+        .help("write `winrm`, or take `rms_role` away from this host".to_owned())
+    })
+}
+
+/// A DNS name, an IPv4 or an IPv6 address.
+fn address(node: &Node) -> Result<String, Mismatch> {
+    let text = scalar::text(node)?;
+    let letter = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '%');
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let colons = bare.matches(':').count();
+    if bare.len() <= 253 && bare.chars().all(letter) && colons != 1 {
+        return Ok(bare.to_owned());
+    }
+    let help = match (text.contains("://"), colons == 1) {
+        (true, _) => "write the name or address only; the scheme is `ansible_winrm_scheme`",
+        (false, true) => "write the name or address only; the port is `ansible_port`",
+        (false, false) => "write a name or an address, such as `10.0.0.7`",
+    };
+    Err(Mismatch::new(format!("needs a host name or address, found {}", node.kind()))
+        .help(help.to_owned()))
+}
+
+fn port(node: &Node) -> Result<u16, Mismatch> {
+    scalar::integer(node, 1, 65_535)
+        .and_then(|port| u16::try_from(port).map_err(|_| Mismatch::new("needs a port")))
+}
+
+fn scheme(node: &Node) -> Result<Scheme, Mismatch> {
+    scalar::choice(node, &[("http", Scheme::Http), ("https", Scheme::Https)])
+}
+
+fn transport(node: &Node) -> Result<Transport, Mismatch> {
+    let words = [
+        ("ntlm", Transport::Ntlm),
+        ("negotiate", Transport::Negotiate),
+        ("kerberos", Transport::Kerberos),
+        ("basic", Transport::Basic),
+    ];
+    let result = scalar::choice(node, &words);
+    result.map_err(|wrong| match node.inline().as_str() {
+        word @ ("credssp" | "certificate" | "ssl" | "plaintext") => {
+            Mismatch::new(format!("`{word}` is not supported by this version"))
+                .help("use `negotiate`, `kerberos`, `ntlm`, or `basic` over https".to_owned())
+        }
+        _ => wrong,
+    })
+}
+
+/// With its leading slash; Ansible writes `wsman` for psrp.
+fn path(node: &Node) -> Result<String, Mismatch> {
+    let text = scalar::text(node)?;
+    if text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '\\')) {
+        Ok(format!("/{}", text.trim_start_matches('/')))
+    } else {
+        Err(Mismatch::new(format!("needs the path of a URL, found {}", node.kind())))
+    }
+}
+
+fn validation(node: &Node) -> Result<bool, Mismatch> {
+    scalar::choice(node, &[("validate", true), ("ignore", false)])
+}

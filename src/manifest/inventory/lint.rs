@@ -1,0 +1,70 @@
+//! What can only be said of the hosts together, or of a URL's meaning.
+
+use std::collections::BTreeMap;
+
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::inventory::resolve::Resolved;
+use crate::manifest::inventory::url;
+use crate::model::host::Host;
+use crate::model::host::HostName;
+use crate::model::product::Role;
+
+/// The names under which connector nodes are known, in lower case, with the node.
+pub(super) type Nodes<'h> = BTreeMap<String, &'h HostName>;
+
+pub(super) fn nodes(hosts: &[Host]) -> Nodes<'_> {
+    let mut nodes = Nodes::new();
+    for host in hosts.iter().filter(|host| host.role == Some(Role::Connector)) {
+        let names = [host.name.as_str(), host.name.short(), host.endpoint.address.as_str()];
+        for name in names {
+            nodes.insert(name.to_lowercase(), &host.name);
+        }
+    }
+    nodes
+}
+
+/// Checks the URLs of one host that gets values.
+pub(super) fn urls(
+    host: &Host,
+    variables: &Resolved<'_>,
+    nodes: &Nodes<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    if matches!(host.role, None | Some(Role::Connector)) {
+        return;
+    }
+    if let (Some(origin), Some(found)) = (&host.connector, variables.get("rms_connector_url")) {
+        let at = found.value.span;
+        if let Some(node) = nodes.get(origin.host()) {
+            diagnostics.push(
+                Diagnostic::error(
+                    at,
+                    format!("`rms_connector_url` names the single connector node `{node}`"),
+                )
+                .help("write the load-balanced name that all connector nodes share".to_owned()),
+            );
+        } else if host.tenant.as_ref().is_some_and(|tenant| tenant.host() == origin.host()) {
+            diagnostics.push(
+                Diagnostic::error(at, "`rms_connector_url` and `rms_tenant_url` are the same host")
+                    .help("write the name of the connector in your network".to_owned()),
+            );
+        } else if !origin.host().contains('.') {
+            diagnostics.push(
+                Diagnostic::warning(at, "`rms_connector_url` is not a fully qualified name")
+                    .help("servers of other domains will not find a short name".to_owned()),
+            );
+        }
+    }
+    if let (Some(origin), Some(found)) = (&host.tenant, variables.get("rms_tenant_url"))
+        && !url::is_tenant_shaped(origin)
+    {
+        diagnostics.push(
+            Diagnostic::warning(
+                found.value.span,
+                "`rms_tenant_url` does not look like a tenant of Azure RMS",
+            )
+            .help("a tenant is `https://<id>.rms.<region>.aadrm.com`".to_owned()),
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Failure domains: which hosts may not be down at the same time.
+
+use crate::model::host::Host;
+use crate::model::plan::FailureDomain;
+use crate::model::product::Role;
+use crate::model::rollout::Playbook;
+use crate::model::rollout::RestartSettings;
+
+/// The restart settings of a role; `None` for a role that is never restarted.
+pub fn restart_settings(playbook: &Playbook, role: Role) -> Option<&RestartSettings> {
+    match role {
+        Role::Exchange => Some(&playbook.restart_exchange),
+        Role::Sharepoint => Some(&playbook.restart_sharepoint),
+        Role::Fci => Some(&playbook.restart_fci),
+        Role::Connector => None,
+    }
+}
+
+/// The failure domains of a host. A host whose inventory names none shares its role's.
+pub fn domains(host: &Host, playbook: &Playbook) -> Vec<FailureDomain> {
+    let Some(role) = host.role else { return Vec::new() };
+    let Some(settings) = restart_settings(playbook, role) else { return Vec::new() };
+    let named = |kind: &str, name: &Option<String>| FailureDomain {
+        id: name.as_ref().map_or_else(|| format!("role:{role}"), |name| format!("{kind}:{name}")),
+        max_unavailable: settings.max_unavailable,
+    };
+    match role {
+        Role::Exchange => vec![named("dag", &host.dag)],
+        Role::Sharepoint => vec![named("farm", &host.farm)],
+        Role::Fci => {
+            // A cluster keeps its quorum only if its nodes go one by one, whatever the site bears.
+            let cluster = host
+                .cluster
+                .as_ref()
+                .map(|name| FailureDomain { id: format!("cluster:{name}"), max_unavailable: 1 });
+            cluster.into_iter().chain([named("site", &host.site)]).collect()
+        }
+        Role::Connector => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sample;
+
+    #[track_caller]
+    fn check(role: Role, edit: impl FnOnce(&mut Host), expected: &[&str]) {
+        let mut host = sample::host("H1", role);
+        edit(&mut host);
+        let got: Vec<String> = domains(&host, &sample::playbook())
+            .into_iter()
+            .map(|domain| format!("{} {}", domain.id, domain.max_unavailable))
+            .collect();
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn a_host_is_in_the_domains_that_its_role_has() {
+        check(Role::Exchange, |host| host.dag = Some("DAG1".into()), &["dag:DAG1 1"]);
+        check(Role::Exchange, |host| host.site = Some("ams".into()), &["role:exchange 1"]);
+        check(Role::Sharepoint, |host| host.farm = Some("SP".into()), &["farm:SP 1"]);
+        check(Role::Fci, |_| {}, &["role:fci 2"]);
+        check(
+            Role::Fci,
+            |host| {
+                host.cluster = Some("FSCL01".into());
+                host.site = Some("ams".into());
+            },
+            &["cluster:FSCL01 1", "site:ams 2"],
+        );
+        check(Role::Connector, |_| {}, &[]);
+    }
+}

@@ -1,0 +1,375 @@
+//! Evidence of an earlier AD RMS on a server (`connector.md` 5.2, rows 1 to 6), as found.
+
+use crate::model::facts::Observation;
+use crate::model::irm::Organisation;
+use crate::model::outcome::Failure;
+use crate::model::product::Role;
+use crate::model::registry::KeyPath;
+use crate::model::registry::Listing;
+use crate::model::registry::Reading;
+use crate::model::registry::State;
+use crate::model::registry::Value;
+use crate::model::registry::ValueName;
+use crate::model::registry::ValuePath;
+use crate::model::verdict::Evidence;
+use crate::model::verdict::Weight;
+use crate::plan::ours::Ours;
+use crate::plan::ours::Whose;
+use crate::plan::ours::is_azure;
+use crate::plan::ours::is_node;
+use crate::plan::ours::whose;
+use crate::plan::url::is_bare_origin;
+
+/// Row 1: the MSDRM client's service locations, in both registry views.
+const MSDRM: [&str; 4] = [
+    r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation",
+    r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\EnterprisePublishing",
+    r"SOFTWARE\Wow6432Node\Microsoft\MSDRM\ServiceLocation\Activation",
+    r"SOFTWARE\Wow6432Node\Microsoft\MSDRM\ServiceLocation\EnterprisePublishing",
+];
+
+/// Row 2: the MSIPC client's service locations, in both registry views.
+const MSIPC: [&str; 4] = [
+    r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\EnterpriseCertification",
+    r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\EnterprisePublishing",
+    r"SOFTWARE\Wow6432Node\Microsoft\MSIPC\ServiceLocation\EnterpriseCertification",
+    r"SOFTWARE\Wow6432Node\Microsoft\MSIPC\ServiceLocation\EnterprisePublishing",
+];
+
+/// Row 3: redirections of the MSIPC client.
+const MSIPC_REDIRECTION: [&str; 2] = [
+    r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\LicensingRedirection",
+    r"SOFTWARE\Wow6432Node\Microsoft\MSIPC\ServiceLocation\LicensingRedirection",
+];
+
+/// Rows 4 and 5: redirections of Exchange.
+const EXCHANGE_REDIRECTION: [&str; 2] = [
+    r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM\LicenseServerRedirection",
+    r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM\CertificationServerRedirection",
+];
+
+/// The default values that are read as evidence. File servers restart anyway and need none.
+pub fn values(role: Role) -> Vec<ValuePath> {
+    match role {
+        Role::Exchange | Role::Sharepoint => {
+            MSDRM.iter().chain(&MSIPC).map(|key| ValuePath::new(key, "")).collect()
+        }
+        Role::Fci | Role::Connector => Vec::new(),
+    }
+}
+
+/// The keys that are listed as evidence.
+pub fn listings(role: Role) -> Vec<KeyPath> {
+    match role {
+        Role::Exchange | Role::Sharepoint => {
+            MSIPC_REDIRECTION.iter().chain(&EXCHANGE_REDIRECTION).map(KeyPath::new).collect()
+        }
+        Role::Fci | Role::Connector => Vec::new(),
+    }
+}
+
+/// What a host's registry says about the time before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traces {
+    pub evidence: Vec<Evidence>,
+    /// Redirections of the tenant that migration phase 1 left behind and that conflict with ours.
+    pub leftovers: Vec<String>,
+    /// Values that point to a connector of another name.
+    pub other_connectors: Vec<String>,
+}
+
+/// Reads rows 1 to 5 of one host.
+pub fn traces(role: Role, observation: &Observation, ours: Ours<'_>) -> Traces {
+    let mut traces = Traces::default();
+    match role {
+        Role::Exchange | Role::Sharepoint => {}
+        Role::Fci | Role::Connector => return traces,
+    }
+    for (row, keys) in [(1, MSDRM), (2, MSIPC)] {
+        for key in keys {
+            location(&mut traces, row, &ValuePath::new(key, ""), observation, ours);
+        }
+    }
+    for key in MSIPC_REDIRECTION {
+        redirections(&mut traces, 3, key, observation, ours);
+    }
+    for key in EXCHANGE_REDIRECTION {
+        redirections(&mut traces, 4, key, observation, ours);
+    }
+    traces
+}
+
+/// Reads row 6: the organisation's own settings.
+pub fn organisation(
+    organisation: Option<&Organisation>,
+    failure: Option<&Failure>,
+    ours: Ours<'_>,
+) -> Vec<Evidence> {
+    let say = |weight, text: String| vec![Evidence { row: Some(6), weight, text }];
+    let Some(organisation) = organisation else {
+        let reason = failure.map_or_else(|| "never asked".to_owned(), Failure::text);
+        return say(Weight::Unknown, format!("Get-IRMConfiguration: {reason}"));
+    };
+    let irm = &organisation.irm;
+    let foreign: Vec<&str> = irm
+        .service_location
+        .iter()
+        .chain(&irm.licensing_location)
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+        .filter(|text| match whose(text, ours) {
+            Whose::Tenant | Whose::Connector | Whose::ConnectorOtherForm => false,
+            Whose::Third(host) => !is_azure(&host),
+            Whose::NoUrl => true,
+        })
+        .collect();
+    match (foreign.as_slice(), irm.internal_licensing_enabled) {
+        ([], _) => say(Weight::Against, "Get-IRMConfiguration names no AD RMS server".to_owned()),
+        ([first, ..], Some(true)) => say(
+            Weight::For,
+            format!("Get-IRMConfiguration: internal licensing is on, with {first}"),
+        ),
+        ([first, ..], Some(false)) => say(
+            Weight::Against,
+            format!("Get-IRMConfiguration has {first}, but internal licensing is off"),
+        ),
+        ([first, ..], None) => say(
+            Weight::Unknown,
+            format!("Get-IRMConfiguration has {first} and no InternalLicensingEnabled"),
+        ),
+    }
+}
+
+fn location(
+    traces: &mut Traces,
+    row: u8,
+    path: &ValuePath,
+    observation: &Observation,
+    ours: Ours<'_>,
+) {
+    let key = brief(path.key.as_str());
+    let (weight, text) = match observation.value(path) {
+        Reading::Unreadable(reason) => (Weight::Unknown, format!("{key}: {reason}")),
+        Reading::Known(State::Absent) => (Weight::Against, format!("{key} is absent")),
+        Reading::Known(State::Present(value)) => match target(&value, ours) {
+            Target::Empty => (Weight::Against, format!("{key} is empty")),
+            Target::Strange(what) => (Weight::Unknown, format!("{key} holds {what}")),
+            Target::Is(Whose::Tenant) => (Weight::Against, format!("{key} points to the tenant")),
+            Target::Is(Whose::Connector) => {
+                (Weight::Against, format!("{key} points to the connector"))
+            }
+            Target::Is(Whose::ConnectorOtherForm) => {
+                (Weight::For, format!("{key} points to the connector as {value}"))
+            }
+            Target::Is(Whose::NoUrl) => (Weight::Unknown, format!("{key} holds `{value}`")),
+            Target::Is(Whose::Third(host)) => {
+                if is_node(&host, ours.nodes) {
+                    traces.other_connectors.push(format!("{key} points to {host}"));
+                }
+                (Weight::For, format!("{key} points to {host}"))
+            }
+        },
+    };
+    traces.evidence.push(Evidence { row: Some(row), weight, text });
+}
+
+enum Target {
+    Empty,
+    Strange(String),
+    Is(Whose),
+}
+
+fn target(value: &Value, ours: Ours<'_>) -> Target {
+    match value.as_sz() {
+        None => Target::Strange(format!("a {}", value.kind())),
+        Some("") => Target::Empty,
+        Some(text) => Target::Is(whose(text, ours)),
+    }
+}
+
+fn redirections(
+    traces: &mut Traces,
+    row: u8,
+    key: &str,
+    observation: &Observation,
+    ours: Ours<'_>,
+) {
+    let short = brief(key);
+    let mut say = |weight, text| {
+        traces.evidence.push(Evidence { row: Some(row), weight, text });
+    };
+    match observation.listings.get(&KeyPath::new(key)) {
+        None => say(Weight::Unknown, format!("{short}: never read")),
+        Some(Listing::Unreadable(reason)) => say(Weight::Unknown, format!("{short}: {reason}")),
+        Some(Listing::NoKey) => say(Weight::Against, format!("{short} is absent")),
+        Some(Listing::Known(values)) if values.is_empty() => {
+            say(Weight::Against, format!("{short} is empty"));
+        }
+        Some(Listing::Known(values)) => {
+            for (name, reading) in values {
+                redirection(traces, row, short, name, reading, ours);
+            }
+        }
+    }
+}
+
+fn redirection(
+    traces: &mut Traces,
+    row: u8,
+    key: &str,
+    name: &ValueName,
+    reading: &Reading,
+    ours: Ours<'_>,
+) {
+    let mut say = |row, weight, text| {
+        traces.evidence.push(Evidence { row: Some(row), weight, text });
+    };
+    let value = match reading {
+        Reading::Unreadable(reason) => {
+            say(row, Weight::Unknown, format!("{key} {name}: {reason}"));
+            return;
+        }
+        Reading::Known(State::Absent) => return,
+        Reading::Known(State::Present(value)) => value,
+    };
+    let line = format!("{key} sends {name} to {value}");
+    // Row 5 is the reverse direction of row 4, in the same key.
+    let from_row = if row == 4 { 5 } else { row };
+    match (whose(name.as_str(), ours), target(value, ours)) {
+        (Whose::Third(_), _) => say(from_row, Weight::For, line),
+        (_, Target::Strange(what)) => {
+            say(row, Weight::Unknown, format!("{key} {name} holds {what}"));
+        }
+        (Whose::Tenant, Target::Is(Whose::Third(_))) => {
+            say(row, Weight::For, line.clone());
+            if row == 4 && !is_bare_origin(name.as_str()) {
+                traces.leftovers.push(line);
+            } else {
+                traces.other_connectors.push(line);
+            }
+        }
+        (_, Target::Is(Whose::Third(_) | Whose::ConnectorOtherForm)) => {
+            say(row, Weight::For, line);
+        }
+        (_, Target::Is(Whose::NoUrl)) => say(row, Weight::Unknown, line),
+        (_, Target::Empty | Target::Is(Whose::Tenant | Whose::Connector)) => {
+            say(row, Weight::Against, line);
+        }
+    }
+}
+
+/// The key without the part that every key shares.
+fn brief(key: &str) -> &str {
+    key.strip_prefix(r"SOFTWARE\Microsoft\")
+        .or_else(|| key.strip_prefix(r"SOFTWARE\"))
+        .unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::host::HostName;
+    use crate::plan::sample;
+
+    fn ours<'a>(host: &'a crate::model::host::Host, nodes: &'a [HostName]) -> Ours<'a> {
+        Ours { tenant: host.tenant.as_ref(), connector: host.connector.as_ref(), nodes }
+    }
+
+    /// Sets one value, and counts what speaks for, is unknown, is left over, is another connector.
+    #[track_caller]
+    fn check(key: &str, name: &str, data: Value, expected: (usize, usize, usize, usize)) {
+        let host = sample::host("EX1", Role::Exchange);
+        let mut observation = sample::observation("EX1", Role::Exchange);
+        sample::set(&mut observation, &ValuePath::new(key, name), State::Present(data));
+        let nodes = [HostName::new("RMSC01.contoso.com")];
+        let traces = traces(Role::Exchange, &observation, ours(&host, &nodes));
+        let count = |weight| traces.evidence.iter().filter(|one| one.weight == weight).count();
+        let got = (
+            count(Weight::For),
+            count(Weight::Unknown),
+            traces.leftovers.len(),
+            traces.other_connectors.len(),
+        );
+        assert_eq!(got, expected, "{traces:#?}");
+    }
+
+    fn sz(text: &str) -> Value {
+        Value::Sz(text.to_owned())
+    }
+
+    const T: &str = "https://t1.rms.eu.aadrm.com";
+    const C: &str = "https://rms.contoso.com";
+
+    #[test]
+    fn our_own_values_are_no_evidence() {
+        check(MSDRM[0], "", sz(&format!("{T}/_wmcs/certification")), (0, 0, 0, 0));
+        check(MSDRM[1], "", sz(&format!("{C}/_wmcs/licensing")), (0, 0, 0, 0));
+        check(EXCHANGE_REDIRECTION[0], T, sz(C), (0, 0, 0, 0));
+        check(EXCHANGE_REDIRECTION[0], &format!("{T}/_wmcs/licensing"), sz(C), (0, 0, 0, 0));
+        check(MSIPC_REDIRECTION[0], "/_wmcs/licensing", sz(C), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_third_host_is_evidence_in_every_row() {
+        let adrms = "http://adrms.corp.contoso.com/_wmcs/licensing";
+        for key in MSDRM.iter().chain(&MSIPC) {
+            check(key, "", sz(adrms), (1, 0, 0, 0));
+        }
+        check(MSIPC_REDIRECTION[1], adrms, sz(C), (1, 0, 0, 0));
+        check(EXCHANGE_REDIRECTION[0], adrms, sz(&format!("{C}/_wmcs/licensing")), (1, 0, 0, 0));
+    }
+
+    #[test]
+    fn the_leftover_of_migration_phase_one_is_told_from_another_connector() {
+        let name = format!("{T}/_wmcs/licensing");
+        let adrms = sz("https://adrms.contoso.com/_wmcs/licensing");
+        check(EXCHANGE_REDIRECTION[0], &name, adrms, (1, 0, 1, 0));
+        check(EXCHANGE_REDIRECTION[1], T, sz("https://oldrms.contoso.com"), (1, 0, 0, 1));
+        check(MSDRM[0], "", sz("http://rmsc01/_wmcs/certification"), (1, 0, 0, 1));
+    }
+
+    #[test]
+    fn another_scheme_of_the_connector_counts_as_a_change_of_service() {
+        check(MSDRM[0], "", sz("http://rms.contoso.com/_wmcs/certification"), (1, 0, 0, 0));
+    }
+
+    #[test]
+    fn what_is_no_url_is_unknown() {
+        check(MSDRM[0], "", Value::Dword(1), (0, 1, 0, 0));
+        check(MSDRM[0], "", sz("adrms"), (0, 1, 0, 0));
+        check(EXCHANGE_REDIRECTION[0], T, Value::ExpandSz("x".into()), (0, 1, 0, 0));
+    }
+
+    #[test]
+    fn evidence_nobody_read_is_unknown() {
+        let host = sample::host("EX1", Role::Exchange);
+        let mut observation = sample::observation("EX1", Role::Exchange);
+        observation.values.clear();
+        observation.listings.clear();
+        let traces = traces(Role::Exchange, &observation, ours(&host, &[]));
+        assert!(traces.evidence.iter().all(|one| one.weight == Weight::Unknown));
+        assert_eq!(traces.evidence.len(), 12);
+    }
+
+    #[test]
+    fn the_organisation_speaks_for_a_restart_only_while_its_licensing_is_on() {
+        let host = sample::host("EX1", Role::Exchange);
+        let mut organisation = sample::organisation(&["EX1"]);
+        let mut check = |enabled, location: &[&str], expected| {
+            organisation.irm.internal_licensing_enabled = enabled;
+            organisation.irm.licensing_location =
+                location.iter().map(|&text| text.to_owned()).collect();
+            let got = super::organisation(Some(&organisation), None, ours(&host, &[]));
+            assert_eq!(got[0].weight, expected, "{got:?}");
+        };
+        let adrms = "https://adrms.contoso.com/_wmcs/licensing";
+        check(Some(true), &[adrms], Weight::For);
+        check(Some(false), &[adrms], Weight::Against);
+        check(None, &[adrms], Weight::Unknown);
+        check(Some(true), &[], Weight::Against);
+        check(Some(true), &["https://x.rms.na.aadrm.com/_wmcs/licensing"], Weight::Against);
+        check(Some(true), &["https://notaadrm.com/_wmcs/licensing"], Weight::For);
+        let unread = super::organisation(None, None, ours(&host, &[]));
+        assert_eq!(unread[0].weight, Weight::Unknown);
+    }
+}

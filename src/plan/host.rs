@@ -1,0 +1,344 @@
+//! One host's part of the plan.
+
+use std::collections::BTreeMap;
+
+use crate::model::facts::HostSurvey;
+use crate::model::facts::Observation;
+use crate::model::facts::Survey;
+use crate::model::host::Host;
+use crate::model::host::HostName;
+use crate::model::host::RestartPolicy;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::Blocker;
+use crate::model::plan::Note;
+use crate::model::plan::PlannedHost;
+use crate::model::plan::Scope;
+use crate::model::product::Product;
+use crate::model::product::Role;
+use crate::model::registry::KeyPath;
+use crate::model::registry::Reading;
+use crate::model::registry::State;
+use crate::model::rollout::Playbook;
+use crate::model::rules::RulePack;
+use crate::model::rules::Support;
+use crate::model::verdict::RestartNeed;
+use crate::model::verdict::Verdict;
+use crate::plan::desired;
+use crate::plan::diff;
+use crate::plan::domain;
+use crate::plan::evidence;
+use crate::plan::identity;
+use crate::plan::identity::Fit;
+use crate::plan::organisation;
+use crate::plan::ours::Ours;
+use crate::plan::probe;
+use crate::plan::product;
+use crate::plan::product::Found;
+use crate::plan::verdict;
+
+/// A host's clock may differ from ours by this much before the plan says so, in seconds. Kerberos
+/// bears no more either.
+const CLOCK_SKEW: i64 = 300;
+
+/// What every host's plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub playbook: &'a Playbook,
+    pub pack: &'a RulePack,
+    pub survey: &'a Survey,
+    /// Connector nodes of the inventory.
+    pub nodes: &'a [HostName],
+    pub twins: &'a BTreeMap<HostName, Vec<HostName>>,
+}
+
+/// A host that this run leaves alone, and why.
+pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHost {
+    let timeout = host
+        .role
+        .and_then(|role| domain::restart_settings(context.playbook, role))
+        .map_or(0, |settings| settings.timeout);
+    PlannedHost {
+        name: host.name.clone(),
+        scope,
+        role: host.role,
+        product: host.product,
+        support: None,
+        endpoint: host.endpoint.clone(),
+        credential: host.credential.clone(),
+        user: host.user.clone(),
+        connect_timeout: host.connect_timeout,
+        operation_timeout: host.operation_timeout,
+        identity: None,
+        changes: Vec::new(),
+        equal: Vec::new(),
+        verdict: Verdict {
+            need: RestartNeed::NotRequired,
+            rule: "not-touched".to_owned(),
+            evidence: Vec::new(),
+        },
+        restart: false,
+        restart_owed: None,
+        restart_timeout: timeout,
+        domains: domain::domains(host, context.playbook),
+        blockers: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// A connector node: read for who it is, never written, never in the way.
+pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
+    let mut planned = left_alone(host, context, Scope::Connector);
+    match context.survey.hosts.get(&host.name) {
+        Some(HostSurvey::Read(observation)) => {
+            planned.identity = Some(observation.identity.clone());
+            planned.notes.extend(clock(observation));
+        }
+        Some(HostSurvey::Failed(failure)) => planned.notes.push(note(
+            "connector-unread",
+            format!("{} was not read: {}", host.name, failure.text()),
+        )),
+        None => {}
+    }
+    planned
+}
+
+/// A host in scope: what differs, what that means, what stands in the way.
+pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
+    let mut planned = left_alone(host, context, Scope::InScope);
+    planned.verdict =
+        Verdict { need: RestartNeed::Unknown, rule: "not-read".to_owned(), evidence: Vec::new() };
+    let observation = match context.survey.hosts.get(&host.name) {
+        Some(HostSurvey::Read(observation)) => observation,
+        Some(HostSurvey::Failed(failure)) => {
+            planned.blockers.push(not_read(failure));
+            return planned;
+        }
+        None => {
+            planned.blockers.push(blocker("unread", "the survey has no answer of this host"));
+            return planned;
+        }
+    };
+    planned.identity = Some(observation.identity.clone());
+    planned.notes.extend(clock(observation));
+    planned.blockers.extend(who(host, observation, context));
+    match observation.value(&probe::restart_mark()) {
+        Reading::Known(State::Absent) => {}
+        Reading::Known(State::Present(mark)) => planned.restart_owed = Some(mark.to_string()),
+        Reading::Unreadable(reason) => planned
+            .blockers
+            .push(blocker("unreadable", &format!("{}: {reason}", probe::restart_mark()))),
+    }
+    let (product, version) = version(host, role, observation);
+    planned.blockers.extend(version);
+    planned.product = product;
+    let Some(product) = product else { return planned };
+    label(&mut planned, product, context.pack);
+    match desired::desired(host, product, context.pack) {
+        Ok(wanted) if wanted.is_empty() => planned
+            .blockers
+            .push(blocker("no-rules", &format!("the rule pack has no values for {product}"))),
+        Ok(wanted) => {
+            let diff = diff::diff(&wanted, observation);
+            planned.changes = diff.changes;
+            planned.equal = diff.equal;
+            planned.blockers.extend(diff.blockers);
+            planned.notes.extend(diff.notes);
+        }
+        Err(error) => planned.blockers.push(blocker("no-values", &error.to_string())),
+    }
+    decide(&mut planned, host, role, observation, context);
+    let marked =
+        (context.playbook.marks && planned.restart).then(|| KeyPath::new(probe::MARKS_KEY));
+    let keys = planned.changes.iter().map(|change| change.path.key.clone()).chain(marked);
+    let rights = diff::rights(keys, observation);
+    planned.blockers.extend(rights);
+    planned
+}
+
+fn decide(
+    planned: &mut PlannedHost,
+    host: &Host,
+    role: Role,
+    observation: &Observation,
+    context: Context<'_>,
+) {
+    let ours = Ours {
+        tenant: host.tenant.as_ref(),
+        connector: host.connector.as_ref(),
+        nodes: context.nodes,
+    };
+    let mut traces = evidence::traces(role, observation, ours);
+    if role == Role::Exchange {
+        let failure = context.survey.organisation_failures.get(&host.name);
+        let found = organisation::organisation_of(host, context.survey);
+        traces.evidence.extend(evidence::organisation(found, failure, ours));
+    }
+    if !planned.changes.is_empty() {
+        conflicts(planned, &traces.leftovers, &traces.other_connectors);
+    }
+    let decided = verdict::decide(verdict::Case {
+        role,
+        changes: planned.changes.len(),
+        evidence: traces.evidence,
+        prior: host.prior_adrms,
+        owed: planned.restart_owed.as_deref(),
+    });
+    planned.verdict = decided.verdict;
+    let required = planned.verdict.need == RestartNeed::Required;
+    match host.restart {
+        RestartPolicy::Auto => planned.restart = required,
+        RestartPolicy::Always => planned.restart = required || !planned.changes.is_empty(),
+        RestartPolicy::Never | RestartPolicy::Manual if required => {
+            planned.notes.push(note(
+                "restart-left-owed",
+                format!("{} must restart, and `rms_restart` leaves that to people", host.name),
+            ));
+        }
+        RestartPolicy::Never | RestartPolicy::Manual => {}
+    }
+    planned.blockers.extend(decided.blocker);
+}
+
+fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String]) {
+    let name = planned.name.clone();
+    for line in leftovers {
+        planned.blockers.push(Blocker {
+            id: "migration-leftover".to_owned(),
+            text: format!(
+                "{line}: a leftover of an AD RMS migration that contradicts the connector's value, \
+                 and nobody documents which one wins"
+            ),
+            hint: Some(format!("remove it by hand, or --waive {name}:migration-leftover")),
+        });
+    }
+    for line in others {
+        planned.blockers.push(Blocker {
+            id: "other-connector".to_owned(),
+            text: format!(
+                "{line}, which is another connector name; after a change of name Microsoft asks \
+                 to clear all IRM configuration of the server and to configure it again"
+            ),
+            hint: Some(format!("correct `rms_connector_url`, or --waive {name}:other-connector")),
+        });
+    }
+}
+
+fn not_read(failure: &Failure) -> Blocker {
+    let id = match failure.kind {
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::Denied => "denied",
+        FailureKind::AccountGuarded => "account-guarded",
+        FailureKind::WrongHost => "wrong-host",
+        FailureKind::Unsupported => "unsupported",
+        FailureKind::Fault
+        | FailureKind::Drifted
+        | FailureKind::WriteRefused
+        | FailureKind::InDoubt
+        | FailureKind::NotBack
+        | FailureKind::RestartNotBegun => "survey-failed",
+    };
+    Blocker { id: id.to_owned(), text: failure.text(), hint: failure.hint.clone() }
+}
+
+fn who(host: &Host, observation: &Observation, context: Context<'_>) -> Vec<Blocker> {
+    let found = &observation.identity;
+    let domain = found.domain.as_deref().unwrap_or("a workgroup");
+    let mut blockers = Vec::new();
+    match identity::fits(&host.name, found) {
+        Fit::Fits | Fit::NoName => {}
+        Fit::OtherComputer | Fit::OtherDomain => blockers.push(Blocker {
+            id: "identity".to_owned(),
+            text: format!("the host says it is {} of {domain}", found.computer),
+            hint: Some(format!(
+                "correct `ansible_host` or the DNS record, or --waive {}:identity",
+                host.name
+            )),
+        }),
+    }
+    if let Some(others) = context.twins.get(&host.name) {
+        let others: Vec<&str> = others.iter().map(HostName::as_str).collect();
+        blockers.push(Blocker {
+            id: "identity-twice".to_owned(),
+            text: format!(
+                "the host says it is {} of {domain}, and so does {}",
+                found.computer,
+                others.join(", ")
+            ),
+            hint: Some("keep one of the names in the inventory".to_owned()),
+        });
+    }
+    blockers
+}
+
+/// The product whose rules apply, and what speaks against it.
+fn version(
+    host: &Host,
+    role: Role,
+    observation: &Observation,
+) -> (Option<Product>, Option<Blocker>) {
+    let mismatch = |text: String| {
+        let hint = match host.product {
+            Some(_) => format!("correct `rms_product`, or --waive {}:product-version", host.name),
+            None => "state `rms_product` in the inventory, and waive this by name".to_owned(),
+        };
+        Some(Blocker { id: "product-version".to_owned(), text, hint: Some(hint) })
+    };
+    let says = host.product.map_or_else(
+        || "and the inventory says nothing".to_owned(),
+        |product| format!("the inventory says {product}"),
+    );
+    match product::discover(role, observation) {
+        Found::Product(found, version) => match host.product {
+            Some(asserted) if asserted != found => {
+                (Some(asserted), mismatch(format!("found {found} ({version}), {says}")))
+            }
+            Some(_) | None => (Some(found), None),
+        },
+        Found::NotInstalled => {
+            (host.product, mismatch(format!("found no {role} installation, {says}")))
+        }
+        Found::UnknownVersion(version) => {
+            (host.product, mismatch(format!("found {version}, {says}")))
+        }
+        Found::EdgeTransport => (
+            None,
+            Some(blocker("edge-transport", "an Edge Transport server does not use the connector")),
+        ),
+        Found::Conflict(text) => (None, Some(blocker("role-conflict", &text))),
+        Found::Unreadable(reason) => (
+            host.product,
+            Some(blocker("unreadable", &format!("the product cannot be told: {reason}"))),
+        ),
+    }
+}
+
+fn label(planned: &mut PlannedHost, product: Product, pack: &RulePack) {
+    let Some(label) = pack.products.iter().find(|label| label.product == product) else { return };
+    planned.support = Some(label.support);
+    let id = match label.support {
+        Support::Documented => return,
+        Support::Undocumented => "undocumented",
+        Support::Unsupported => "unsupported",
+    };
+    let remark = label.note.as_ref().map_or_else(String::new, |text| format!(": {text}"));
+    let text =
+        format!("{product} is {id} for the connector ({}, {}){remark}", label.source, label.date);
+    planned.notes.push(note(id, text));
+}
+
+fn clock(observation: &Observation) -> Option<Note> {
+    let skew = observation.os.local_time.as_second() - observation.taken.as_second();
+    (skew.abs() > CLOCK_SKEW).then(|| {
+        let way = if skew > 0 { "ahead" } else { "behind" };
+        note("clock-skew", format!("the host's clock is {} s {way}", skew.abs()))
+    })
+}
+
+fn blocker(id: &str, text: &str) -> Blocker {
+    Blocker { id: id.to_owned(), text: text.to_owned(), hint: None }
+}
+
+fn note(id: &str, text: String) -> Note {
+    Note { id: id.to_owned(), text }
+}

@@ -1,0 +1,238 @@
+//! The organisation step: once per Exchange organisation, after every server it depends on.
+
+use crate::model::facts::Identity;
+use crate::model::facts::Survey;
+use crate::model::host::Host;
+use crate::model::host::HostName;
+use crate::model::irm::ExchangeServer;
+use crate::model::irm::Organisation;
+use crate::model::plan::Blocker;
+use crate::model::plan::OrganisationStep;
+use crate::model::product::Role;
+use crate::plan::identity::identity_of;
+
+/// The organisation that a host belongs to. A host that no organisation lists belongs to the only
+/// one there is; with several, that cannot be told.
+pub fn organisation_of<'a>(host: &Host, survey: &'a Survey) -> Option<&'a Organisation> {
+    let identity = identity_of(survey, &host.name);
+    survey.organisations.iter().find(|organisation| lists(organisation, host, identity)).or(
+        match survey.organisations.as_slice() {
+            [only] => Some(only),
+            [] | [_, _, ..] => None,
+        },
+    )
+}
+
+fn lists(organisation: &Organisation, host: &Host, identity: Option<&Identity>) -> bool {
+    organisation.via == host.name
+        || organisation.servers.iter().any(|server| is_same(server, host, identity))
+}
+
+/// Whether a row of `Get-ExchangeServer` is this host: by full name where both have one, else by
+/// the short name, or by the computer name that the host gave.
+fn is_same(server: &ExchangeServer, host: &Host, identity: Option<&Identity>) -> bool {
+    if let (Some(fqdn), true) = (&server.fqdn, host.name.as_str().contains('.')) {
+        return fqdn.eq_ignore_ascii_case(host.name.as_str());
+    }
+    server.name.eq_ignore_ascii_case(host.name.short())
+        || identity.is_some_and(|identity| identity.computer.eq_ignore_ascii_case(&server.name))
+}
+
+fn is_named(server: &ExchangeServer, name: &str) -> bool {
+    server.name.eq_ignore_ascii_case(name)
+        || server.fqdn.as_ref().is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(name))
+}
+
+/// Plans one step per organisation that was found. `hosts` is the whole inventory: neither limits
+/// nor stages change what "every Exchange server" means.
+pub fn steps(
+    hosts: &[Host],
+    survey: &Survey,
+    waived: &[String],
+) -> (Vec<OrganisationStep>, Vec<Blocker>) {
+    let mut blockers = Vec::new();
+    let mut steps = Vec::new();
+    let servers: Vec<&Host> =
+        hosts.iter().filter(|host| host.role == Some(Role::Exchange) && host.in_scope()).collect();
+    for organisation in &survey.organisations {
+        let Some(via) = hosts.iter().find(|host| host.name == organisation.via) else {
+            blockers.push(Blocker {
+                id: "organisation".to_owned(),
+                text: format!("{} is not a host of the inventory", organisation.via),
+                hint: None,
+            });
+            continue;
+        };
+        steps.push(step(organisation, via, &servers, survey, waived));
+    }
+    blockers.extend(servers.iter().filter_map(|host| wrong_name(host, survey)));
+    (steps, blockers)
+}
+
+fn step(
+    organisation: &Organisation,
+    via: &Host,
+    servers: &[&Host],
+    survey: &Survey,
+    waived: &[String],
+) -> OrganisationStep {
+    let known = |host: &Host| identity_of(survey, &host.name);
+    let is_waived = |host: &Host| {
+        waived.iter().any(|name| {
+            name.eq_ignore_ascii_case(host.name.as_str())
+                || name.eq_ignore_ascii_case(host.name.short())
+        })
+    };
+    // A host that no organisation is known to list could be a server of any of them.
+    let needed = servers.iter().filter(|host| {
+        lists(organisation, host, known(host))
+            || !survey.organisations.iter().any(|other| lists(other, host, known(host)))
+    });
+    let (excused, needs): (Vec<&Host>, Vec<&Host>) = needed.partition(|host| is_waived(host));
+    let (pardoned, missing): (Vec<&ExchangeServer>, Vec<&ExchangeServer>) = organisation
+        .servers
+        .iter()
+        .filter(|server| !server.is_edge)
+        .filter(|server| !servers.iter().any(|host| is_same(server, host, known(host))))
+        .partition(|server| waived.iter().any(|name| is_named(server, name)));
+    let irm = &organisation.irm;
+    OrganisationStep {
+        dn: organisation.dn.clone(),
+        organisation: organisation.name.clone(),
+        via: via.name.clone(),
+        endpoint: via.exchange.clone(),
+        credential: via.credential.clone(),
+        user: via.user.clone(),
+        before: irm.clone(),
+        set_internal_licensing: true,
+        set_client_access_server: true,
+        satisfied: irm.internal_licensing_enabled == Some(true)
+            && irm.client_access_server_enabled == Some(true),
+        needs: sorted(needs.into_iter().map(|host| host.name.clone())),
+        missing: sorted(missing.into_iter().map(|server| server.name.clone())),
+        waived: sorted(
+            pardoned
+                .into_iter()
+                .map(|server| server.name.clone())
+                .chain(excused.into_iter().map(|host| host.name.as_str().to_owned())),
+        ),
+    }
+}
+
+fn sorted<T: Ord>(names: impl Iterator<Item = T>) -> Vec<T> {
+    let mut names: Vec<T> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn wrong_name(host: &Host, survey: &Survey) -> Option<Blocker> {
+    let asserted = host.organization.as_ref()?;
+    let found = organisation_of(host, survey)?;
+    if asserted.eq_ignore_ascii_case(&found.name) {
+        return None;
+    }
+    Some(Blocker {
+        id: "organisation".to_owned(),
+        text: format!(
+            "{}: the inventory says organisation `{asserted}`, found `{}`",
+            host.name, found.name
+        ),
+        hint: Some("correct `rms_organization`, or the connection to the host".to_owned()),
+    })
+}
+
+/// Exchange hosts that were asked for the organisation and did not tell, if nobody told.
+pub fn unread(survey: &Survey) -> Option<Blocker> {
+    if !survey.organisations.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = survey.organisation_failures.keys().map(HostName::as_str).collect();
+    let text = match survey.organisation_failures.values().next() {
+        Some(failure) => format!(
+            "no Exchange server told its organisation ({}): {}",
+            names.join(", "),
+            failure.text()
+        ),
+        None => "no Exchange server was asked for its organisation".to_owned(),
+    };
+    let hint = survey.organisation_failures.values().find_map(|failure| failure.hint.clone());
+    Some(Blocker {
+        id: "organisation-unread".to_owned(),
+        text,
+        hint: Some(hint.unwrap_or_else(|| {
+            "check `rms_exchange_url` and `rms_exchange_auth`, or use a playbook without the \
+             organisation step"
+                .to_owned()
+        })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::host::Configure;
+    use crate::plan::sample;
+
+    /// Inventory hosts, servers of the organisation, waived names: needs / missing / waived.
+    #[track_caller]
+    fn check(hosts: &[&str], servers: &[&str], waived: &[&str], expected: &str) {
+        let mut hosts: Vec<Host> =
+            hosts.iter().map(|name| sample::host(name, Role::Exchange)).collect();
+        for host in &mut hosts {
+            if host.name.as_str().starts_with("OUT") {
+                host.configure = Configure::No;
+            }
+        }
+        let mut organisation = sample::organisation(servers);
+        organisation.via = hosts[0].name.clone();
+        let survey = Survey { organisations: vec![organisation], ..sample::survey(&hosts) };
+        let waived: Vec<String> = waived.iter().map(|&name| name.to_owned()).collect();
+        let (steps, blockers) = steps(&hosts, &survey, &waived);
+        assert_eq!(blockers, []);
+        let step = &steps[0];
+        let needs: Vec<&str> = step.needs.iter().map(HostName::as_str).collect();
+        let got =
+            format!("{} / {} / {}", needs.join(" "), step.missing.join(" "), step.waived.join(" "));
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn every_server_of_the_organisation_is_needed_missing_or_waived() {
+        check(&["EX1", "EX2"], &["EX1", "ex2"], &[], "EX1 EX2 /  / ");
+        check(&["EX1"], &["EX1", "EX2", "EX3"], &["ex3"], "EX1 / EX2 / EX3");
+        check(&["EX1", "EX2"], &["EX1", "EX2"], &["EX2"], "EX1 /  / EX2");
+        check(&["EX1.corp.contoso.com"], &["EX1"], &[], "EX1.corp.contoso.com /  / ");
+    }
+
+    #[test]
+    fn a_server_that_is_out_of_scope_is_missing_not_forgotten() {
+        check(&["EX1", "OUT2"], &["EX1", "OUT2"], &[], "EX1 / OUT2 / ");
+    }
+
+    #[test]
+    fn a_host_that_the_organisation_does_not_list_is_needed_all_the_same() {
+        check(&["EX1", "EX9"], &["EX1"], &[], "EX1 EX9 /  / ");
+    }
+
+    #[test]
+    fn an_edge_server_holds_nothing() {
+        let hosts = [sample::host("EX1", Role::Exchange)];
+        let mut survey = sample::survey(&hosts);
+        let mut organisation = sample::organisation(&["EX1", "EDGE1"]);
+        organisation.servers[1].is_edge = true;
+        survey.organisations = vec![organisation];
+        assert_eq!(steps(&hosts, &survey, &[]).0[0].missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_wrong_organisation_name_blocks() {
+        let mut host = sample::host("EX1", Role::Exchange);
+        host.organization = Some("Fabrikam".into());
+        let hosts = [host];
+        let mut survey = sample::survey(&hosts);
+        survey.organisations = vec![sample::organisation(&["EX1"])];
+        let (_, blockers) = steps(&hosts, &survey, &[]);
+        assert!(blockers[0].text.contains("found `Contoso`"), "{blockers:?}");
+    }
+}

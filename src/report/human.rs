@@ -1,0 +1,200 @@
+//! Line mode: a time, a right-aligned verb, a host, what there is to say, and how long it took.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::event::Event;
+use crate::event::Record;
+use crate::model::host::HostName;
+use crate::report::plural;
+use crate::report::style::Style;
+use crate::report::style::Tint;
+use crate::report::words::About;
+use crate::report::words::Weight;
+use crate::report::words::words;
+
+/// Verbs end in this column, counted from the first after the time.
+const VERB: usize = 12;
+/// Host names beyond this width push the text to the right.
+const NAME: usize = 20;
+
+/// Short names where they are unique, full names where they are not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    short: BTreeMap<HostName, String>,
+    width: usize,
+}
+
+impl Labels {
+    pub fn new(hosts: impl IntoIterator<Item = impl Borrow<HostName>>) -> Self {
+        let hosts: BTreeSet<HostName> =
+            hosts.into_iter().map(|host| host.borrow().clone()).collect();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for host in &hosts {
+            *seen.entry(host.short().to_lowercase()).or_default() += 1;
+        }
+        let short: BTreeMap<HostName, String> = hosts
+            .into_iter()
+            .map(|host| {
+                let unique = seen.get(&host.short().to_lowercase()) == Some(&1);
+                let label = if unique { host.short() } else { host.as_str() };
+                let label = label.to_owned();
+                (host, label)
+            })
+            .collect();
+        let width = short.values().map(|label| label.chars().count()).max().unwrap_or(0);
+        Self { short, width: width.min(NAME) }
+    }
+
+    pub fn label<'a>(&'a self, host: &'a HostName) -> &'a str {
+        self.short.get(host).map_or(host.as_str(), String::as_str)
+    }
+
+    /// Columns for the longest label.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+}
+
+/// Turns records into lines, remembering when each host's work began.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    style: Style,
+    labels: Labels,
+    /// Events that weigh less are left out.
+    least: Weight,
+    began: BTreeMap<HostName, Timestamp>,
+}
+
+impl Lines {
+    pub fn new(style: Style, labels: Labels, least: Weight) -> Self {
+        Self { style, labels, least, began: BTreeMap::new() }
+    }
+
+    /// The line for a record, if it weighs enough.
+    pub fn line(&mut self, record: &Record) -> Option<String> {
+        let took = self.took(record);
+        let words = words(&record.event);
+        if words.weight < self.least {
+            return None;
+        }
+        let about = match &words.about {
+            About::Host(host) => self.labels.label(host),
+            About::Name(name) => name,
+            About::Run => "run",
+        };
+        let width = self.labels.width.max(8);
+        let mut line = format!(
+            "{} {}  {about:<width$}  {}",
+            self.style.paint(Tint::Faint, &record.ts.strftime("%H:%M:%SZ").to_string()),
+            self.style.paint(words.tint, &format!("{:>VERB$}", words.verb)),
+            words.text,
+        );
+        if let Some(took) = took {
+            line.push_str("  ");
+            line.push_str(&self.style.paint(Tint::Faint, &plural::duration(took)));
+        }
+        Some(line.trim_end().to_owned())
+    }
+
+    /// Seconds since the host's work began, for the events that end it.
+    fn took(&mut self, record: &Record) -> Option<f64> {
+        match &record.event {
+            Event::HostStarted { host, .. } | Event::RestartIntended { host, .. } => {
+                self.began.insert(host.clone(), record.ts);
+                None
+            }
+            Event::HostSurveyed { host, .. }
+            | Event::HostVerified { host, .. }
+            | Event::RestartProved { host, .. } => {
+                let began = self.began.get(host)?;
+                Some(record.ts.duration_since(*began).as_secs_f64())
+            }
+            Event::RunStarted { .. }
+            | Event::StageStarted { .. }
+            | Event::BatchStarted { .. }
+            | Event::ChangeIntended { .. }
+            | Event::ChangeVerified { .. }
+            | Event::RestoreIntended { .. }
+            | Event::RestoreVerified { .. }
+            | Event::MarkIntended { .. }
+            | Event::RestartOwed { .. }
+            | Event::RestartOrdered { .. }
+            | Event::RestartWaiting { .. }
+            | Event::StepHeld { .. }
+            | Event::StepIntended { .. }
+            | Event::StepVerified { .. }
+            | Event::StepUnchanged { .. }
+            | Event::StepFailed { .. }
+            | Event::HostEnded { .. }
+            | Event::StageEnded { .. }
+            | Event::Halted { .. }
+            | Event::RunEnded { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Phase;
+    use crate::model::outcome::Failure;
+    use crate::model::outcome::FailureKind;
+    use crate::model::outcome::Outcome;
+
+    fn fs(number: u32) -> HostName {
+        HostName::new(format!("FS{number:02}.corp.contoso.com"))
+    }
+
+    fn record(millis: i64, event: Event) -> Record {
+        let ts = Timestamp::from_millisecond(1_793_657_648_000 + millis).unwrap();
+        Record { seq: 1, ts, run: "01JD2Z".into(), event }
+    }
+
+    #[track_caller]
+    fn check(least: Weight, events: Vec<(i64, Event)>, expected: &[&str]) {
+        let hosts = [fs(3), fs(12)];
+        let mut lines = Lines::new(Style::PLAIN, Labels::new(&hosts), least);
+        let got: Vec<String> = events
+            .into_iter()
+            .filter_map(|(millis, event)| lines.line(&record(millis, event)))
+            .collect();
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn a_verb_ends_in_its_column_and_the_time_it_took_follows() {
+        check(
+            Weight::Normal,
+            vec![
+                (0, Event::HostStarted { host: fs(12), phase: Phase::Registry }),
+                (210, Event::HostVerified { host: fs(12), values: 2 }),
+            ],
+            &["22:14:08Z     Verified  FS12      2 values  0.21s"],
+        );
+    }
+
+    #[test]
+    fn quiet_leaves_only_problems() {
+        let failure = Failure::new(FailureKind::Unreachable, "no connection");
+        check(
+            Weight::Problem,
+            vec![
+                (0, Event::HostVerified { host: fs(12), values: 2 }),
+                (0, Event::HostEnded { host: fs(3), outcome: Outcome::Unreachable(failure) }),
+            ],
+            &["22:14:08Z  Unreachable  FS03      no connection"],
+        );
+    }
+
+    #[test]
+    fn two_hosts_with_one_short_name_keep_their_full_names() {
+        let hosts = [HostName::new("FS01.a.example"), HostName::new("fs01.b.example"), fs(2)];
+        let labels = Labels::new(&hosts);
+        assert_eq!(labels.label(&hosts[0]), "FS01.a.example");
+        assert_eq!(labels.label(&hosts[2]), "FS02");
+    }
+}

@@ -1,0 +1,371 @@
+//! A plan for people, and as JSON: the same facts, in the order in which a reader needs them.
+
+mod host;
+mod restarts;
+mod table;
+mod wrap;
+
+use serde::Serialize;
+
+use crate::model::host::HostName;
+use crate::model::irm::IrmConfiguration;
+use crate::model::plan::Blocker;
+use crate::model::plan::Note;
+use crate::model::plan::OrganisationStep;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedWork;
+use crate::model::plan::Scope;
+use crate::plan::fold::ChangeSet;
+use crate::plan::fold::compress;
+use crate::plan::fold::fold;
+use crate::report::diff;
+use crate::report::plan::wrap::wrap;
+use crate::report::plural::count;
+use crate::report::style::Sign;
+use crate::report::style::Style;
+use crate::report::style::Tint;
+
+/// Without `full`: values shown of each set, sets of which values are shown, and findings shown.
+const VALUES: usize = 3;
+const SETS: usize = 3;
+const FINDINGS: usize = 8;
+
+/// How a plan is shown.
+#[derive(Debug, Clone)]
+pub struct RenderOptions {
+    /// Columns of the terminal. Data is never cut for it, only laid out.
+    pub width: usize,
+    pub style: Style,
+    /// Every value, every finding and every piece of evidence.
+    pub full: bool,
+    /// One host's part alone.
+    pub host: Option<HostName>,
+    /// The sealed plan's digest.
+    pub digest: Option<String>,
+}
+
+/// The plan as text, with a line break at the end.
+pub fn render(plan: &Plan, options: &RenderOptions) -> String {
+    let lines = match options.host.as_ref().map(|name| (name, plan.hosts.get(name))) {
+        Some((_, Some(host))) => host::lines(plan, host, options),
+        Some((name, None)) => vec![format!("the plan has no host `{name}`")],
+        None => whole(plan, options),
+    };
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+/// The plan as one JSON document, with what is derived from it: sets and summary.
+pub fn json(plan: &Plan, digest: Option<&str>) -> Result<String, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Set {
+        id: String,
+        digest: String,
+        hosts: Vec<HostName>,
+        values: usize,
+    }
+    #[derive(Serialize)]
+    struct Document<'a> {
+        kind: &'static str,
+        format: u32,
+        digest: Option<&'a str>,
+        summary: table::Summary,
+        sets: Vec<Set>,
+        plan: &'a Plan,
+    }
+    let sets = fold(plan);
+    let document = Document {
+        kind: "plan",
+        format: plan.format,
+        digest,
+        summary: table::Summary::of(plan, sets.len()),
+        sets: sets
+            .into_iter()
+            .map(|set| Set {
+                id: set.id,
+                digest: set.digest,
+                hosts: set.hosts,
+                values: set.changes.len(),
+            })
+            .collect(),
+        plan,
+    };
+    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+}
+
+fn whole(plan: &Plan, options: &RenderOptions) -> Vec<String> {
+    let style = options.style;
+    let sets = fold(plan);
+    let summary = table::Summary::of(plan, sets.len());
+    let mut lines = table::head(plan, options);
+    lines.extend(table::lines(plan, &summary, style));
+    for section in [
+        values(&sets, options),
+        steps(plan, style),
+        restarts::lines(plan, options),
+        stages(plan, options),
+        notes(plan, options),
+        blocked(plan, options),
+    ] {
+        if !section.is_empty() {
+            lines.push(String::new());
+            lines.extend(section);
+        }
+    }
+    lines.push(String::new());
+    lines.extend(table::foot(plan, &summary, options));
+    lines
+}
+
+fn values(sets: &[ChangeSet], options: &RenderOptions) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (place, set) in sets.iter().enumerate() {
+        let shown = match (options.full, place < SETS) {
+            (true, _) => usize::MAX,
+            (false, true) => VALUES,
+            (false, false) => 0,
+        };
+        lines.extend(diff::change_set(set, shown, options.width, options.style));
+    }
+    lines
+}
+
+fn steps(plan: &Plan, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for stage in &plan.stages {
+        match &stage.work {
+            PlannedWork::Hosts { .. } => {}
+            PlannedWork::Step(step) => lines.extend(step_box(plan, step, style)),
+        }
+    }
+    lines
+}
+
+fn step_box(plan: &Plan, step: &OrganisationStep, style: Style) -> Vec<String> {
+    let IrmConfiguration { internal_licensing_enabled, client_access_server_enabled, .. } =
+        &step.before;
+    let name = &step.organisation;
+    if step.satisfied {
+        return vec![format!("ORGANISATION {name}  has both IRM settings; nothing to do")];
+    }
+    let dash = if style.unicode { "—" } else { "-" };
+    let title = format!("ORG-WIDE, ONCE {dash} affects every mailbox in {name}");
+    let mut lines = vec![style.paint(Tint::Change, &title)];
+    let shown = |value: &Option<bool>| match value {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "not set",
+    };
+    for (property, before, set) in [
+        ("InternalLicensingEnabled", internal_licensing_enabled, step.set_internal_licensing),
+        ("ClientAccessServerEnabled", client_access_server_enabled, step.set_client_access_server),
+    ] {
+        if set {
+            let sign = if *before == Some(true) { " " } else { "~" };
+            let change = if *before == Some(true) {
+                "True".to_owned()
+            } else {
+                format!("{} {} True", shown(before), style.sign(Sign::Arrow))
+            };
+            lines.push(format!("    {sign} Set-IRMConfiguration  {property}  {change}"));
+        }
+    }
+    lines.push(format!("      {}", style.paint(Tint::Faint, &step.dn)));
+    lines.push(format!(
+        "      by {}, after {}: {}",
+        step.via,
+        count(step.needs.len(), "verified Exchange server"),
+        compress(&step.needs)
+    ));
+    let stuck: Vec<HostName> = step
+        .needs
+        .iter()
+        .filter(|name| {
+            plan.hosts
+                .get(name)
+                .is_none_or(|host| host.is_blocked() || host.scope != Scope::InScope)
+        })
+        .cloned()
+        .collect();
+    if !stuck.is_empty() {
+        lines.push(held(style, &format!("{} will not be verified by this plan", compress(&stuck))));
+    }
+    if !step.missing.is_empty() {
+        let names = step.missing.join(", ");
+        let flag = step.missing.first().map_or("", String::as_str);
+        lines.push(held(
+            style,
+            &format!("{names} not in scope of the inventory (--waive-server {flag})"),
+        ));
+    }
+    if !step.waived.is_empty() {
+        lines.push(format!("      waived by name: {}", step.waived.join(", ")));
+    }
+    lines.push(format!("      asks for --confirm {name}"));
+    lines
+}
+
+fn held(style: Style, text: &str) -> String {
+    style.paint(Tint::Bad, &format!("    ! held back: {text}"))
+}
+
+fn stages(plan: &Plan, options: &RenderOptions) -> Vec<String> {
+    let mut lines = Vec::new();
+    let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
+    for stage in &plan.stages {
+        let text = match &stage.work {
+            PlannedWork::Step(step) if step.satisfied => continue,
+            PlannedWork::Step(step) => format!("once for {}", step.organisation),
+            PlannedWork::Hosts { batches, budget, .. } => {
+                let hosts: usize = batches.iter().map(Vec::len).sum();
+                let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+                format!(
+                    "{} in {}{}, stops at the {} failed host",
+                    count(hosts, "host"),
+                    if sizes.len() == 1 {
+                        "1 batch".to_owned()
+                    } else {
+                        format!("{} batches", sizes.len())
+                    },
+                    batch_sizes(&sizes),
+                    ordinal(budget.saturating_add(1)),
+                )
+            }
+        };
+        lines.push(format!("    {:width$}  {text}", stage.name));
+        if let (true, PlannedWork::Hosts { batches, .. }) = (options.full, &stage.work) {
+            for (place, batch) in batches.iter().enumerate() {
+                lines.push(format!("    {:width$}    {}  {}", "", place + 1, compress(batch)));
+            }
+        }
+    }
+    if !lines.is_empty() {
+        let limits = &plan.limits;
+        let title = format!(
+            "STAGES  in this order, at most {} at once, {} restarting",
+            count(usize::try_from(limits.forks).unwrap_or(usize::MAX), "host"),
+            limits.restart
+        );
+        lines.insert(0, options.style.paint(Tint::Strong, &title));
+    }
+    lines
+}
+
+/// ` (1, 5 × 10, 3)`; nothing for a single batch.
+fn batch_sizes(sizes: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &size in sizes {
+        match runs.last_mut() {
+            Some((times, last)) if *last == size => *times += 1,
+            Some(_) | None => runs.push((1, size)),
+        }
+    }
+    if sizes.len() < 2 {
+        return String::new();
+    }
+    let words: Vec<String> = runs
+        .into_iter()
+        .map(
+            |(times, size)| {
+                if times == 1 { size.to_string() } else { format!("{times} of {size}") }
+            },
+        )
+        .collect();
+    format!(" ({})", words.join(", "))
+}
+
+/// `1st`, `2nd`, `3rd`, `11th`.
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 100, number % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        (_, _) => "th",
+    };
+    format!("{number}{ending}")
+}
+
+fn blocked(plan: &Plan, options: &RenderOptions) -> Vec<String> {
+    let style = options.style;
+    let mut findings: Vec<(String, &Blocker)> =
+        plan.blockers.iter().map(|blocker| ("the plan".to_owned(), blocker)).collect();
+    let mut folded: Vec<(Vec<HostName>, &Blocker)> = Vec::new();
+    for host in plan.hosts.values() {
+        for blocker in &host.blockers {
+            let same = |(_, other): &&mut (Vec<HostName>, &Blocker)| {
+                other.id == blocker.id && other.text == blocker.text
+            };
+            match folded.iter_mut().find(same) {
+                Some((hosts, _)) => hosts.push(host.name.clone()),
+                None => folded.push((vec![host.name.clone()], blocker)),
+            }
+        }
+    }
+    findings.extend(folded.into_iter().map(|(hosts, blocker)| (compress(&hosts), blocker)));
+    if findings.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![style.paint(Tint::Bad, "BLOCKED")];
+    let shown = if options.full { usize::MAX } else { FINDINGS };
+    for (who, blocker) in findings.iter().take(shown) {
+        lines.extend(finding(options, who, blocker));
+    }
+    lines.extend(more(findings.len().saturating_sub(shown), "blocker"));
+    lines
+}
+
+fn finding(options: &RenderOptions, who: &str, blocker: &Blocker) -> Vec<String> {
+    let style = options.style;
+    let cross = format!("{} ", style.paint(Tint::Bad, style.sign(Sign::Cross)));
+    let text = format!("{who}  {}: {}", blocker.id, blocker.text);
+    let mut lines = wrap(&cross, &text, 4, options.width);
+    if let Some(hint) = &blocker.hint {
+        lines.extend(wrap("fix: ", hint, 6, options.width));
+    }
+    lines
+}
+
+fn notes(plan: &Plan, options: &RenderOptions) -> Vec<String> {
+    let mut folded: Vec<(&Note, Vec<HostName>)> =
+        plan.notes.iter().map(|note| (note, Vec::new())).collect();
+    for host in plan.hosts.values() {
+        for note in &host.notes {
+            match folded.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, hosts)) => hosts.push(host.name.clone()),
+                None => folded.push((note, vec![host.name.clone()])),
+            }
+        }
+    }
+    if folded.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![options.style.paint(Tint::Strong, "NOTES")];
+    let shown = if options.full { usize::MAX } else { FINDINGS };
+    for (note, hosts) in folded.iter().take(shown) {
+        let who = compress(hosts);
+        // A text that names its one host needs no second name before it.
+        let who = if who.is_empty() || note.text.contains(&who) {
+            String::new()
+        } else {
+            format!("{who}  ")
+        };
+        lines.extend(wrap("! ", &format!("{who}{}: {}", note.id, note.text), 4, options.width));
+    }
+    lines.extend(more(folded.len().saturating_sub(shown), "note"));
+    lines
+}
+
+fn more(hidden: usize, noun: &str) -> Option<String> {
+    (hidden > 0).then(|| format!("      and {} more (--full)", count(hidden, noun)))
+}
+
+/// Hosts that the run may touch.
+fn in_scope(plan: &Plan) -> impl Iterator<Item = &PlannedHost> {
+    plan.hosts.values().filter(|host| host.scope == Scope::InScope)
+}
+
+#[cfg(test)]
+mod tests;

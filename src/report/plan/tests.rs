@@ -1,0 +1,187 @@
+use super::*;
+use crate::model::facts::HostSurvey;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::plan::sample::Fleet;
+
+const MSDRM: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
+
+fn options() -> RenderOptions {
+    RenderOptions { width: 120, style: Style::PLAIN, full: false, host: None, digest: None }
+}
+
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let mut rest = text;
+    for part in expected {
+        let Some((_, after)) = rest.split_once(part) else {
+            panic!("`{part}` is missing, or not in this order, in:\n{text}");
+        };
+        rest = after;
+    }
+}
+
+fn tour() -> Fleet {
+    let mut fleet = Fleet::new(&["EX1", "EX2", "SP1", "SP2", "FS1", "FS2", "FS3", "RMSC1"]);
+    fleet.set("EX1", MSDRM, "", "https://adrms.corp.contoso.com/_wmcs/certification");
+    fleet
+}
+
+#[test]
+fn a_plan_reads_from_summary_to_summary() {
+    let text = render(&tour().plan(), &options());
+    check(
+        &text,
+        &[
+            "rmsfleet plan  sample",
+            "8 hosts · rules sample 1 · 1 read-only connector",
+            " exchange        2       2      0        0             0  1 required (AD RMS)",
+            " fci             3       3      0        0             0  3 always",
+            "14 values on 7 hosts, 4 change sets",
+            " A  3 hosts  FS[1-3]",
+            r"HKLM\SOFTWARE\Microsoft\MSDRM\ServiceLocation",
+            r"+ Activation\(Default)  REG_SZ",
+            "absent → https://rms.contoso.com/_wmcs/certification",
+            "~ MSDRM\\ServiceLocation\\Activation\\(Default)  REG_SZ",
+            "  https://adrms.corp.contoso.com/_wmcs/certification",
+            "→ https://t1.rms.eu.aadrm.com/_wmcs/certification",
+            "ORG-WIDE, ONCE — affects every mailbox in Contoso",
+            "~ Set-IRMConfiguration  InternalLicensingEnabled  False → True",
+            "after 2 verified Exchange servers: EX[1-2]",
+            "asks for --confirm Contoso",
+            "RESTARTS  4, at most 1 per role exchange, 2 per role fci",
+            "required  FS[1-3]  rule fci.always",
+            "because  2 values change",
+            "required  EX1  rule exchange.if-adrms",
+            "points to adrms.corp.contoso.com (row 1)",
+            "not needed  EX2  rule exchange.if-adrms",
+            "not seen  AD RMS, in 13 places",
+            "STAGES",
+            "servers       7 hosts in 3 batches (1, 4, 2), stops at the 1st failed host",
+            "Plan  14 values · 7 hosts · 1 org-wide step · 4 restarts",
+        ],
+    );
+}
+
+#[test]
+fn five_hundred_hosts_with_three_sets_fit_on_a_page_and_a_half() {
+    let names: Vec<String> = (1..=480)
+        .map(|number| format!("FS{number:03}"))
+        .chain((1..=16).map(|number| format!("EX{number:02}")))
+        .chain((1..=4).map(|number| format!("SP{number}")))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let text = render(&Fleet::new(&names).plan(), &options());
+    check(&text, &["A  480 hosts  FS[001-480]", "500 hosts · 1 org-wide step · 480 restarts"]);
+    assert!(text.lines().count() < 80, "{text}");
+}
+
+#[test]
+fn many_different_findings_are_counted_not_listed() {
+    let names: Vec<String> = (1..=500).map(|number| format!("FS{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut fleet = Fleet::new(&names);
+    for host in fleet.hosts.clone() {
+        let failure =
+            Failure::new(FailureKind::Unreachable, format!("no connection to {}", host.name));
+        fleet.survey.hosts.insert(host.name, HostSurvey::Failed(failure));
+    }
+    let text = render(&fleet.plan(), &options());
+    check(&text, &["BLOCKED", "and 492 blockers more (--full)", "nothing that can be done"]);
+    assert!(text.lines().count() < 80, "{text}");
+    let full = render(&fleet.plan(), &RenderOptions { full: true, ..options() });
+    check(&full, &["no connection to FS500"]);
+}
+
+#[test]
+fn blockers_are_said_in_words_with_what_to_do() {
+    let mut fleet = tour();
+    fleet.host("FS2").product = Some(crate::model::product::Product::Windows2019);
+    fleet.survey.organisations = vec![crate::plan::sample::organisation(&["EX1", "EX2", "EX7"])];
+    let text = render(&fleet.plan(), &options());
+    check(
+        &text,
+        &[
+            "! held back: EX7 not in scope of the inventory (--waive-server EX7)",
+            "NOTES",
+            "! FS2  undocumented: windows-2019 is undocumented for the connector",
+            "BLOCKED",
+            "✗ FS2  product-version: found windows-2016",
+            "fix: correct `rms_product`, or --waive FS2:product-version",
+            "1 blocked",
+        ],
+    );
+}
+
+#[test]
+fn a_plan_without_work_says_so() {
+    let mut fleet = tour();
+    let plan = fleet.plan();
+    fleet.apply(&plan);
+    let text = render(&fleet.plan(), &options());
+    check(
+        &text,
+        &[
+            "ORGANISATION Contoso  has both IRM settings; nothing to do",
+            "Nothing to do: every value was read and is as wanted",
+        ],
+    );
+    assert!(!text.contains("STAGES"), "{text}");
+}
+
+#[test]
+fn ascii_and_no_colour_are_kept_to() {
+    let style = Style { colour: false, unicode: false };
+    for full in [false, true] {
+        let text = render(&tour().plan(), &RenderOptions { style, full, ..options() });
+        assert!(text.is_ascii(), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+    let style = Style { colour: true, unicode: true };
+    let text = render(&tour().plan(), &RenderOptions { style, ..options() });
+    assert!(text.contains('\u{1b}'));
+}
+
+#[test]
+fn one_host_is_shown_with_all_its_evidence() {
+    let host = Some(HostName::new("EX1"));
+    let text = render(&tour().plan(), &RenderOptions { host, ..options() });
+    check(
+        &text,
+        &[
+            "EX1\n",
+            "exchange, exchange-2016",
+            "http://EX1:5985/wsman as `default`",
+            "says it is EX1 of corp.contoso.com",
+            "role:exchange (at most 1 down)",
+            "3 values to change",
+            "restart required  rule exchange.if-adrms",
+            "because  MSDRM",
+            "against  ",
+            "stage `servers`, batch 1 of 3",
+        ],
+    );
+    let host = Some(HostName::new("NOPE"));
+    let text = render(&tour().plan(), &RenderOptions { host, ..options() });
+    assert_eq!(text, "the plan has no host `NOPE`\n");
+}
+
+#[test]
+fn the_json_has_the_plan_and_what_is_derived_from_it() {
+    let plan = tour().plan();
+    let text = json(&plan, Some("abc")).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["digest"], "abc");
+    assert_eq!(value["summary"]["values"], 14);
+    assert_eq!(value["sets"][0]["hosts"][0], "FS1");
+    let back: Plan = serde_json::from_value(value["plan"].clone()).unwrap();
+    assert_eq!(back, plan);
+}
+
+#[test]
+fn numbers_are_counted_off_as_people_do() {
+    let got: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 111].into_iter().map(ordinal).collect();
+    assert_eq!(got, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "111th"]);
+    assert_eq!(batch_sizes(&[1, 5, 5, 2]), " (1, 2 of 5, 2)");
+    assert_eq!(batch_sizes(&[4]), "");
+}

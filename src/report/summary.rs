@@ -1,0 +1,182 @@
+//! The end of a run: totals, then every host that needs attention, worst first, then what to type.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::error::Exit;
+use crate::model::host::HostName;
+use crate::model::outcome::Failure;
+use crate::model::outcome::Outcome;
+use crate::report::human::Labels;
+use crate::report::plural;
+use crate::report::style::Sign;
+use crate::report::style::Style;
+use crate::report::style::Tint;
+use crate::report::words::ending;
+
+/// What the recap is made of.
+pub struct Recap<'a> {
+    pub run: &'a str,
+    pub outcomes: &'a BTreeMap<HostName, Outcome>,
+    pub restarted: usize,
+    pub seconds: f64,
+    pub exit: Exit,
+    /// Commands to type next, best first.
+    pub next: &'a [String],
+}
+
+impl Recap<'_> {
+    /// Trouble stands last, right above the prompt, worst first within it.
+    pub fn render(&self, style: Style, labels: &Labels) -> String {
+        let mut ordered: Vec<_> = self.outcomes.iter().collect();
+        ordered.sort_by_key(|(host, outcome)| (Reverse(severity(outcome)), *host));
+        let width = labels.width().max(8);
+        let mut text = String::from("\n");
+        let (calm, trouble): (Vec<_>, Vec<_>) =
+            ordered.into_iter().partition(|(_, outcome)| severity(outcome) <= CALM);
+        for (host, outcome) in calm.iter().filter(|_| self.outcomes.len() <= LISTED) {
+            push_host(&mut text, style, labels.label(host), width, outcome);
+        }
+        let rule = style.sign(Sign::Rule).repeat(12);
+        text.push_str(&style.paint(Tint::Faint, &rule));
+        text.push('\n');
+        text.push_str(&self.totals(style));
+        for (host, outcome) in &trouble {
+            push_host(&mut text, style, labels.label(host), width, outcome);
+        }
+        for command in self.next {
+            text.push_str(&format!("{}  {command}\n", style.paint(Tint::Strong, "Next")));
+        }
+        text
+    }
+
+    fn totals(&self, style: Style) -> String {
+        let mut counts: BTreeMap<u8, (&str, usize)> = BTreeMap::new();
+        for outcome in self.outcomes.values() {
+            let (verb, _, _) = ending(outcome);
+            counts.entry(severity(outcome)).or_insert((verb, 0)).1 += 1;
+        }
+        let parts: Vec<String> = counts
+            .values()
+            .map(|(verb, number)| format!("{number} {}", verb.to_lowercase()))
+            .collect();
+        let values: usize = self.outcomes.values().map(written).sum();
+        let dot = style.sign(Sign::Dot);
+        let finished = style.paint(
+            if self.exit == Exit::Ok { Tint::Good } else { Tint::Change },
+            &format!("{:>12}", "Finished"),
+        );
+        format!(
+            "{finished}  {}: {} {dot} {} {dot} {} {dot} {}  run {}\n",
+            plural::count(self.outcomes.len(), "host"),
+            if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") },
+            plural::count(values, "value") + " written",
+            plural::count(self.restarted, "restart"),
+            plural::duration(self.seconds),
+            self.run,
+        )
+    }
+}
+
+/// A larger fleet has no line for hosts that ended well: they have been named as they ended.
+const LISTED: usize = 16;
+/// Up to here nothing is wrong.
+const CALM: u8 = 1;
+
+/// How bad an end is; the recap is sorted by it.
+fn severity(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Unchanged => 0,
+        Outcome::Changed { .. } => CALM,
+        Outcome::RestartOwed { .. } => 2,
+        Outcome::NotStarted => 3,
+        Outcome::Blocked => 4,
+        Outcome::Refused(_) => 5,
+        Outcome::Unreachable(_) => 6,
+        Outcome::Failed(_) => 7,
+        Outcome::InDoubt(_) => 8,
+    }
+}
+
+fn written(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Changed { values, .. } | Outcome::RestartOwed { values, .. } => *values,
+        Outcome::Unchanged
+        | Outcome::Refused(_)
+        | Outcome::InDoubt(_)
+        | Outcome::Failed(_)
+        | Outcome::Unreachable(_)
+        | Outcome::NotStarted
+        | Outcome::Blocked => 0,
+    }
+}
+
+fn failure(outcome: &Outcome) -> Option<&Failure> {
+    match outcome {
+        Outcome::Refused(failure)
+        | Outcome::InDoubt(failure)
+        | Outcome::Failed(failure)
+        | Outcome::Unreachable(failure) => Some(failure),
+        Outcome::Unchanged
+        | Outcome::Changed { .. }
+        | Outcome::RestartOwed { .. }
+        | Outcome::NotStarted
+        | Outcome::Blocked => None,
+    }
+}
+
+fn push_host(text: &mut String, style: Style, label: &str, width: usize, outcome: &Outcome) {
+    let (verb, tint, reason) = ending(outcome);
+    let verb = style.paint(tint, &format!("{verb:>12}"));
+    text.push_str(&format!("{verb}  {label:<width$}  {reason}\n"));
+    if let Some(hint) = failure(outcome).and_then(|failure| failure.hint.as_ref()) {
+        text.push_str(&format!(
+            "{:>12}  {:<width$}  {}\n",
+            "",
+            "",
+            style.paint(Tint::Strong, hint)
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::FailureKind;
+
+    #[test]
+    fn trouble_stands_last_worst_first_with_reason_and_hint() {
+        let failure = |kind, text: &str| Failure::new(kind, text);
+        let outcomes: BTreeMap<HostName, Outcome> = [
+            ("A", Outcome::InDoubt(failure(FailureKind::InDoubt, "lost"))),
+            ("B", Outcome::Changed { values: 2, restarted: true }),
+            ("C", Outcome::Failed(failure(FailureKind::NotBack, "not back").hint("look at C"))),
+            ("D", Outcome::Unchanged),
+        ]
+        .into_iter()
+        .map(|(name, outcome)| (HostName::new(name), outcome))
+        .collect();
+        let next = ["rmsfleet runs show r1".to_owned()];
+        let recap = Recap {
+            run: "r1",
+            outcomes: &outcomes,
+            restarted: 1,
+            seconds: 7.25,
+            exit: Exit::Aborted,
+            next: &next,
+        };
+        let text = recap.render(Style::PLAIN, &Labels::new(outcomes.keys()));
+        let expected = "
+     Changed  B         2 values, restarted
+   Unchanged  D         every value was as planned
+────────────
+    Finished  4 hosts: 1 unchanged, 1 changed, 1 failed, 1 in doubt · 2 values written · \
+             1 restart · 7.25s  run r1
+    In doubt  A         lost
+      Failed  C         not back
+                        look at C
+Next  rmsfleet runs show r1
+";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,199 @@
+//! Every event in words: a verb, whom it concerns, what there is to say.
+
+use jiff::Timestamp;
+
+use crate::event::Event;
+use crate::event::Phase;
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+use crate::report::plural;
+use crate::report::style::Tint;
+
+/// One event, ready to be laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    pub verb: &'static str,
+    pub tint: Tint,
+    pub about: About,
+    pub text: String,
+    pub weight: Weight,
+}
+
+/// Whom an event concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    Host(HostName),
+    Name(String),
+    Run,
+}
+
+/// How much of it a reader wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// With `--verbose` only.
+    Detail,
+    Normal,
+    /// Even with `--quiet`.
+    Problem,
+}
+
+impl Words {
+    fn new(verb: &'static str, tint: Tint, about: About, text: String, weight: Weight) -> Self {
+        Self { verb, tint, about, text, weight }
+    }
+
+    /// One line without layout, for `message` in JSON.
+    pub fn sentence(&self) -> String {
+        let about = match &self.about {
+            About::Host(host) => host.as_str(),
+            About::Name(name) => name,
+            About::Run => "",
+        };
+        let parts = [self.verb, about, &self.text];
+        parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ")
+    }
+}
+
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Survey => "survey",
+        Phase::Registry => "registry",
+        Phase::Restart => "restart",
+        Phase::Step => "organisation step",
+    }
+}
+
+/// What to say about an event. Every event has words; `weight` tells who wants them.
+pub fn words(event: &Event) -> Words {
+    let host = |name: &HostName| About::Host(name.clone());
+    let name = |text: &str| About::Name(text.to_owned());
+    let detail = |verb, about, text| Words::new(verb, Tint::Good, about, text, Weight::Detail);
+    let normal = |verb, about, text| Words::new(verb, Tint::Good, about, text, Weight::Normal);
+    let problem = |verb, about, text| Words::new(verb, Tint::Bad, about, text, Weight::Problem);
+    match event {
+        Event::RunStarted { plan, lab, operator, workstation, .. } => {
+            let where_to = if *lab { "simulated farm" } else { "plan" };
+            let text = format!("{where_to} {plan}, {operator} on {workstation}");
+            normal("Started", About::Run, text)
+        }
+        Event::StageStarted { stage } => normal("Stage", name(stage), String::new()),
+        Event::BatchStarted { stage, batch, batches, hosts } => {
+            let hosts: Vec<&str> = hosts.iter().map(HostName::short).collect();
+            let text = format!("batch {batch}/{batches}: {}", plural::list(&hosts, 8));
+            normal("Batch", name(stage), text)
+        }
+        Event::HostStarted { host: at, phase: what } => {
+            detail("Starting", host(at), phase(*what).to_owned())
+        }
+        Event::ChangeIntended { host: at, index, change } => {
+            let text =
+                format!("{}: {} {}, was {}", index + 1, change.path, change.after, change.before);
+            detail("Writing", host(at), text)
+        }
+        Event::ChangeVerified { host: at, index } => {
+            detail("Wrote", host(at), format!("{}: read back as planned", index + 1))
+        }
+        Event::RestoreIntended { host: at, index } => {
+            problem("Restoring", host(at), format!("taking back change {}", index + 1))
+        }
+        Event::RestoreVerified { host: at, index } => {
+            problem("Restored", host(at), format!("change {} taken back and read", index + 1))
+        }
+        Event::HostSurveyed { host: at, failure: None } => detail("Read", host(at), String::new()),
+        Event::HostSurveyed { host: at, failure: Some(failure) } => {
+            problem("Unread", host(at), failure.text())
+        }
+        Event::HostVerified { host: at, values } => {
+            normal("Verified", host(at), plural::count(*values, "value"))
+        }
+        Event::MarkIntended { host: at, mark, set } => {
+            let verb = if *set { "Marking" } else { "Unmarking" };
+            detail(verb, host(at), mark.clone())
+        }
+        Event::RestartOwed { host: at, reason } => {
+            Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
+        }
+        Event::RestartIntended { host: at, boot_before } => {
+            normal("Restarting", host(at), format!("up since {}", minute(*boot_before)))
+        }
+        Event::RestartOrdered { host: at, code } => {
+            let text = match code {
+                Some(0) => "order taken".to_owned(),
+                Some(code) => format!("order answered with code {code}"),
+                None => "the reply to the order was lost".to_owned(),
+            };
+            detail("Ordered", host(at), text)
+        }
+        Event::RestartWaiting { host: at, seen } => detail("Waiting", host(at), seen.clone()),
+        Event::RestartProved { host: at, boot_after, up_seconds } => {
+            let text = format!("booted {}, up {}", minute(*boot_after), plural::clock(*up_seconds));
+            normal("Restarted", host(at), text)
+        }
+        Event::StepHeld { organisation, reason } => {
+            Words::new("Held", Tint::Change, name(organisation), reason.clone(), Weight::Problem)
+        }
+        Event::StepIntended { organisation, via, .. } => normal(
+            "Setting",
+            name(organisation),
+            format!("Set-IRMConfiguration via {}", via.short()),
+        ),
+        Event::StepVerified { organisation, .. } => {
+            normal("Verified", name(organisation), "both IRM properties read back".to_owned())
+        }
+        Event::StepUnchanged { organisation } => {
+            normal("Unchanged", name(organisation), "both IRM properties hold".to_owned())
+        }
+        Event::StepFailed { organisation, failure } => {
+            problem("Failed", name(organisation), failure.text())
+        }
+        Event::HostEnded { host: at, outcome } => {
+            let (verb, tint, text) = ending(outcome);
+            let weight = match outcome {
+                Outcome::Unchanged | Outcome::Changed { .. } => Weight::Detail,
+                Outcome::RestartOwed { .. } | Outcome::NotStarted | Outcome::Blocked => {
+                    Weight::Normal
+                }
+                Outcome::Refused(_)
+                | Outcome::InDoubt(_)
+                | Outcome::Failed(_)
+                | Outcome::Unreachable(_) => Weight::Problem,
+            };
+            Words::new(verb, tint, host(at), text, weight)
+        }
+        Event::StageEnded { stage } => detail("Done", name(stage), String::new()),
+        Event::Halted { reason } => problem("Halted", About::Run, reason.clone()),
+        Event::RunEnded { exit, name } => {
+            let text = format!("exit {exit} ({name})");
+            let tint = if *exit == 0 { Tint::Good } else { Tint::Bad };
+            Words::new("Ended", tint, About::Run, text, Weight::Detail)
+        }
+    }
+}
+
+/// A host's end: verb, colour, and the reason in words.
+pub fn ending(outcome: &Outcome) -> (&'static str, Tint, String) {
+    match outcome {
+        Outcome::Unchanged => ("Unchanged", Tint::Good, "every value was as planned".to_owned()),
+        Outcome::Changed { values, restarted } => {
+            let values = plural::count(*values, "value");
+            let text = if *restarted { format!("{values}, restarted") } else { values };
+            ("Changed", Tint::Good, text)
+        }
+        Outcome::RestartOwed { values, reason } => {
+            let text =
+                format!("{} written, restart owed: {reason}", plural::count(*values, "value"));
+            ("Owed", Tint::Change, text)
+        }
+        Outcome::Refused(failure) => ("Refused", Tint::Bad, failure.text()),
+        Outcome::InDoubt(failure) => ("In doubt", Tint::Bad, failure.text()),
+        Outcome::Failed(failure) => ("Failed", Tint::Bad, failure.text()),
+        Outcome::Unreachable(failure) => ("Unreachable", Tint::Unreachable, failure.text()),
+        Outcome::NotStarted => ("Not started", Tint::Change, "the run ended before".to_owned()),
+        Outcome::Blocked => ("Blocked", Tint::Bad, "by a finding of the plan".to_owned()),
+    }
+}
+
+/// `11-02 03:11Z`, to the minute.
+fn minute(time: Timestamp) -> String {
+    time.strftime("%m-%d %H:%MZ").to_string()
+}

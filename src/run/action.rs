@@ -1,0 +1,161 @@
+//! What the scheduler asks for, and what it is told.
+
+use std::collections::BTreeSet;
+
+use crate::error::Exit;
+use crate::model::host::HostName;
+use crate::model::irm::IrmConfiguration;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::outcome::Outcome;
+
+/// What the person at the keyboard decided before the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Organisations whose step was confirmed by name; names compare without ASCII case.
+    pub confirmed: BTreeSet<String>,
+}
+
+impl Options {
+    pub fn confirms(&self, organisation: &str) -> bool {
+        self.confirmed.iter().any(|name| name.eq_ignore_ascii_case(organisation))
+    }
+}
+
+/// How urgently the user wants the run to end (`features.md` 3.7). Each press is one more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    #[default]
+    Go,
+    /// Hosts in flight finish, none starts.
+    Finish,
+    /// Hosts in flight stop before their first write, or before the restart order.
+    SafePoint,
+    /// Exit now; what was in flight is in doubt.
+    Now,
+}
+
+/// What to do next, in this order. Places count from 0 in the plan's lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    StageStarted {
+        stage: usize,
+    },
+    BatchStarted {
+        stage: usize,
+        batch: usize,
+        hosts: Vec<HostName>,
+    },
+    /// Compare, write and read back this host's values; answered by [`Happened::Configured`].
+    Configure(HostName),
+    /// Restart this host and prove it; answered by [`Happened::Restarted`].
+    Restart(HostName),
+    /// Carry out the organisation step of this stage; answered by [`Happened::StepEnded`].
+    Step {
+        stage: usize,
+    },
+    StepUnchanged {
+        stage: usize,
+    },
+    StepHeld {
+        stage: usize,
+        reason: String,
+    },
+    HostEnded {
+        host: HostName,
+        outcome: Outcome,
+    },
+    StageEnded {
+        stage: usize,
+    },
+    /// Nothing new starts from here on.
+    Halt {
+        reason: String,
+    },
+    /// The last action.
+    Finish(Exit),
+}
+
+/// What became of an action, or came from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// The host accepted its account. Told as soon as it is known.
+    LoggedOn(HostName),
+    Configured {
+        host: HostName,
+        result: Configured,
+    },
+    Restarted {
+        host: HostName,
+        result: Restarted,
+    },
+    StepEnded {
+        stage: usize,
+        result: Result<StepDone, Failure>,
+    },
+    StopRequested(Stop),
+}
+
+/// How the registry work on a host ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Configured {
+    /// Every value was read as planned, after so many were written.
+    Verified(usize),
+    Failed(Failure),
+    /// The user stopped the run before the first write.
+    Stopped,
+    /// The user ended the run in the middle of the writes; nobody looked what they left.
+    Abandoned(Failure),
+}
+
+/// How a restart ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restarted {
+    Proved,
+    /// It failed with nobody down because of us: no order was sent, or what follows the proof
+    /// went wrong.
+    Failed(Failure),
+    /// The order may have reached the host, and there is no proof.
+    NotProved(Failure),
+    /// The user stopped the run; nothing failed, and the restart stays owed.
+    GivenUp(String),
+}
+
+/// An organisation step that ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepDone {
+    /// Set, read again and as planned.
+    Verified(IrmConfiguration),
+    /// Both properties held already when read before the act.
+    Unchanged,
+    /// The user stopped the run before the act.
+    Stopped,
+}
+
+/// How an organisation step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepOutcome {
+    Unchanged,
+    Verified(IrmConfiguration),
+    /// Not tried, and why; nothing was sent.
+    Held(String),
+    /// The organisation moved since the plan: nothing was set.
+    Refused(Failure),
+    Failed(Failure),
+}
+
+/// Where a failure leaves its host. No wildcard arm: a new kind must decide.
+pub fn outcome_of(failure: Failure) -> Outcome {
+    match failure.kind {
+        FailureKind::Drifted | FailureKind::WrongHost => Outcome::Refused(failure),
+        FailureKind::InDoubt => Outcome::InDoubt(failure),
+        FailureKind::Unreachable => Outcome::Unreachable(failure),
+        FailureKind::Denied
+        | FailureKind::AccountGuarded
+        | FailureKind::Fault
+        | FailureKind::WriteRefused
+        | FailureKind::NotBack
+        | FailureKind::RestartNotBegun
+        | FailureKind::Unsupported => Outcome::Failed(failure),
+    }
+}

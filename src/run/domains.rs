@@ -1,0 +1,76 @@
+//! Which hosts may be down at the same time.
+
+use std::collections::BTreeMap;
+
+use crate::model::plan::FailureDomain;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+
+/// Domains whose members stand in for each other: one that does not answer is one that is down.
+/// A site or a role only sets the pace.
+const REDUNDANT: [&str; 3] = ["dag:", "farm:", "cluster:"];
+
+/// The count of hosts that are down, per failure domain.
+#[derive(Debug, Clone, Default)]
+pub struct Domains {
+    down: BTreeMap<String, u32>,
+    /// Domains in which a restart was not proved, and the host's name.
+    closed: BTreeMap<String, String>,
+}
+
+impl Domains {
+    /// Hosts that the survey could not reach are taken as down from the start.
+    pub fn new(plan: &Plan) -> Self {
+        let mut domains = Self::default();
+        for host in plan.hosts.values() {
+            if host.blockers.iter().any(|blocker| blocker.id == "unreachable") {
+                domains.lost(host);
+            }
+        }
+        domains
+    }
+
+    /// Why the host must not restart now; `None` if it may.
+    pub fn objection(&self, host: &PlannedHost) -> Option<String> {
+        host.domains.iter().find_map(|domain| {
+            let FailureDomain { id, max_unavailable } = domain;
+            if let Some(name) = self.closed.get(id) {
+                return Some(format!("the restart of {name} in `{id}` is not proved"));
+            }
+            let down = self.down.get(id).copied().unwrap_or(0);
+            // INVARIANT: never more than max_unavailable hosts of a failure domain are down.
+            (down >= *max_unavailable)
+                .then(|| format!("{down} of at most {max_unavailable} hosts of `{id}` are down"))
+        })
+    }
+
+    pub fn restarting(&mut self, host: &PlannedHost) {
+        for domain in &host.domains {
+            *self.down.entry(domain.id.clone()).or_default() += 1;
+        }
+    }
+
+    pub fn proved(&mut self, host: &PlannedHost) {
+        for domain in &host.domains {
+            if let Some(down) = self.down.get_mut(&domain.id) {
+                *down = down.saturating_sub(1);
+            }
+        }
+    }
+
+    /// INVARIANT: where a restart is not proved, no further host of the domain restarts.
+    pub fn close(&mut self, host: &PlannedHost) {
+        for domain in &host.domains {
+            self.closed.insert(domain.id.clone(), host.name.to_string());
+        }
+    }
+
+    /// The host does not answer.
+    pub fn lost(&mut self, host: &PlannedHost) {
+        for domain in &host.domains {
+            if REDUNDANT.iter().any(|prefix| domain.id.starts_with(prefix)) {
+                *self.down.entry(domain.id.clone()).or_default() += 1;
+            }
+        }
+    }
+}

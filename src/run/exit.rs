@@ -1,0 +1,166 @@
+//! How a run's outcomes become one exit code.
+
+use crate::error::Exit;
+use crate::model::outcome::FailureKind;
+use crate::model::outcome::Outcome;
+use crate::run::action::StepOutcome;
+
+/// What made the scheduler stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// Every stage had its turn.
+    Completed,
+    /// A step waits for its confirmation.
+    Paused,
+    Stopped,
+    /// An account was refused at its first logon.
+    Auth,
+    /// The failure budget was used up, or an organisation step failed.
+    Aborted,
+}
+
+/// The exit code: of all that apply the one with the highest risk (`features.md` 3.3).
+///
+/// The order there has no place for 7 and 130: a stop by the user stands above the failures
+/// that were borne, hosts blocked by the plan below them.
+pub fn exit<'a>(
+    ending: Ending,
+    outcomes: impl IntoIterator<Item = &'a Outcome>,
+    steps: impl IntoIterator<Item = &'a StepOutcome>,
+) -> Exit {
+    let mut seen = Seen::default();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Unchanged
+            | Outcome::Changed { .. }
+            | Outcome::RestartOwed { .. }
+            | Outcome::NotStarted => {}
+            Outcome::Refused(_) => seen.refused = true,
+            Outcome::InDoubt(_) | Outcome::Failed(_) => seen.failed = true,
+            Outcome::Unreachable(_) => seen.unreachable = true,
+            Outcome::Blocked => seen.blocked = true,
+        }
+    }
+    for step in steps {
+        match step {
+            StepOutcome::Unchanged | StepOutcome::Verified(_) => {}
+            StepOutcome::Held(_) => seen.held = true,
+            StepOutcome::Refused(_) => seen.refused = true,
+            StepOutcome::Failed(failure) if failure.kind == FailureKind::Unreachable => {
+                seen.unreachable = true;
+            }
+            StepOutcome::Failed(_) => seen.failed = true,
+        }
+    }
+    if ending == Ending::Aborted {
+        Exit::Aborted
+    } else if seen.refused {
+        Exit::Refused
+    } else if ending == Ending::Auth {
+        Exit::Auth
+    } else if ending == Ending::Stopped {
+        Exit::Interrupted
+    } else if seen.failed {
+        Exit::Partial
+    } else if seen.unreachable {
+        Exit::Unreachable
+    } else if seen.blocked {
+        Exit::Blocked
+    } else if ending == Ending::Paused || seen.held {
+        Exit::Paused
+    } else {
+        Exit::Ok
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    refused: bool,
+    failed: bool,
+    unreachable: bool,
+    blocked: bool,
+    held: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Failure;
+
+    #[track_caller]
+    fn check(ending: Ending, outcomes: &[Outcome], steps: &[StepOutcome], expected: Exit) {
+        assert_eq!(exit(ending, outcomes, steps), expected);
+    }
+
+    fn failure(kind: FailureKind) -> Failure {
+        Failure::new(kind, "because")
+    }
+
+    fn changed() -> Outcome {
+        Outcome::Changed { values: 4, restarted: true }
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed(failure(FailureKind::WriteRefused))
+    }
+
+    fn lost() -> Outcome {
+        Outcome::Unreachable(failure(FailureKind::Unreachable))
+    }
+
+    fn refused() -> Outcome {
+        Outcome::Refused(failure(FailureKind::Drifted))
+    }
+
+    #[test]
+    fn nothing_wrong_is_ok() {
+        check(Ending::Completed, &[changed(), Outcome::Unchanged], &[], Exit::Ok);
+    }
+
+    #[test]
+    fn a_drifted_host_refuses_and_outranks_borne_failures() {
+        check(Ending::Completed, &[changed(), failed(), refused()], &[], Exit::Refused);
+        check(Ending::Auth, &[refused()], &[], Exit::Refused);
+    }
+
+    #[test]
+    fn a_used_up_budget_outranks_everything() {
+        check(Ending::Aborted, &[refused(), failed(), lost()], &[], Exit::Aborted);
+    }
+
+    #[test]
+    fn only_unreachable_hosts_are_told_from_failures() {
+        check(Ending::Completed, &[changed(), lost()], &[], Exit::Unreachable);
+        check(Ending::Completed, &[failed(), lost()], &[], Exit::Partial);
+        let in_doubt = Outcome::InDoubt(failure(FailureKind::InDoubt));
+        check(Ending::Completed, &[in_doubt], &[], Exit::Partial);
+    }
+
+    #[test]
+    fn a_stop_outranks_what_was_borne() {
+        check(Ending::Stopped, &[failed(), Outcome::NotStarted], &[], Exit::Interrupted);
+    }
+
+    #[test]
+    fn blocked_hosts_keep_a_run_from_being_ok() {
+        check(Ending::Completed, &[changed(), Outcome::Blocked], &[], Exit::Blocked);
+        check(Ending::Paused, &[Outcome::Blocked, failed()], &[], Exit::Partial);
+    }
+
+    #[test]
+    fn a_step_that_waits_pauses_the_run() {
+        let held = StepOutcome::Held("not confirmed".into());
+        let held = std::slice::from_ref(&held);
+        check(Ending::Paused, &[changed()], held, Exit::Paused);
+        check(Ending::Completed, &[failed()], held, Exit::Partial);
+    }
+
+    #[test]
+    fn a_step_fails_as_a_host_does() {
+        let step = |kind| StepOutcome::Failed(failure(kind));
+        check(Ending::Completed, &[], &[step(FailureKind::Unreachable)], Exit::Unreachable);
+        check(Ending::Aborted, &[], &[step(FailureKind::Fault)], Exit::Aborted);
+        let moved = StepOutcome::Refused(failure(FailureKind::Drifted));
+        check(Ending::Completed, &[changed()], &[moved], Exit::Refused);
+    }
+}

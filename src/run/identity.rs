@@ -1,0 +1,38 @@
+//! Before anything is written or restarted: is it still the host that the plan saw?
+
+use crate::host::identity;
+use crate::host::link::Reader;
+use crate::model::facts::Identity;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedHost;
+use crate::run::means::Trouble;
+
+/// Asks the host who it is and compares with the plan; a host that was never asked is refused.
+pub async fn check(link: &mut impl Reader, host: &PlannedHost) -> Result<(), Trouble> {
+    let Some(planned) = &host.identity else {
+        return Err(wrong("the plan does not know who this host is".to_owned()));
+    };
+    let (found, _) = identity::read(link).await?;
+    if same(planned, &found) {
+        Ok(())
+    } else {
+        Err(wrong(format!("expected {}, the host says it is {}", name(planned), name(&found))))
+    }
+}
+
+fn same(left: &Identity, right: &Identity) -> bool {
+    let domain = |identity: &Identity| identity.domain.as_deref().map(str::to_ascii_lowercase);
+    left.computer.eq_ignore_ascii_case(&right.computer) && domain(left) == domain(right)
+}
+
+fn name(identity: &Identity) -> String {
+    let Identity { computer, domain } = identity;
+    domain.as_ref().map_or_else(|| computer.clone(), |domain| format!("{computer} in {domain}"))
+}
+
+fn wrong(text: String) -> Trouble {
+    Failure::new(FailureKind::WrongHost, text)
+        .hint("look for a stale DNS record or two names of one server")
+        .into()
+}

@@ -1,0 +1,68 @@
+//! The mark of a restart that is owed: set before the first write, removed after the proof.
+
+use crate::event::Event;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::Writer;
+use crate::host::mark;
+use crate::host::registry;
+use crate::model::change::Change;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedHost;
+use crate::model::registry::Reading;
+use crate::model::registry::State;
+use crate::model::registry::Value;
+use crate::run::means::Means;
+use crate::run::means::Trouble;
+use crate::run::restore::Ledger;
+
+/// Sets the mark; one that an earlier run left is replaced, and put back if this run fails.
+pub async fn set<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+    ledger: &mut Ledger,
+) -> Result<(), Trouble> {
+    let path = mark::path();
+    let before = match registry::observe(link, &path).await? {
+        Reading::Known(state) => state,
+        Reading::Unreadable(why) => {
+            let text = format!("the mark `{path}` is unreadable: {why}");
+            return Err(Failure::new(FailureKind::WriteRefused, text).into());
+        }
+    };
+    // As `host::mark::parse` reads it.
+    let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
+    let change = Change { path, before, after, rule: "mark".to_owned() };
+    means.emit(intent(host, &change, true))?;
+    means.touch(&host.name);
+    ledger.created = registry::missing_ancestors(link, &change.path.key).await?;
+    ledger.mark = Some(change.clone());
+    registry::write(link, &change).await?;
+    registry::expect(link, &change.path, &change.after).await?;
+    Ok(())
+}
+
+/// Removes the mark, and the key if nothing else is in it.
+pub async fn clear<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    let path = mark::path();
+    let before = match registry::observe(link, &path).await? {
+        Reading::Known(State::Absent) => return Ok(()),
+        Reading::Known(state) => state,
+        Reading::Unreadable(_) => State::Absent,
+    };
+    let change = Change { path, before, after: State::Absent, rule: "mark".to_owned() };
+    means.emit(intent(host, &change, false))?;
+    mark::remove(link).await?;
+    Ok(())
+}
+
+/// The event of a mark about to be set or removed.
+pub fn intent(host: &PlannedHost, change: &Change, set: bool) -> Event {
+    Event::MarkIntended { host: host.name.clone(), mark: change.path.to_string(), set }
+}

@@ -1,0 +1,131 @@
+//! All values of a host or none: takes back what was written, by compare and set.
+
+use crate::event::Event;
+use crate::event::SinkError;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::Writer;
+use crate::host::registry;
+use crate::model::change::Change;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedHost;
+use crate::model::registry::KeyPath;
+use crate::model::registry::Reading;
+use crate::run::mark;
+use crate::run::means::Means;
+use crate::run::means::Trouble;
+
+/// What may have been written on a host.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub mark: Option<Change>,
+    /// So many of the host's changes were announced; the last one may not have arrived.
+    pub begun: usize,
+    /// Keys that were missing, leaf first.
+    pub created: Vec<KeyPath>,
+}
+
+/// Restores the host after trouble in the middle, and says how that went.
+///
+/// A connection that broke is replaced once; on the new one every value is read before anything
+/// is put back. What cannot be read leaves the host in doubt.
+pub async fn take_back<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: C::Link,
+    ledger: &Ledger,
+    trouble: Trouble,
+) -> Result<Failure, SinkError> {
+    let lost = trouble.lost_connection();
+    let failure = trouble.failure()?;
+    if ledger.begun == 0 && ledger.mark.is_none() {
+        return Ok(failure);
+    }
+    let first = if lost { None } else { Some(link) };
+    match settle(means, host, first, ledger).await {
+        Ok(()) => Ok(restored(failure)),
+        Err(Trouble::Sink(error)) => Err(error),
+        Err(doubt) => Ok(in_doubt(failure, doubt.failure()?)),
+    }
+}
+
+async fn settle<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: Option<C::Link>,
+    ledger: &Ledger,
+) -> Result<(), Trouble> {
+    if let Some(mut link) = link {
+        match restore(means, host, &mut link, ledger).await {
+            Err(trouble) if trouble.lost_connection() => {}
+            settled => return settled,
+        }
+    }
+    // One new connection. Every step reads first, so a second try repeats nothing.
+    let mut link = means.connect(host).await?;
+    restore(means, host, &mut link, ledger).await
+}
+
+async fn restore<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+    ledger: &Ledger,
+) -> Result<(), Trouble> {
+    let begun = host.changes.iter().enumerate().take(ledger.begun);
+    for (index, change) in begun.rev() {
+        let name = host.name.clone();
+        let intent = Event::RestoreIntended { host: name.clone(), index };
+        put_back(means, link, change, intent).await?;
+        means.emit(Event::RestoreVerified { host: name, index })?;
+    }
+    if let Some(mark) = &ledger.mark {
+        put_back(means, link, mark, mark::intent(host, mark, false)).await?;
+    }
+    // A key that somebody has used meanwhile stays.
+    registry::delete_empty_keys(link, &ledger.created).await?;
+    Ok(())
+}
+
+/// INVARIANT: only what still holds our write is taken back, and it is read afterwards.
+async fn put_back<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    link: &mut impl Writer,
+    change: &Change,
+    intent: Event,
+) -> Result<(), Trouble> {
+    let Change { path, before, after, rule: _ } = change;
+    match registry::observe(link, path).await? {
+        Reading::Known(found) if found == *before => Ok(()),
+        Reading::Known(found) if found == *after => {
+            means.emit(intent)?;
+            registry::write(link, &change.swapped()).await?;
+            registry::expect(link, path, before).await?;
+            Ok(())
+        }
+        Reading::Known(found) => Err(doubt(format!(
+            "`{path}` holds `{found}`, neither what was there nor what was written"
+        ))),
+        Reading::Unreadable(why) => Err(doubt(format!("`{path}` is unreadable: {why}"))),
+    }
+}
+
+fn doubt(text: String) -> Trouble {
+    Failure::new(FailureKind::InDoubt, text).into()
+}
+
+fn restored(failure: Failure) -> Failure {
+    let mut chain = vec!["taken back and read back, after".to_owned()];
+    chain.extend(failure.chain);
+    Failure { kind: FailureKind::WriteRefused, chain, hint: failure.hint }
+}
+
+fn in_doubt(failure: Failure, doubt: Failure) -> Failure {
+    let mut chain = vec!["not everything could be taken back".to_owned()];
+    chain.extend(doubt.chain);
+    chain.push("this followed".to_owned());
+    chain.extend(failure.chain);
+    Failure { kind: FailureKind::InDoubt, chain, hint: None }
+        .hint("read the host before anything else is written to it")
+}

@@ -1,0 +1,374 @@
+//! What starts next: a pure machine over a sealed plan. It never waits and never acts.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+use crate::model::plan::OrganisationStep;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedStage;
+use crate::model::plan::PlannedWork;
+use crate::run::action::Action;
+use crate::run::action::Happened;
+use crate::run::action::Options;
+use crate::run::action::StepOutcome;
+use crate::run::action::Stop;
+use crate::run::domains::Domains;
+use crate::run::exit::Ending;
+use crate::run::exit::exit;
+use crate::run::gate::Gate;
+use crate::run::gate::gate;
+use crate::run::standing::Standing;
+use crate::run::standing::owed;
+use crate::run::standing::standings;
+
+mod answers;
+
+/// Feed it what happened, then poll until it has nothing more to ask for.
+#[derive(Debug)]
+pub struct Scheduler<'p> {
+    plan: &'p Plan,
+    options: Options,
+    hosts: BTreeMap<HostName, Standing>,
+    steps: BTreeMap<usize, StepOutcome>,
+    domains: Domains,
+    /// Accounts that some host of this run has accepted.
+    proven: BTreeSet<(String, Option<String>)>,
+    stage: usize,
+    position: Position,
+    ready: VecDeque<Action>,
+    ending: Ending,
+}
+
+/// Where in the stage the run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Before,
+    Batch { batch: usize, announced: bool },
+    Restarts,
+    StepDue,
+    StepRunning,
+    After,
+    Finished,
+}
+
+impl<'p> Scheduler<'p> {
+    pub fn new(plan: &'p Plan, options: Options) -> Self {
+        let hosts = standings(plan);
+        let blocked = hosts.iter().filter_map(|(host, standing)| match standing {
+            Standing::Ended(outcome) => {
+                Some(Action::HostEnded { host: host.clone(), outcome: outcome.clone() })
+            }
+            Standing::Waiting
+            | Standing::Equal
+            | Standing::Configuring
+            | Standing::Verified(_)
+            | Standing::Restarting(_) => None,
+        });
+        Self {
+            plan,
+            options,
+            ready: blocked.collect(),
+            hosts,
+            steps: BTreeMap::new(),
+            domains: Domains::new(plan),
+            proven: BTreeSet::new(),
+            stage: 0,
+            position: Position::Before,
+            ending: Ending::Completed,
+        }
+    }
+
+    /// The next action, or `None` while there is nothing to do but wait for an answer.
+    pub fn poll(&mut self) -> Option<Action> {
+        loop {
+            if let Some(action) = self.ready.pop_front() {
+                return Some(action);
+            }
+            if !self.advance() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes in what happened. Answers to questions never asked are dropped.
+    pub fn handle(&mut self, happened: Happened) {
+        match happened {
+            Happened::LoggedOn(host) => {
+                if let Some(planned) = self.plan.hosts.get(&host) {
+                    self.proven.insert((planned.credential.clone(), planned.user.clone()));
+                }
+            }
+            Happened::Configured { host, result } => self.configured(&host, result),
+            Happened::Restarted { host, result } => self.restarted(&host, result),
+            Happened::StepEnded { stage, result } => self.step_ended(stage, result),
+            Happened::StopRequested(Stop::Go) => {}
+            Happened::StopRequested(Stop::Finish | Stop::SafePoint | Stop::Now) => {
+                self.halt(Ending::Stopped, "stopped by the user".to_owned());
+            }
+        }
+    }
+
+    /// Where the hosts in scope ended; complete once [`Action::Finish`] was returned.
+    pub fn outcomes(&self) -> BTreeMap<HostName, Outcome> {
+        let ended = self.hosts.iter().filter_map(|(name, standing)| match standing {
+            Standing::Ended(outcome) => Some((name.clone(), outcome.clone())),
+            Standing::Waiting
+            | Standing::Equal
+            | Standing::Configuring
+            | Standing::Verified(_)
+            | Standing::Restarting(_) => None,
+        });
+        ended.collect()
+    }
+
+    /// How the organisation steps ended, by the place of their stage.
+    pub fn steps(&self) -> &BTreeMap<usize, StepOutcome> {
+        &self.steps
+    }
+
+    /// One small step forward; `false` if only an answer can move the run.
+    fn advance(&mut self) -> bool {
+        if self.position == Position::Finished {
+            return false;
+        }
+        if self.ending != Ending::Completed {
+            return self.wind_down();
+        }
+        match self.position {
+            Position::Before => self.enter_stage(),
+            Position::Batch { batch, announced: false } => self.announce(batch),
+            Position::Batch { batch, announced: true } => self.run_batch(batch),
+            Position::Restarts => self.run_restarts(),
+            Position::StepDue => self.run_step(),
+            Position::StepRunning | Position::Finished => false,
+            Position::After => {
+                self.ready.push_back(Action::StageEnded { stage: self.stage });
+                self.stage += 1;
+                self.position = Position::Before;
+                true
+            }
+        }
+    }
+
+    fn enter_stage(&mut self) -> bool {
+        match self.work() {
+            None => {
+                self.finish();
+                return true;
+            }
+            Some(PlannedWork::Hosts { .. }) => {
+                self.position = Position::Batch { batch: 0, announced: false };
+            }
+            Some(PlannedWork::Step(_)) => self.position = Position::StepDue,
+        }
+        self.ready.push_back(Action::StageStarted { stage: self.stage });
+        true
+    }
+
+    fn announce(&mut self, batch: usize) -> bool {
+        let Some(PlannedWork::Hosts { batches, .. }) = self.work() else { return false };
+        let Some(hosts) = batches.get(batch) else {
+            self.position = Position::Restarts;
+            self.release_restarts();
+            return true;
+        };
+        self.position = Position::Batch { batch, announced: true };
+        if !hosts.is_empty() {
+            let hosts = hosts.clone();
+            self.ready.push_back(Action::BatchStarted { stage: self.stage, batch, hosts });
+        }
+        true
+    }
+
+    /// INVARIANT: a batch starts only when every host of the batch before it is settled.
+    fn run_batch(&mut self, batch: usize) -> bool {
+        let Some(PlannedWork::Hosts { batches, .. }) = self.work() else { return false };
+        let hosts = batches.get(batch).map_or(&[][..], Vec::as_slice);
+        if self.start_one(hosts) {
+            return true;
+        }
+        let settled = hosts.iter().all(|host| {
+            !matches!(self.hosts.get(host), Some(Standing::Waiting | Standing::Configuring))
+        });
+        if settled {
+            self.position = Position::Batch { batch: batch + 1, announced: false };
+        }
+        settled
+    }
+
+    /// Starts the first of these hosts that waits, if a fork is free.
+    fn start_one(&mut self, hosts: &[HostName]) -> bool {
+        // INVARIANT: never more than limits.forks hosts are in flight.
+        let busy = self.hosts.values().filter(|standing| **standing == Standing::Configuring);
+        if busy.count() >= at_least_one(self.plan.limits.forks) {
+            return false;
+        }
+        let waits = |host: &&HostName| {
+            matches!(self.hosts.get(*host), Some(Standing::Waiting | Standing::Equal))
+        };
+        let Some(host) = hosts.iter().find(waits).cloned() else { return false };
+        self.hosts.insert(host.clone(), Standing::Configuring);
+        self.ready.push_back(Action::Configure(host));
+        true
+    }
+
+    /// Hosts that only owe a restart may stand in no batch: they have nothing to be configured.
+    fn release_restarts(&mut self) {
+        for host in self.restarts() {
+            let owes = self.plan.hosts.get(host).is_some_and(|host| host.changes.is_empty());
+            let waits = matches!(self.hosts.get(host), Some(Standing::Waiting | Standing::Equal));
+            if owes && waits {
+                self.hosts.insert(host.clone(), Standing::Verified(0));
+            }
+        }
+    }
+
+    /// INVARIANT: only hosts whose values were all verified restart, each once, in order.
+    fn run_restarts(&mut self) -> bool {
+        let due: Vec<(&PlannedHost, usize)> = self
+            .restarts()
+            .iter()
+            .filter_map(|host| match self.hosts.get(host) {
+                Some(Standing::Verified(values)) => Some((self.plan.hosts.get(host)?, *values)),
+                Some(_) | None => None,
+            })
+            .collect();
+        let busy = |standing: &&Standing| matches!(standing, Standing::Restarting(_));
+        let restarting = self.hosts.values().filter(busy).count();
+        // INVARIANT: never more than limits.restart hosts restart at once.
+        if restarting < at_least_one(self.plan.limits.restart) {
+            let free = due.iter().find(|(host, _)| self.domains.objection(host).is_none());
+            if let Some((host, values)) = free {
+                self.domains.restarting(host);
+                self.hosts.insert(host.name.clone(), Standing::Restarting(*values));
+                self.ready.push_back(Action::Restart(host.name.clone()));
+                return true;
+            }
+        }
+        if restarting > 0 {
+            return false;
+        }
+        for (host, values) in due {
+            let reason = self.domains.objection(host).unwrap_or_default();
+            self.end(&host.name, Outcome::RestartOwed { values, reason });
+        }
+        self.position = Position::After;
+        true
+    }
+
+    fn run_step(&mut self) -> bool {
+        let Some(step) = self.step(self.stage) else { return false };
+        let stage = self.stage;
+        let gate = gate(step, &self.hosts, &self.options);
+        if let Gate::ReadFirst(hosts) = &gate {
+            return self.start_one(hosts);
+        }
+        // A host that was read again may have failed while others are still being read.
+        if self.hosts.values().any(|standing| *standing == Standing::Configuring) {
+            return false;
+        }
+        match gate {
+            Gate::Satisfied => {
+                self.steps.insert(stage, StepOutcome::Unchanged);
+                self.ready.push_back(Action::StepUnchanged { stage });
+                self.position = Position::After;
+            }
+            Gate::Held(reason) => {
+                self.hold(stage, reason);
+                self.position = Position::After;
+            }
+            Gate::Unconfirmed(reason) => {
+                self.hold(stage, reason.clone());
+                self.halt(Ending::Paused, reason);
+            }
+            Gate::ReadFirst(_) => return false,
+            Gate::Open => {
+                self.position = Position::StepRunning;
+                self.ready.push_back(Action::Step { stage });
+            }
+        }
+        true
+    }
+
+    fn hold(&mut self, stage: usize, reason: String) {
+        self.steps.insert(stage, StepOutcome::Held(reason.clone()));
+        self.ready.push_back(Action::StepHeld { stage, reason });
+    }
+
+    /// After a halt: waits for what is in flight, then ends everything.
+    fn wind_down(&mut self) -> bool {
+        let in_flight = |standing: &Standing| {
+            matches!(standing, Standing::Configuring | Standing::Restarting(_))
+        };
+        if self.position == Position::StepRunning || self.hosts.values().any(in_flight) {
+            return false;
+        }
+        if self.position != Position::Before {
+            self.ready.push_back(Action::StageEnded { stage: self.stage });
+        }
+        self.finish();
+        true
+    }
+
+    fn finish(&mut self) {
+        let names: Vec<HostName> = self.hosts.keys().cloned().collect();
+        for name in names {
+            let Some(planned) = self.plan.hosts.get(&name) else { continue };
+            match self.hosts.get(&name) {
+                Some(Standing::Waiting) => self.end(&name, Outcome::NotStarted),
+                Some(Standing::Equal) => self.end(&name, owed(planned, 0)),
+                Some(Standing::Verified(values)) => {
+                    let reason = "the run stopped before its restart".to_owned();
+                    self.end(&name, Outcome::RestartOwed { values: *values, reason });
+                }
+                Some(Standing::Configuring | Standing::Restarting(_) | Standing::Ended(_))
+                | None => {}
+            }
+        }
+        for (stage, planned) in self.plan.stages.iter().enumerate() {
+            if let PlannedWork::Step(step) = &planned.work
+                && !self.steps.contains_key(&stage)
+            {
+                if step.satisfied {
+                    self.steps.insert(stage, StepOutcome::Unchanged);
+                } else {
+                    self.hold(stage, "the run stopped before it".to_owned());
+                }
+            }
+        }
+        self.position = Position::Finished;
+        let outcomes = self.outcomes();
+        self.ready.push_back(Action::Finish(exit(
+            self.ending,
+            outcomes.values(),
+            self.steps.values(),
+        )));
+    }
+
+    fn work(&self) -> Option<&'p PlannedWork> {
+        self.plan.stages.get(self.stage).map(|PlannedStage { work, .. }| work)
+    }
+
+    fn restarts(&self) -> &'p [HostName] {
+        match self.work() {
+            Some(PlannedWork::Hosts { restarts, .. }) => restarts,
+            Some(PlannedWork::Step(_)) | None => &[],
+        }
+    }
+
+    fn step(&self, stage: usize) -> Option<&'p OrganisationStep> {
+        match self.plan.stages.get(stage).map(|planned| &planned.work) {
+            Some(PlannedWork::Step(step)) => Some(step),
+            Some(PlannedWork::Hosts { .. }) | None => None,
+        }
+    }
+}
+
+/// A limit of 0 would be a run that never ends.
+fn at_least_one(limit: u32) -> usize {
+    usize::try_from(limit.max(1)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,140 @@
+//! Asks every host what the plan needs to know. Nothing here can write.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use futures::stream;
+
+use crate::event::Event;
+use crate::event::Phase;
+use crate::event::Sink;
+use crate::event::SinkError;
+use crate::host::exchange;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Shell;
+use crate::host::link::Target;
+use crate::host::observe::observe;
+use crate::model::facts::HostSurvey;
+use crate::model::facts::Observation;
+use crate::model::facts::Survey;
+use crate::model::host::HostName;
+use crate::model::irm::ExchangeServer;
+use crate::model::irm::Organisation;
+use crate::model::outcome::Failure;
+use crate::model::probe::Probe;
+use crate::run::recorder::Recorder;
+
+/// One host and what is asked of it.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub target: Target,
+    pub probe: Probe,
+    /// The host's Exchange endpoint, asked if the probe wants the organisation.
+    pub exchange: Option<Target>,
+}
+
+/// Asks all hosts, at most `forks` at once and each over one connection, then the organisations.
+///
+/// A host that fails is part of the survey; only a sink that fails ends it.
+pub async fn survey<C: Connect, K: Clock>(
+    connect: &C,
+    clock: &K,
+    questions: &[Question],
+    forks: usize,
+    sink: &mut dyn Sink,
+) -> Result<Survey, SinkError> {
+    let recorder = &Recorder::new(sink);
+    let mut hosts = BTreeMap::new();
+    let mut answers = stream::iter(questions)
+        .map(|question| ask(connect, clock, question, recorder))
+        .buffer_unordered(forks.max(1));
+    while let Some(answer) = answers.next().await {
+        let (host, survey) = answer?;
+        hosts.insert(host, survey);
+    }
+    drop(answers);
+    let mut survey = Survey { hosts, ..Survey::default() };
+    for question in questions {
+        ask_organisation(connect, question, &mut survey).await;
+    }
+    Ok(survey)
+}
+
+async fn ask<C: Connect, K: Clock>(
+    connect: &C,
+    clock: &K,
+    question: &Question,
+    recorder: &Recorder<'_>,
+) -> Result<(HostName, HostSurvey), SinkError> {
+    let host = question.target.host.clone();
+    recorder.emit(Event::HostStarted { host: host.clone(), phase: Phase::Survey })?;
+    let read = async {
+        let mut link = connect.connect(&question.target).await?;
+        read_only(&mut link, clock, &question.probe).await
+    };
+    let survey = match read.await {
+        Ok(observation) => HostSurvey::Read(Box::new(observation)),
+        Err(error) => HostSurvey::Failed(error.failure()),
+    };
+    let failure = failure_of(&survey).cloned();
+    recorder.emit(Event::HostSurveyed { host: host.clone(), failure })?;
+    Ok((host, survey))
+}
+
+/// INVARIANT: the survey sees a link only as a reader.
+async fn read_only(
+    link: &mut impl Reader,
+    clock: &impl Clock,
+    probe: &Probe,
+) -> Result<Observation, HostError> {
+    let taken = clock.now();
+    observe(link, probe, taken).await
+}
+
+/// Asks one host for its organisation, unless an organisation that is known lists it already.
+///
+/// A host that could not be read is not asked: its account or its address is in question.
+async fn ask_organisation<C: Connect>(connect: &C, question: &Question, survey: &mut Survey) {
+    let (true, Some(target)) = (question.probe.organisation, &question.exchange) else { return };
+    let host = &question.target.host;
+    let Some(HostSurvey::Read(observation)) = survey.hosts.get(host) else { return };
+    let computer = &observation.identity.computer;
+    let listed = |organisation: &Organisation| {
+        organisation.servers.iter().any(|server| is_same(server, host, computer))
+    };
+    if survey.organisations.iter().any(listed) {
+        return;
+    }
+    let read = async {
+        let mut shell = connect.shell(target, exchange::CONFIGURATION).await?;
+        let organisation = exchange::observe(&mut shell, host).await;
+        shell.close().await;
+        organisation
+    };
+    match read.await {
+        Ok(found) => {
+            let known = |other: &Organisation| other.dn.eq_ignore_ascii_case(&found.dn);
+            if !survey.organisations.iter().any(known) {
+                survey.organisations.push(found);
+            }
+        }
+        Err(error) => {
+            survey.organisation_failures.insert(host.clone(), error.failure());
+        }
+    }
+}
+
+fn is_same(server: &ExchangeServer, host: &HostName, computer: &str) -> bool {
+    server.name.eq_ignore_ascii_case(computer)
+        || server.fqdn.as_ref().is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(host.as_str()))
+}
+
+fn failure_of(survey: &HostSurvey) -> Option<&Failure> {
+    match survey {
+        HostSurvey::Read(_) => None,
+        HostSurvey::Failed(failure) => Some(failure),
+    }
+}

@@ -1,0 +1,436 @@
+//! Servers that exist only in memory, with a clock that moves when somebody waits.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use rmsfleet::event::Event;
+use rmsfleet::event::Sink;
+use rmsfleet::event::SinkError;
+use rmsfleet::host::link::Clock;
+use rmsfleet::host::link::Cmdlet;
+use rmsfleet::host::link::CmdletResult;
+use rmsfleet::host::link::Connect;
+use rmsfleet::host::link::HostError;
+use rmsfleet::host::link::Reader;
+use rmsfleet::host::link::Shell;
+use rmsfleet::host::link::Target;
+use rmsfleet::host::link::Writer;
+use rmsfleet::model::registry::KeyPath;
+use rmsfleet::model::registry::Value;
+use rmsfleet::model::registry::ValueName;
+use rmsfleet::model::registry::ValuePath;
+use rmsfleet::wire::operation::Answer;
+use rmsfleet::wire::operation::Instance;
+use rmsfleet::wire::operation::Read;
+use rmsfleet::wire::operation::Write;
+use rmsfleet::wire::psrp::object::Complex;
+use rmsfleet::wire::psrp::object::PsObject;
+
+use crate::imagined::noon;
+
+#[derive(Clone)]
+pub(crate) struct Fleet(pub(crate) Arc<Mutex<World>>);
+
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) machines: BTreeMap<String, Machine>,
+    /// Acts on hosts and recorded events, in the order in which they happened.
+    pub(crate) log: Vec<String>,
+    pub(crate) dn: String,
+    pub(crate) enabled: bool,
+    pub(crate) servers: Vec<String>,
+    /// The cmdlet is carried out, and its answer is lost.
+    pub(crate) lose_cmdlet: bool,
+    /// The sink fails at the event of this number.
+    pub(crate) sink_fails_at: usize,
+    pub(crate) events: Vec<Event>,
+}
+
+pub(crate) struct Machine {
+    pub(crate) computer: String,
+    pub(crate) registry: BTreeMap<KeyPath, BTreeMap<ValueName, Value>>,
+    pub(crate) boot: Timestamp,
+    pub(crate) down_until: Option<Timestamp>,
+    pub(crate) luck: Luck,
+    writes: usize,
+}
+
+/// What goes wrong on a machine.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Luck {
+    pub(crate) denied: bool,
+    pub(crate) unreachable: bool,
+    /// The write of this number is refused with code 5.
+    pub(crate) refuse_write: Option<usize>,
+    /// After the write of this number was carried out, the connection breaks.
+    pub(crate) break_after_write: Option<usize>,
+    /// After the connection broke, there is no other.
+    pub(crate) gone_after_break: bool,
+    /// The Exchange endpoint does not answer.
+    pub(crate) no_shell: bool,
+    /// A restart is ordered and does not begin.
+    pub(crate) hangs: bool,
+    /// The answer to the restart order is lost.
+    pub(crate) lose_order: bool,
+}
+
+impl Fleet {
+    /// Machines with nothing in the registry but `HKLM\SOFTWARE`.
+    pub(crate) fn new(names: &[&str]) -> Self {
+        let machines = names.iter().map(|name| {
+            let machine = Machine {
+                computer: (*name).to_owned(),
+                registry: BTreeMap::from([(KeyPath::new("SOFTWARE"), BTreeMap::new())]),
+                boot: "2026-01-01T00:00:00Z".parse().unwrap(),
+                down_until: None,
+                luck: Luck::default(),
+                writes: 0,
+            };
+            ((*name).to_owned(), machine)
+        });
+        Self(Arc::new(Mutex::new(World {
+            now: noon(),
+            machines: machines.collect(),
+            log: Vec::new(),
+            dn: "CN=ControlPoint Config,CN=Contoso,DC=contoso,DC=com".to_owned(),
+            enabled: false,
+            servers: names.iter().map(|name| (*name).to_owned()).collect(),
+            lose_cmdlet: false,
+            sink_fails_at: usize::MAX,
+            events: Vec::new(),
+        })))
+    }
+
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+
+    pub(crate) fn luck(&self, name: &str, luck: Luck) -> &Self {
+        self.with(|world| world.machines.get_mut(name).unwrap().luck = luck);
+        self
+    }
+
+    pub(crate) fn put(&self, name: &str, path: &ValuePath, text: &str) -> &Self {
+        self.with(|world| {
+            let registry = &mut world.machines.get_mut(name).unwrap().registry;
+            create(registry, &path.key);
+            let values = registry.get_mut(&path.key).unwrap();
+            values.insert(path.name.clone(), Value::Sz(text.to_owned()));
+        });
+        self
+    }
+
+    pub(crate) fn value(&self, name: &str, path: &ValuePath) -> Option<String> {
+        self.with(|world| {
+            let value = world.machines[name].registry.get(&path.key)?.get(&path.name)?;
+            value.as_sz().map(str::to_owned)
+        })
+    }
+
+    /// Every key of a machine, in order.
+    pub(crate) fn keys(&self, name: &str) -> Vec<String> {
+        self.with(|world| world.machines[name].registry.keys().map(KeyPath::to_string).collect())
+    }
+
+    /// How many lines of the log hold this text.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.with(|world| world.log.iter().filter(|line| line.contains(text)).count())
+    }
+
+    fn answers(&self, target: &Target) -> Result<(), HostError> {
+        self.with(|world| {
+            let now = world.now;
+            let machine = world.machines.get_mut(target.host.as_str()).expect("a known host");
+            let down = machine.down_until.is_some_and(|until| now < until);
+            if machine.luck.unreachable || down {
+                return Err(HostError::NotConnected {
+                    endpoint: target.endpoint.url(),
+                    source: "nobody is there".into(),
+                });
+            }
+            Ok(())
+        })
+    }
+}
+
+fn create(registry: &mut BTreeMap<KeyPath, BTreeMap<ValueName, Value>>, key: &KeyPath) {
+    let mut next = Some(key.clone());
+    while let Some(key) = next {
+        next = key.parent();
+        registry.entry(key).or_default();
+    }
+}
+
+impl Connect for Fleet {
+    type Link = ImaginedLink;
+    type Shell = ImaginedShell;
+
+    async fn connect(&self, target: &Target) -> Result<ImaginedLink, HostError> {
+        tokio::task::yield_now().await;
+        self.answers(target)?;
+        self.with(|world| {
+            let name = target.host.to_string();
+            if world.machines[&name].luck.denied {
+                let user = target.credential.clone();
+                return Err(HostError::Denied { user, detail: "wrong password".to_owned() });
+            }
+            world.log.push(format!("{name} logon"));
+            Ok(ImaginedLink { fleet: self.clone(), name, broken: false })
+        })
+    }
+
+    async fn shell(&self, target: &Target, _: &str) -> Result<ImaginedShell, HostError> {
+        self.answers(target)?;
+        if self.with(|world| world.machines[target.host.as_str()].luck.no_shell) {
+            return Err(HostError::NotConnected {
+                endpoint: target.endpoint.url(),
+                source: "no such endpoint".into(),
+            });
+        }
+        self.with(|world| world.log.push(format!("{} shell", target.host)));
+        Ok(ImaginedShell { fleet: self.clone(), name: target.host.to_string() })
+    }
+
+    async fn knock(&self, target: &Target) -> Result<(), HostError> {
+        self.answers(target)
+    }
+}
+
+impl Clock for Fleet {
+    fn now(&self) -> Timestamp {
+        self.with(|world| world.now)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.with(|world| {
+            world.now = world.now.checked_add(SignedDuration::try_from(duration).unwrap()).unwrap();
+        });
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(crate) struct ImaginedLink {
+    fleet: Fleet,
+    name: String,
+    broken: bool,
+}
+
+impl ImaginedLink {
+    fn lost(&mut self, call: &str) -> HostError {
+        self.broken = true;
+        HostError::Lost { call: call.to_owned(), source: "reset by peer".into() }
+    }
+}
+
+impl Reader for ImaginedLink {
+    async fn read(&mut self, read: &Read) -> Result<Answer, HostError> {
+        tokio::task::yield_now().await;
+        if self.broken {
+            return Err(self.lost("a read"));
+        }
+        Ok(self.fleet.with(|world| answer(world.now, &world.machines[&self.name], read)))
+    }
+}
+
+fn answer(now: Timestamp, machine: &Machine, read: &Read) -> Answer {
+    match read {
+        Read::Identify => Answer::Identity { vendor: "none".into(), version: "1".into() },
+        Read::Value { path, .. } => match machine.registry.get(&path.key) {
+            None => Answer::Value { code: 2, value: None },
+            Some(values) => match values.get(&path.name) {
+                None => Answer::Value { code: 1, value: None },
+                Some(value) => Answer::Value { code: 0, value: Some(value.clone()) },
+            },
+        },
+        Read::EnumValues(key) => match machine.registry.get(key) {
+            None => Answer::Values { code: 2, values: Vec::new() },
+            Some(values) => {
+                let values = values
+                    .iter()
+                    .map(|(name, value)| (name.as_str().to_owned(), value.kind().number()));
+                Answer::Values { code: 0, values: values.collect() }
+            }
+        },
+        Read::EnumKeys(key) => {
+            let names = machine.registry.keys().filter(|own| own.parent().as_ref() == Some(key));
+            Answer::Keys { code: 0, names: names.map(KeyPath::to_string).collect() }
+        }
+        Read::CheckAccess { .. } => Answer::Access { code: 0, granted: Some(true) },
+        Read::Query { wql, .. } => Answer::Instances(query(now, machine, wql)),
+    }
+}
+
+fn query(now: Timestamp, machine: &Machine, wql: &str) -> Vec<Instance> {
+    let up = now.duration_since(machine.boot).as_secs().to_string();
+    let pairs: Vec<(&str, String)> = if wql.contains("FROM Win32_OperatingSystem") {
+        vec![
+            ("Caption", "Windows Server".to_owned()),
+            ("CSName", machine.computer.clone()),
+            ("LastBootUpTime", machine.boot.to_string()),
+            ("LocalDateTime", now.to_string()),
+            ("ProductType", "3".to_owned()),
+            ("Version", "10.0.20348".to_owned()),
+        ]
+    } else if wql.contains("FROM Win32_ComputerSystem") {
+        vec![("Domain", "contoso.com".to_owned()), ("PartOfDomain", "true".to_owned())]
+    } else if wql.contains("FROM Win32_PerfFormattedData_PerfOS_System") {
+        vec![("SystemUpTime", up)]
+    } else {
+        return Vec::new();
+    };
+    let properties =
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), vec![Some(value)])).collect();
+    vec![Instance { class: String::new(), properties }]
+}
+
+impl Writer for ImaginedLink {
+    async fn write(&mut self, write: &Write) -> Result<Answer, HostError> {
+        tokio::task::yield_now().await;
+        if self.broken {
+            return Err(self.lost("a write"));
+        }
+        let fleet = self.fleet.clone();
+        let (answer, breaks) = fleet.with(|world| {
+            let line = match write {
+                Write::CreateKey(key) => format!("create {key}"),
+                Write::DeleteKey(key) => format!("drop {key}"),
+                Write::SetValue { path, .. } => format!("set {}", path.name),
+                Write::DeleteValue(path) => format!("delete {}", path.name),
+                Write::Restart { .. } => "restart".to_owned(),
+            };
+            world.log.push(format!("{} {line}", self.name));
+            let now = world.now;
+            let machine = world.machines.get_mut(&self.name).unwrap();
+            let number = machine.writes;
+            let counts = matches!(write, Write::SetValue { .. } | Write::DeleteValue(_));
+            machine.writes += usize::from(counts);
+            if counts && machine.luck.refuse_write == Some(number) {
+                return (Answer::Done { code: 5 }, false);
+            }
+            let breaks = counts && machine.luck.break_after_write == Some(number);
+            machine.luck.unreachable |= breaks && machine.luck.gone_after_break;
+            (act(machine, write, now), breaks)
+        });
+        let order = matches!(write, Write::Restart { .. });
+        let lose = fleet.with(|world| world.machines[&self.name].luck.lose_order);
+        if order && lose {
+            return Err(self.lost("the order"));
+        }
+        self.broken |= breaks || order;
+        Ok(answer)
+    }
+}
+
+fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answer {
+    let registry = &mut machine.registry;
+    let code = match write {
+        Write::CreateKey(key) => {
+            create(registry, key);
+            0
+        }
+        Write::DeleteKey(key) => match registry.remove(key) {
+            Some(_) => 0,
+            None => 2,
+        },
+        Write::SetValue { path, value } => match registry.get_mut(&path.key) {
+            Some(values) => {
+                values.insert(path.name.clone(), value.clone());
+                0
+            }
+            None => 2,
+        },
+        Write::DeleteValue(path) => {
+            match registry.get_mut(&path.key).and_then(|values| values.remove(&path.name)) {
+                Some(_) => 0,
+                None => 2,
+            }
+        }
+        Write::Restart { .. } => {
+            if !machine.luck.hangs {
+                machine.boot = now.checked_add(SignedDuration::from_secs(20)).unwrap();
+                machine.down_until = now.checked_add(SignedDuration::from_secs(30)).ok();
+            }
+            0
+        }
+    };
+    Answer::Done { code }
+}
+
+pub(crate) struct ImaginedShell {
+    fleet: Fleet,
+    name: String,
+}
+
+impl Shell for ImaginedShell {
+    async fn run(&mut self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
+        self.fleet.with(|world| {
+            world.log.push(format!("{} {}", self.name, cmdlet.name));
+            let output = match cmdlet.name {
+                "Get-IRMConfiguration" => vec![object(&[
+                    ("DistinguishedName", PsObject::Text(world.dn.clone())),
+                    ("InternalLicensingEnabled", PsObject::Bool(world.enabled)),
+                    ("ClientAccessServerEnabled", PsObject::Bool(world.enabled)),
+                    ("ExternalLicensingEnabled", PsObject::Bool(false)),
+                ])],
+                "Get-ExchangeServer" => world
+                    .servers
+                    .iter()
+                    .map(|name| {
+                        object(&[
+                            ("Name", PsObject::Text(name.clone())),
+                            ("AdminDisplayVersion", PsObject::Text("Version 15.2".to_owned())),
+                            ("IsEdgeServer", PsObject::Bool(false)),
+                        ])
+                    })
+                    .collect(),
+                "Set-IRMConfiguration" => {
+                    world.enabled = true;
+                    if world.lose_cmdlet {
+                        return Err(HostError::Lost {
+                            call: cmdlet.name.to_owned(),
+                            source: "reset by peer".into(),
+                        });
+                    }
+                    Vec::new()
+                }
+                other => panic!("`{other}` is not a cmdlet of ours"),
+            };
+            Ok(CmdletResult { output, ..CmdletResult::default() })
+        })
+    }
+
+    async fn close(self) {
+        self.fleet.with(|world| world.log.push(format!("{} close", self.name)));
+    }
+}
+
+fn object(properties: &[(&str, PsObject)]) -> PsObject {
+    let properties =
+        properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    PsObject::Complex(Box::new(Complex { properties, ..Complex::default() }))
+}
+
+/// Writes events into the world's log, so that they stand in order with the acts.
+pub(crate) struct ImaginedSink(pub(crate) Fleet);
+
+impl Sink for ImaginedSink {
+    fn emit(&mut self, event: Event) -> Result<(), SinkError> {
+        self.0.with(|world| {
+            if world.events.len() >= world.sink_fails_at {
+                return Err(io::Error::other("the disk is full").into());
+            }
+            let tag = serde_json::to_value(&event).unwrap();
+            let host = tag.get("host").and_then(|host| host.as_str()).unwrap_or("run");
+            let kind = tag.get("type").and_then(|kind| kind.as_str()).unwrap();
+            world.log.push(format!("[{host} {kind}]"));
+            world.events.push(event);
+            Ok(())
+        })
+    }
+}
