@@ -74,7 +74,7 @@ pub fn fold(plan: &Plan) -> Vec<ChangeSet> {
 fn digest(changes: &[Change]) -> String {
     let mut hasher = Sha256::new();
     for change in changes {
-        // Debug text is unambiguous (strings are quoted), and it is compared within one run only.
+        // Debug text is unambiguous, because it quotes strings.
         hasher.update(format!("{change:?}\n").as_bytes());
     }
     crate::plan::seal::hex(&hasher.finalize())
