@@ -40,6 +40,8 @@ mod schedule;
 #[cfg(test)]
 mod shared;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod survey;
 #[cfg(test)]
 mod tidy;

@@ -13,12 +13,9 @@ use rmsfleet::event::Event;
 use rmsfleet::event::Sink;
 use rmsfleet::event::SinkError;
 use rmsfleet::host::link::Clock;
-use rmsfleet::host::link::Cmdlet;
-use rmsfleet::host::link::CmdletResult;
 use rmsfleet::host::link::Connect;
 use rmsfleet::host::link::HostError;
 use rmsfleet::host::link::Reader;
-use rmsfleet::host::link::Shell;
 use rmsfleet::host::link::Target;
 use rmsfleet::host::link::Writer;
 use rmsfleet::model::registry::KeyPath;
@@ -29,10 +26,9 @@ use rmsfleet::wire::operation::Answer;
 use rmsfleet::wire::operation::Instance;
 use rmsfleet::wire::operation::Read;
 use rmsfleet::wire::operation::Write;
-use rmsfleet::wire::psrp::object::Complex;
-use rmsfleet::wire::psrp::object::PsObject;
 
 use crate::imagined::noon;
+use crate::imagined::shell::ImaginedShell;
 
 #[derive(Clone)]
 pub(crate) struct Fleet(pub(crate) Arc<Mutex<World>>);
@@ -360,60 +356,6 @@ fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answer {
         }
     };
     Answer::Done { code }
-}
-
-pub(crate) struct ImaginedShell {
-    fleet: Fleet,
-    name: String,
-}
-
-impl Shell for ImaginedShell {
-    async fn run(&mut self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
-        self.fleet.with(|world| {
-            world.log.push(format!("{} {}", self.name, cmdlet.name));
-            let output = match cmdlet.name {
-                "Get-IRMConfiguration" => vec![object(&[
-                    ("DistinguishedName", PsObject::Text(world.dn.clone())),
-                    ("InternalLicensingEnabled", PsObject::Bool(world.enabled)),
-                    ("ClientAccessServerEnabled", PsObject::Bool(world.enabled)),
-                    ("ExternalLicensingEnabled", PsObject::Bool(false)),
-                ])],
-                "Get-ExchangeServer" => world
-                    .servers
-                    .iter()
-                    .map(|name| {
-                        object(&[
-                            ("Name", PsObject::Text(name.clone())),
-                            ("AdminDisplayVersion", PsObject::Text("Version 15.2".to_owned())),
-                            ("IsEdgeServer", PsObject::Bool(false)),
-                        ])
-                    })
-                    .collect(),
-                "Set-IRMConfiguration" => {
-                    world.enabled = true;
-                    if world.lose_cmdlet {
-                        return Err(HostError::Lost {
-                            call: cmdlet.name.to_owned(),
-                            source: "reset by peer".into(),
-                        });
-                    }
-                    Vec::new()
-                }
-                other => panic!("`{other}` is not a cmdlet of ours"),
-            };
-            Ok(CmdletResult { output, ..CmdletResult::default() })
-        })
-    }
-
-    async fn close(self) {
-        self.fleet.with(|world| world.log.push(format!("{} close", self.name)));
-    }
-}
-
-fn object(properties: &[(&str, PsObject)]) -> PsObject {
-    let properties =
-        properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    PsObject::Complex(Box::new(Complex { properties, ..Complex::default() }))
 }
 
 /// Writes events into the world's log, so that they stand in order with the acts.

@@ -28,6 +28,7 @@ use rmsfleet::model::verdict::Verdict;
 
 pub(crate) mod dice;
 pub(crate) mod fleet;
+pub(crate) mod shell;
 
 pub(crate) const KEY: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
 

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use rmsfleet::error::Exit;
 use rmsfleet::event::Event;
 use rmsfleet::event::Sink;
-use rmsfleet::event::SinkError;
 use rmsfleet::host::mark;
 use rmsfleet::host::restart::Pace;
 use rmsfleet::model::host::HostName;
@@ -17,7 +16,6 @@ use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::run::action::Options;
-use rmsfleet::run::action::StepOutcome;
 use rmsfleet::run::action::Stop;
 use rmsfleet::run::driver::RunContext;
 use rmsfleet::run::driver::RunError;
@@ -33,8 +31,9 @@ use crate::imagined::hosts_stage;
 use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::state;
-use crate::imagined::step;
-use crate::imagined::step_stage;
+
+mod step;
+mod stop;
 
 fn apply(fleet: &Fleet, plan: &Plan) -> Result<RunReport, RunError> {
     let (_sender, stop) = watch::channel(Stop::Go);
@@ -323,86 +322,6 @@ fn a_restart_that_does_not_begin_fails_and_holds_its_domain() {
     assert_eq!(report.exit, Exit::Partial);
 }
 
-fn exchange(names: &[&str]) -> Plan {
-    let mut plan = two_values(names, false);
-    let mut step = step("Contoso");
-    step.needs = plan.hosts.keys().cloned().collect();
-    plan.stages.push(step_stage("irm", step));
-    plan
-}
-
-#[test]
-fn the_step_runs_once_and_only_after_every_server_is_verified() {
-    let fleet = ready(&["EX1", "EX2"]);
-    let report = apply(&fleet, &exchange(&["EX1", "EX2"])).unwrap();
-    assert_eq!(report.exit, Exit::Ok);
-    assert!(matches!(report.steps[0].1, StepOutcome::Verified(_)));
-    let log = fleet.with(|world| world.log.clone());
-    let set = log.iter().position(|line| line.contains("Set-IRMConfiguration")).unwrap();
-    let verified = log.iter().rposition(|line| line.contains("host-verified")).unwrap();
-    assert!(verified < set);
-    assert_eq!(fleet.count("Set-IRMConfiguration"), 1);
-    assert_eq!(fleet.count("shell"), fleet.count("close"), "every shell is closed");
-    check_intents(&fleet);
-}
-
-#[test]
-fn a_failed_server_holds_the_step() {
-    let fleet = ready(&["EX1", "EX2"]);
-    fleet.put("EX2", &path("One"), "somebody was here");
-    let report = apply(&fleet, &exchange(&["EX1", "EX2"])).unwrap();
-    assert!(matches!(report.steps[0].1, StepOutcome::Held(_)), "{report:?}");
-    assert_eq!(fleet.count("shell"), 0);
-    assert_eq!(report.exit, Exit::Refused);
-}
-
-#[test]
-fn an_organisation_that_was_set_meanwhile_is_left_alone() {
-    let fleet = ready(&["EX1"]);
-    fleet.with(|world| world.enabled = true);
-    let report = apply(&fleet, &exchange(&["EX1"])).unwrap();
-    assert_eq!(report.steps[0].1, StepOutcome::Unchanged);
-    assert_eq!(fleet.count("Set-IRMConfiguration"), 0);
-    assert_eq!(report.exit, Exit::Ok);
-}
-
-#[test]
-fn a_step_refuses_another_organisation_and_a_server_nobody_planned_for() {
-    let edits: [fn(&Fleet); 2] = [
-        |fleet| fleet.with(|world| world.dn = "CN=X,CN=Fabrikam,DC=fabrikam".to_owned()),
-        |fleet| fleet.with(|world| world.servers.push("EX77".to_owned())),
-    ];
-    for edit in edits {
-        let fleet = ready(&["EX1"]);
-        edit(&fleet);
-        let report = apply(&fleet, &exchange(&["EX1"])).unwrap();
-        assert!(matches!(report.steps[0].1, StepOutcome::Refused(_)), "{report:?}");
-        assert_eq!(fleet.count("Set-IRMConfiguration"), 0);
-        assert_eq!(report.exit, Exit::Refused);
-    }
-}
-
-#[test]
-fn a_lost_answer_to_the_step_is_settled_by_reading() {
-    let fleet = ready(&["EX1"]);
-    fleet.with(|world| world.lose_cmdlet = true);
-    let report = apply(&fleet, &exchange(&["EX1"])).unwrap();
-    assert!(matches!(report.steps[0].1, StepOutcome::Verified(_)), "{report:?}");
-    assert_eq!(fleet.count("Set-IRMConfiguration"), 1);
-}
-
-#[test]
-fn a_stop_before_the_start_leaves_everything_as_it_was() {
-    let (sender, stop) = watch::channel(Stop::Go);
-    sender.send(Stop::Finish).unwrap();
-    let fleet = ready(&["FS1", "FS2"]);
-    let mut plan = two_values(&["FS1", "FS2"], true);
-    plan.limits.forks = 1;
-    let report = apply_with(&fleet, &plan, stop).unwrap();
-    assert_eq!(report.exit, Exit::Interrupted);
-    assert_eq!(fleet.count("logon"), 0);
-}
-
 #[test]
 fn the_journal_of_a_run_begins_and_ends_with_the_run() {
     let fleet = ready(&["FS1"]);
@@ -412,72 +331,16 @@ fn the_journal_of_a_run_begins_and_ends_with_the_run() {
     assert_eq!(events.last(), Some(&Event::RunEnded { exit: 0, name: "ok".to_owned() }));
 }
 
-/// Raises the stop level when the run records an event of this kind.
-struct StopAt {
-    sink: ImaginedSink,
-    kind: &'static str,
-    level: Stop,
-    sender: watch::Sender<Stop>,
-}
-
-impl Sink for StopAt {
-    fn emit(&mut self, event: Event) -> Result<(), SinkError> {
-        let json = serde_json::to_value(&event).unwrap();
-        self.sink.emit(event)?;
-        if json.get("type").and_then(|kind| kind.as_str()) == Some(self.kind) {
-            self.sender.send(self.level).unwrap();
-        }
-        Ok(())
-    }
-}
-
-fn stop_at(fleet: &Fleet, plan: &Plan, kind: &'static str, level: Stop) -> RunReport {
-    let (sender, stop) = watch::channel(Stop::Go);
-    let mut sink = StopAt { sink: ImaginedSink(fleet.clone()), kind, level, sender };
-    apply_to(fleet, plan, &mut sink, stop).unwrap()
-}
-
 #[test]
-fn after_one_press_what_is_in_flight_finishes_and_nothing_starts() {
-    let fleet = ready(&["FS1", "FS2"]);
-    let mut plan = two_values(&["FS1", "FS2"], true);
-    plan.limits.forks = 1;
-    let report = stop_at(&fleet, &plan, "change-intended", Stop::Finish);
-    assert_eq!(report.exit, Exit::Interrupted);
-    check_values(&fleet, "FS1", Some("1"), Some("2"));
-    assert!(matches!(outcome(&report, "FS1"), Outcome::RestartOwed { values: 2, .. }));
-    assert_eq!(outcome(&report, "FS2"), Outcome::NotStarted);
-    assert_eq!(fleet.count("FS2 logon"), 0);
-    assert_eq!(orders(&fleet, "FS1"), 0);
-}
-
-#[test]
-fn after_two_presses_a_host_stops_before_its_first_write() {
+fn a_restart_that_an_earlier_run_left_owed_is_paid_without_a_write() {
     let fleet = ready(&["FS1"]);
-    let report = stop_at(&fleet, &two_values(&["FS1"], true), "host-started", Stop::SafePoint);
-    assert_eq!(outcome(&report, "FS1"), Outcome::NotStarted);
-    assert_eq!(fleet.count("FS1 set"), 0);
-}
-
-#[test]
-fn after_two_presses_nobody_waits_for_a_restart_that_stays_owed() {
-    let fleet = ready(&["FS1"]);
-    fleet.luck("FS1", Luck { hangs: true, ..Luck::default() });
-    let report = stop_at(&fleet, &two_values(&["FS1"], true), "restart-ordered", Stop::SafePoint);
-    assert!(matches!(outcome(&report, "FS1"), Outcome::RestartOwed { values: 2, .. }));
-    assert_eq!(report.exit, Exit::Interrupted);
-    assert_eq!(orders(&fleet, "FS1"), 1);
-}
-
-#[test]
-fn after_three_presses_a_host_in_the_middle_is_in_doubt() {
-    let fleet = ready(&["FS1", "FS2"]);
-    let plan = two_values(&["FS1", "FS2"], false);
-    let report = stop_at(&fleet, &plan, "change-intended", Stop::Now);
-    let doubts = report.outcomes.values().filter(|outcome| matches!(outcome, Outcome::InDoubt(_)));
-    assert_eq!(doubts.count(), 1, "{report:?}");
-    let untouched = report.outcomes.values().filter(|outcome| **outcome == Outcome::NotStarted);
-    assert_eq!(untouched.count(), 1, "{report:?}");
-    assert_eq!(report.exit, Exit::Interrupted);
-    check_intents(&fleet);
+    fleet.put("FS1", &mark::path(), "run-0 2026-01-08T00:00:00Z");
+    let mut plan = two_values(&["FS1"], true);
+    let host = plan.hosts.get_mut(&HostName::new("FS1")).unwrap();
+    host.changes.clear();
+    host.restart_owed = Some("run run-0".to_owned());
+    let report = apply(&fleet, &plan).unwrap();
+    assert_eq!(outcome(&report, "FS1"), Outcome::Changed { values: 0, restarted: true });
+    assert_eq!((orders(&fleet, "FS1"), fleet.value("FS1", &mark::path())), (1, None));
+    check_values(&fleet, "FS1", Some("old"), None);
 }

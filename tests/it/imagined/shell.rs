@@ -1,0 +1,64 @@
+//! The Exchange endpoint of an imagined organisation.
+
+use rmsfleet::host::link::Cmdlet;
+use rmsfleet::host::link::CmdletResult;
+use rmsfleet::host::link::HostError;
+use rmsfleet::host::link::Shell;
+use rmsfleet::wire::psrp::object::Complex;
+use rmsfleet::wire::psrp::object::PsObject;
+
+use crate::imagined::fleet::Fleet;
+
+pub(crate) struct ImaginedShell {
+    pub(crate) fleet: Fleet,
+    pub(crate) name: String,
+}
+
+impl Shell for ImaginedShell {
+    async fn run(&mut self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
+        self.fleet.with(|world| {
+            world.log.push(format!("{} {}", self.name, cmdlet.name));
+            let output = match cmdlet.name {
+                "Get-IRMConfiguration" => vec![object(&[
+                    ("DistinguishedName", PsObject::Text(world.dn.clone())),
+                    ("InternalLicensingEnabled", PsObject::Bool(world.enabled)),
+                    ("ClientAccessServerEnabled", PsObject::Bool(world.enabled)),
+                    ("ExternalLicensingEnabled", PsObject::Bool(false)),
+                ])],
+                "Get-ExchangeServer" => world
+                    .servers
+                    .iter()
+                    .map(|name| {
+                        object(&[
+                            ("Name", PsObject::Text(name.clone())),
+                            ("AdminDisplayVersion", PsObject::Text("Version 15.2".to_owned())),
+                            ("IsEdgeServer", PsObject::Bool(false)),
+                        ])
+                    })
+                    .collect(),
+                "Set-IRMConfiguration" => {
+                    world.enabled = true;
+                    if world.lose_cmdlet {
+                        return Err(HostError::Lost {
+                            call: cmdlet.name.to_owned(),
+                            source: "reset by peer".into(),
+                        });
+                    }
+                    Vec::new()
+                }
+                other => panic!("`{other}` is not a cmdlet of ours"),
+            };
+            Ok(CmdletResult { output, ..CmdletResult::default() })
+        })
+    }
+
+    async fn close(self) {
+        self.fleet.with(|world| world.log.push(format!("{} close", self.name)));
+    }
+}
+
+fn object(properties: &[(&str, PsObject)]) -> PsObject {
+    let properties =
+        properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    PsObject::Complex(Box::new(Complex { properties, ..Complex::default() }))
+}
