@@ -149,14 +149,13 @@ fn unknown_type(kind: &str, entry: &Entry) -> Diagnostic {
         .help(near.unwrap_or_else(|| format!("use one of {}", words(&BUILT))))
 }
 
-/// A key that looks like a secret; its value is blotted out of every message.
+/// A key that looks like a secret.
 fn refuse_secrets(node: &Node, diagnostics: &mut Diagnostics) {
     let Value::Mapping(entries) = &node.value else { return };
     for entry in entries {
         let key = entry.key.text.to_ascii_lowercase();
         let looks = ["password", "passwd", "secret", "passphrase", "token"];
         if key == "pass" || looks.iter().any(|word| key.contains(word)) {
-            diagnostics.mask(entry.value.span.file, entry.value.span.start, entry.value.end);
             diagnostics.push(
                 Diagnostic::error(
                     entry.key.span,

@@ -9,6 +9,7 @@ use annotate_snippets::Level;
 use annotate_snippets::Renderer;
 use annotate_snippets::Snippet;
 
+use crate::manifest::blot::blot;
 use crate::manifest::source::FileId;
 use crate::manifest::source::Source;
 use crate::manifest::source::Span;
@@ -154,9 +155,10 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Takes a text in, so that its lines can be shown.
-    pub fn add_source(&mut self, source: Source) -> FileId {
-        self.sources.push(source);
+    /// Takes a text in, so that its lines can be shown; values that look secret are blotted out.
+    pub fn add_source(&mut self, source: &Source) -> FileId {
+        let text = blot(&source.text);
+        self.sources.push(Source { name: source.name.clone(), text });
         FileId(self.sources.len() - 1)
     }
 
@@ -180,18 +182,6 @@ impl Diagnostics {
         } else {
             self.dropped += 1;
         }
-    }
-
-    /// Blots out a stretch of a source, so that no rendering shows the secret that stands there.
-    pub(super) fn mask(&mut self, file: FileId, start: usize, end: usize) {
-        let Some(source) = self.sources.get_mut(file.0) else { return };
-        let Some((head, rest)) = source.text.split_at_checked(start) else { return };
-        let Some((secret, tail)) = rest.split_at_checked(end.saturating_sub(start)) else { return };
-        let blot: String = secret
-            .chars()
-            .map(|c| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) })
-            .collect();
-        source.text = format!("{head}{blot}{tail}");
     }
 
     pub fn has_errors(&self) -> bool {

@@ -34,7 +34,10 @@ impl<'n> Fields<'n> {
             Value::Mapping(entries) => Some(Self { what, span, entries, known: BTreeSet::new() }),
             Value::Null | Value::Scalar { .. } | Value::Sequence(_) | Value::Vault => {
                 let message = format!("{what} needs a mapping of keys, found {}", node.kind());
-                diagnostics.push(Diagnostic::error(span, message));
+                diagnostics.push(
+                    Diagnostic::error(span, message)
+                        .help("write `key: value`, one below the other".to_owned()),
+                );
                 None
             }
         }

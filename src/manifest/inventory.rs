@@ -68,7 +68,8 @@ pub struct VariableOrigin {
     pub line: usize,
     /// `group dag_eu1_fra`, `host`, `--var`.
     pub level: String,
-    credential: Option<Span>,
+    /// Of the value, in the texts of [`Inventory::warnings`].
+    pub span: Span,
 }
 
 /// An inventory, read and checked.
@@ -103,14 +104,15 @@ impl Inventory {
         let mut diagnostics = self.warnings.clone();
         let known: Vec<&str> = credentials.credentials.keys().map(String::as_str).collect();
         for host in self.hosts.iter().filter(|host| host.role.is_some()) {
-            let named = self.origins(&host.name).iter().find_map(|origin| origin.credential);
-            if let Some(span) = named
+            let origins = self.origins(&host.name);
+            let named = origins.iter().find(|origin| origin.key == "rms_credential");
+            if let Some(VariableOrigin { span, .. }) = named
                 && !known.contains(&host.credential.as_str())
             {
                 let help = did_you_mean(&host.credential, known.iter().copied());
                 diagnostics.push(
                     Diagnostic::error(
-                        span,
+                        *span,
                         format!("credentials file has no entry `{}`", host.credential),
                     )
                     .help(help.unwrap_or_else(|| "add it to the credentials file".to_owned())),
@@ -174,6 +176,7 @@ fn build(draft: &Draft, extra: &Vars, diagnostics: &mut Diagnostics) -> Option<I
         hosts.push(host::build(name, host, names, &variables, diagnostics));
         resolved.push(variables);
     }
+    lint::roles(&hosts, draft, diagnostics);
     let nodes = lint::nodes(&hosts);
     let mut origins = BTreeMap::new();
     for (host, variables) in hosts.iter().zip(&resolved) {
@@ -242,7 +245,10 @@ fn unknown_extra(key: &str, node: &Node) -> Diagnostic {
         Value::Null | Value::Scalar { .. } | Value::Sequence(_) | Value::Vault => node.span,
     };
     let known = keys::RMS_KEYS.into_iter().chain(keys::CONNECTION_KEYS);
-    Diagnostic::error(span, format!("unknown variable `{key}`")).help(did_you_mean(key, known))
+    Diagnostic::error(span, format!("unknown variable `{key}`")).help(
+        did_you_mean(key, known)
+            .or(Some("write a `rms_*` variable, as `--var rms_site=ams`".to_owned())),
+    )
 }
 
 fn origin(found: &Definition, diagnostics: &Diagnostics) -> VariableOrigin {
@@ -257,6 +263,6 @@ fn origin(found: &Definition, diagnostics: &Diagnostics) -> VariableOrigin {
         source: diagnostics.name(found.key.span.file),
         line: found.key.span.line,
         level,
-        credential: (found.key.text == "rms_credential").then_some(found.value.span),
+        span: found.value.span,
     }
 }

@@ -4,6 +4,7 @@
 //! values, and what comes out is either a value of `model` or every complaint at once, each with its
 //! place in the text.
 
+mod blot;
 pub mod builtin;
 pub mod credentials;
 pub mod diagnostic;

@@ -254,12 +254,17 @@ fn items<'n>(
         }
         Some(Entry { key: at, value }) => {
             let message = format!("`{key}` needs a list, found {}", value.kind());
-            diagnostics.push(Diagnostic::error(at.span, message));
+            diagnostics.push(
+                Diagnostic::error(at.span, message).help("begin each entry with `- `".to_owned()),
+            );
             &[]
         }
         None => {
             let message = format!("a rule pack needs the key `{key}`");
-            diagnostics.push(Diagnostic::error(fields.span(), message));
+            diagnostics.push(
+                Diagnostic::error(fields.span(), message)
+                    .help(format!("add `{key}:` with a list below it")),
+            );
             &[]
         }
     }

@@ -43,9 +43,12 @@ impl Mismatch {
             (None, Value::Null) => key.span,
             (None, _) => value.span,
         };
-        Diagnostic::error(span, format!("`{}` {}", key.text, self.expected)).help(self.help)
+        Diagnostic::error(span, format!("`{}` {}", key.text, self.expected))
+            .help(self.help.unwrap_or_else(|| "correct the value, or remove the key".to_owned()))
     }
 }
+
+const FILL: &str = "write a text, or remove the key";
 
 /// A text. Bare words that other YAML readers turn into booleans or numbers are refused, because
 /// the file would mean something else to Ansible.
@@ -60,14 +63,15 @@ pub(super) fn text(node: &Node) -> Result<&str, Mismatch> {
                 .help(format!("put it into quotes: \"{text}\"")))
         }
         Value::Scalar { text, .. } if text.trim().is_empty() => {
-            Err(Mismatch::new("needs a text, found an empty one"))
+            Err(Mismatch::new("needs a text, found an empty one").help(FILL.to_owned()))
         }
         Value::Scalar { text, .. } if text.chars().any(char::is_control) => {
-            Err(Mismatch::new("needs a text of one line without control characters"))
+            Err(Mismatch::new("needs a text of one line without control characters")
+                .help("write it on one line".to_owned()))
         }
         Value::Scalar { text, .. } => Ok(text.trim()),
         Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Vault => {
-            Err(Mismatch::new(format!("needs a text, found {}", node.kind())))
+            Err(Mismatch::new(format!("needs a text, found {}", node.kind())).help(FILL.to_owned()))
         }
     }
 }
@@ -80,7 +84,9 @@ pub(super) fn prose(node: &Node) -> Result<&str, Mismatch> {
         | Value::Null
         | Value::Sequence(_)
         | Value::Mapping(_)
-        | Value::Vault => Err(Mismatch::new(format!("needs a text, found {}", node.kind()))),
+        | Value::Vault => {
+            Err(Mismatch::new(format!("needs a text, found {}", node.kind())).help(FILL.to_owned()))
+        }
     }
 }
 
@@ -100,6 +106,11 @@ pub(super) fn text_or_empty(node: &Node) -> Result<&str, Mismatch> {
 pub(super) fn integer(node: &Node, least: u32, most: u32) -> Result<u32, Mismatch> {
     let expected = || {
         Mismatch::new(format!("needs a whole number from {least} to {most}, found {}", node.kind()))
+            .help(if least == most {
+                format!("write {least}")
+            } else {
+                format!("write a number from {least} to {most}, without a unit")
+            })
     };
     match &node.value {
         Value::Scalar { text, .. } => match text.trim().parse::<u32>() {
@@ -122,7 +133,8 @@ pub(super) fn choice<T: Copy>(node: &Node, words: &[(&str, T)]) -> Result<T, Mis
         words.join(", ")
     };
     let Value::Scalar { text, .. } = &node.value else {
-        return Err(Mismatch::new(format!("needs one of {}, found {}", allowed(), node.kind())));
+        return Err(Mismatch::new(format!("needs one of {}, found {}", allowed(), node.kind()))
+            .help(format!("write one of {}", allowed())));
     };
     if let Some((_, value)) = words.iter().find(|(word, _)| word == &text.trim()) {
         return Ok(*value);
@@ -146,7 +158,8 @@ pub(super) fn list<'n, T>(
                 .help(format!("write it in brackets: [{text}]")))
         }
         Value::Null | Value::Mapping(_) | Value::Vault => {
-            Err(Mismatch::new(format!("needs a list, found {}", node.kind())))
+            Err(Mismatch::new(format!("needs a list, found {}", node.kind()))
+                .help("write it in brackets: [one, two]".to_owned()))
         }
     }
 }

@@ -25,8 +25,6 @@ pub struct Node {
     pub value: Value,
     /// The first line of the value.
     pub span: Span,
-    /// Byte offset after the whole value, further lines included.
-    pub end: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -130,12 +128,12 @@ pub(super) fn shorten(text: &str) -> String {
 ///
 /// Duplicate keys, unknown tags and keys that are not text are errors, and reading goes on.
 pub fn parse(source: &Source, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let file = diagnostics.add_source(source.clone());
+    let file = diagnostics.add_source(source);
     let top = Span { file, line: 1, column: 1, start: 0, end: 0 };
     if source.text.len() > MAX_TEXT {
         let message =
             format!("text of {} bytes is larger than the limit of {MAX_TEXT}", source.text.len());
-        diagnostics.push(Diagnostic::error(top, message));
+        diagnostics.push(Diagnostic::error(top, message).help("split the file".to_owned()));
         return None;
     }
     if source.text.starts_with("$ANSIBLE_VAULT;") {
@@ -143,7 +141,7 @@ pub fn parse(source: &Source, diagnostics: &mut Diagnostics) -> Option<Node> {
             Diagnostic::warning(top, "file is encrypted with ansible-vault and is skipped")
                 .help("put logon names and providers into `credentials.yml`".to_owned()),
         );
-        return Some(Node { value: Value::Vault, span: top, end: source.text.len() });
+        return Some(Node { value: Value::Vault, span: top });
     }
     build::document(&source.text, file, diagnostics)
 }

@@ -16,6 +16,8 @@ mod lab_http;
 #[cfg(test)]
 mod lab_recorded;
 #[cfg(test)]
+mod manifest;
+#[cfg(test)]
 mod pe_channel.rs;
 #[cfg(test)]
 mod pe_lab.rs;

@@ -110,7 +110,8 @@ impl Draft {
         }
         if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(name) {
             let message = format!("inventory has more than {MAX_GROUPS} groups");
-            diagnostics.push(Diagnostic::error(key.span, message));
+            diagnostics
+                .push(Diagnostic::error(key.span, message).help("split the inventory".to_owned()));
             return;
         }
         self.groups
@@ -235,7 +236,8 @@ impl Draft {
     ) -> bool {
         if self.hosts.len() >= range::MAX_NAMES && !self.hosts.contains_key(name) {
             let message = format!("inventory has more than {} hosts", range::MAX_NAMES);
-            diagnostics.push(Diagnostic::error(key.span, message));
+            diagnostics
+                .push(Diagnostic::error(key.span, message).help("split the inventory".to_owned()));
             return false;
         }
         let spelling = self.spellings.entry(name.to_lowercase()).or_insert_with(|| name.to_owned());

@@ -4,6 +4,7 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::inventory::connection;
 use crate::manifest::inventory::draft::HostDraft;
+use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::keys;
 use crate::manifest::inventory::resolve::Resolved;
 use crate::manifest::inventory::url;
@@ -19,6 +20,7 @@ use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
 use crate::model::host::Scheme;
 use crate::model::host::Transport;
+use crate::model::product::Product;
 use crate::model::product::Role;
 
 /// Builds the host. Only a host with a role is held to what reaching and configuring it needs.
@@ -123,7 +125,7 @@ fn complete(
     for (key, belongs) in misplaced {
         if let Some(found) = variables.get(key)
             && role != *belongs
-            && found.level == crate::manifest::inventory::draft::Level::Host
+            && found.level == Level::Host
         {
             diagnostics.push(Diagnostic::warning(
                 found.key.span,
@@ -134,7 +136,7 @@ fn complete(
 }
 
 fn products(role: Role) -> String {
-    let ids: Vec<String> = crate::model::product::Product::ALL
+    let ids: Vec<String> = Product::ALL
         .iter()
         .filter(|product| product.role() == role)
         .map(|product| format!("`{product}`"))

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::inventory::draft::Definition;
+use crate::manifest::inventory::draft::Draft;
 use crate::manifest::inventory::resolve::Resolved;
 use crate::manifest::inventory::url;
 use crate::model::host::Host;
@@ -22,6 +24,23 @@ pub(super) fn nodes(hosts: &[Host]) -> Nodes<'_> {
         }
     }
     nodes
+}
+
+/// An inventory without any role is read like every other, and has nothing for us to do.
+pub(super) fn roles(hosts: &[Host], draft: &Draft, diagnostics: &mut Diagnostics) {
+    let role = |found: &Definition| found.key.text == "rms_role";
+    if hosts.iter().any(|host| host.role.is_some()) || draft.definitions.iter().any(role) {
+        return;
+    }
+    if let Some(first) = draft.order.first().and_then(|name| draft.hosts.get(name)) {
+        diagnostics.push(
+            Diagnostic::warning(first.span, "no host has `rms_role`, so all are out of scope")
+                .help(
+                    "set `rms_role: exchange`, `sharepoint` or `fci` below the `vars:` of a group"
+                        .to_owned(),
+                ),
+        );
+    }
 }
 
 /// Checks the URLs of one host that gets values.

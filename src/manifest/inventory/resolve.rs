@@ -80,9 +80,30 @@ pub(super) fn resolve<'d>(
         if let Some((loser, other)) = rival {
             diagnostics.push(tie(key, (loser, other), (winner, found)));
         }
+        // Ansible puts every file of `group_vars` above every group of the inventory file.
+        let stronger = candidates.iter().rev().skip(1).find(|(_, other)| {
+            rival.is_none() && other.beside && !found.beside && !other.value.same(&found.value)
+        });
+        if let Some((group, other)) = stronger {
+            diagnostics.push(order(key, (group, other), (winner, found)));
+        }
         resolved.insert(key, found);
     }
     resolved
+}
+
+fn order(
+    key: &str,
+    (upper, file): (&str, &Definition),
+    (deeper, found): (&str, &Definition),
+) -> Diagnostic {
+    Diagnostic::warning(
+        found.key.span,
+        format!("group `{deeper}` wins over the file of group `{upper}` on `{key}`"),
+    )
+    .label("counts here, because the group is deeper")
+    .related(file.key.span, "counts in Ansible, because it stands in `group_vars`")
+    .help(format!("set `{key}` in the file of group `{deeper}` to have both agree"))
 }
 
 fn tie(

@@ -25,15 +25,20 @@ pub(super) fn read(
         Value::Mapping(entries) => entries,
         Value::Null | Value::Vault => return Vec::new(),
         Value::Scalar { .. } | Value::Sequence(_) => {
-            let message = format!(
-                "variables of `{}` need a mapping, found {}",
-                shorten(&owner.text),
-                node.kind()
-            );
-            diagnostics.push(
-                Diagnostic::error(node.span, message)
-                    .help("write `name: value`, one below the other".to_owned()),
-            );
+            let whose = match level {
+                Level::Group(group) => format!("group `{group}`"),
+                Level::Host => format!("host `{}`", shorten(&owner.text)),
+                Level::Extra => "the command line".to_owned(),
+            };
+            let message = format!("variables of {whose} need a mapping, found {}", node.kind());
+            let joined = node.inline();
+            let help = match joined.split_once(':') {
+                Some((key, value)) if !value.starts_with(' ') && !key.contains(' ') => {
+                    "put a space after the colon"
+                }
+                Some(_) | None => "write `name: value`, one below the other",
+            };
+            diagnostics.push(Diagnostic::error(node.span, message).help(help.to_owned()));
             return Vec::new();
         }
     };
@@ -95,8 +100,6 @@ pub(super) fn admit(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<bool
             None
         }
         Class::Secret => {
-            // A diagnostic ends up in logs, with the line it speaks of.
-            diagnostics.mask(entry.value.span.file, entry.value.span.start, entry.value.end);
             diagnostics.push(
                 Diagnostic::error(at, format!("`{key}` holds a secret in clear text")).help(
                     "remove it and change the password; name a provider for it in \

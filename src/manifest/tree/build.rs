@@ -76,7 +76,7 @@ impl<'t> Builder<'t, '_> {
             }
         }
         let empty = Span { file: self.file, line: 1, column: 1, start: 0, end: 0 };
-        Ok(root.unwrap_or(Node { value: Value::Null, span: empty, end: 0 }))
+        Ok(root.unwrap_or(Node { value: Value::Null, span: empty }))
     }
 
     /// The next event that is not a comment.
@@ -97,28 +97,31 @@ impl<'t> Builder<'t, '_> {
 
     fn node(&mut self, event: Event<'t>, marks: Marks, depth: usize) -> Result<Built, Stopped> {
         let span = self.span(marks);
-        let end = marks.end.byte_offset().unwrap_or(span.end).min(self.text.len());
+        let tagged = marks.tag_span().map_or(span, |marks| self.span(marks));
         if depth >= MAX_DEPTH {
-            return self.stop(span, format!("nesting is deeper than {MAX_DEPTH} levels"));
+            return self.too_deep(span);
         }
         let (built, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let weight = 1 + text.len() / 64;
                 self.charge(weight, span)?;
-                let value = self.scalar(text.into_owned(), style, tag.as_deref(), span);
-                (Built { node: Node { value, span, end }, weight, height: 1 }, anchor)
+                let value = self.scalar(text.into_owned(), style, tag.as_deref(), tagged);
+                (Built { node: Node { value, span }, weight, height: 1 }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                let vault = self.collection_tag(tag.as_deref(), span);
+                let vault = self.collection_tag(tag.as_deref(), tagged);
                 (self.sequence(span, vault, depth)?, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                let vault = self.collection_tag(tag.as_deref(), span);
+                let vault = self.collection_tag(tag.as_deref(), tagged);
                 (self.mapping(span, vault, depth)?, anchor)
             }
             Event::Alias(id) => return self.alias(id, span, depth),
             // The parser is told to refuse unknown aliases itself, and emits no anchor events.
-            _ => return self.stop(span, "YAML structure is not understood here".to_owned()),
+            _ => {
+                let message = "YAML structure is not understood here".to_owned();
+                return self.stop(span, message, "check the indentation");
+            }
         };
         if anchor != 0 {
             self.charge(built.weight, span)?;
@@ -131,11 +134,12 @@ impl<'t> Builder<'t, '_> {
 
     fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Built, Stopped> {
         let Some(found) = self.anchors.get(&id) else {
-            return self.stop(span, "alias stands inside the value it names".to_owned());
+            let message = "alias stands inside the value it names".to_owned();
+            return self.stop(span, message, "write the value out");
         };
         let (weight, height) = (found.weight, found.height);
         if depth.saturating_add(height) > MAX_DEPTH {
-            return self.stop(span, format!("nesting is deeper than {MAX_DEPTH} levels"));
+            return self.too_deep(span);
         }
         self.charge(weight, span)?;
         match self.anchors.get(&id) {
@@ -148,9 +152,9 @@ impl<'t> Builder<'t, '_> {
         self.charge(1, span)?;
         let (mut weight, mut height) = (1, 0);
         let mut items = Vec::new();
-        let end = loop {
+        loop {
             match self.next()? {
-                (Event::SequenceEnd, marks) => break self.span(marks).end,
+                (Event::SequenceEnd, _) => break,
                 (event, marks) => {
                     let built = self.node(event, marks, depth + 1)?;
                     weight += built.weight;
@@ -158,9 +162,9 @@ impl<'t> Builder<'t, '_> {
                     items.push(built.node);
                 }
             }
-        };
+        }
         let value = if vault { Value::Vault } else { Value::Sequence(items) };
-        Ok(Built { node: Node { value, span, end }, weight, height: height + 1 })
+        Ok(Built { node: Node { value, span }, weight, height: height + 1 })
     }
 
     fn mapping(&mut self, span: Span, vault: bool, depth: usize) -> Result<Built, Stopped> {
@@ -169,9 +173,9 @@ impl<'t> Builder<'t, '_> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut merged: Vec<Node> = Vec::new();
-        let end = loop {
+        loop {
             let (event, marks) = match self.next()? {
-                (Event::MappingEnd, marks) => break self.span(marks).end,
+                (Event::MappingEnd, _) => break,
                 next => next,
             };
             let key = self.node(event, marks, depth + 1)?;
@@ -187,10 +191,8 @@ impl<'t> Builder<'t, '_> {
                 }
                 Value::Scalar { text, .. } => text,
                 Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Vault => {
-                    self.diagnostics.push(
-                        Diagnostic::error(key_span, "key is not a text")
-                            .help("put a key that begins with `[` or `{` into quotes".to_owned()),
-                    );
+                    let diagnostic = self.no_text(key_span);
+                    self.diagnostics.push(diagnostic);
                     continue;
                 }
             };
@@ -209,12 +211,12 @@ impl<'t> Builder<'t, '_> {
             }
             seen.insert(text.clone(), key_span);
             entries.push(Entry { key: Key { text, span: key_span }, value: value.node });
-        };
+        }
         for node in merged {
             self.merge(node, &mut entries, &mut seen);
         }
         let value = if vault { Value::Vault } else { Value::Mapping(entries) };
-        Ok(Built { node: Node { value, span, end }, weight, height: height + 1 })
+        Ok(Built { node: Node { value, span }, weight, height: height + 1 })
     }
 
     /// `<<`: entries that the mapping does not have itself; of several, the first wins.
@@ -233,7 +235,10 @@ impl<'t> Builder<'t, '_> {
         }
         for part in parts {
             let Value::Mapping(more) = part.value else {
-                self.diagnostics.push(Diagnostic::error(part.span, "`<<` needs mappings only"));
+                self.diagnostics.push(
+                    Diagnostic::error(part.span, "`<<` needs mappings only")
+                        .help("write `<<: [*one, *two]` with anchors of mappings".to_owned()),
+                );
                 continue;
             };
             for entry in more {
@@ -297,13 +302,31 @@ impl<'t> Builder<'t, '_> {
     fn charge(&mut self, weight: usize, span: Span) -> Result<(), Stopped> {
         self.nodes = self.nodes.saturating_add(weight);
         if self.nodes > MAX_NODES {
-            return self.stop(span, format!("text unfolds to more than {MAX_NODES} values"));
+            let message = format!("text unfolds to more than {MAX_NODES} values");
+            return self.stop(span, message, "use fewer aliases, or split the file");
         }
         Ok(())
     }
 
-    fn stop<T>(&mut self, span: Span, message: String) -> Result<T, Stopped> {
-        self.diagnostics.push(Diagnostic::error(span, message));
+    /// A key that is a list or a mapping: mostly a template or a range without quotes.
+    fn no_text(&self, span: Span) -> Diagnostic {
+        let rest = self.text.get(span.start..).unwrap_or_default();
+        let before = self.text.get(..span.start).unwrap_or_default();
+        if rest.starts_with('{') && before.ends_with('{') {
+            return Diagnostic::error(span, "a template stands here without quotes")
+                .help("write the value itself, or put it into quotes: \"{{ … }}\"".to_owned());
+        }
+        Diagnostic::error(span, "key is not a text")
+            .help("put a key that begins with `[` or `{` into quotes".to_owned())
+    }
+
+    fn too_deep<T>(&mut self, span: Span) -> Result<T, Stopped> {
+        let message = format!("nesting is deeper than {MAX_DEPTH} levels");
+        self.stop(span, message, "flatten the structure")
+    }
+
+    fn stop<T>(&mut self, span: Span, message: String, help: &str) -> Result<T, Stopped> {
+        self.diagnostics.push(Diagnostic::error(span, message).help(help.to_owned()));
         Err(Stopped)
     }
 
@@ -331,18 +354,33 @@ fn syntax(error: &ScanError, text: &str, file: FileId) -> Diagnostic {
     let rest = text.get(span.start..).unwrap_or_default();
     span.end = span.start + rest.chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
     let line = text.lines().nth(span.line - 1).unwrap_or_default();
-    let indent_has_tab = line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
-    let help = if indent_has_tab || rest.starts_with('\t') {
-        Some("indent with spaces; YAML allows no tabs there")
+    let info = error.info().replace('\n', ", ");
+    if info.contains("recursion limit") {
+        // The parser's own limit lies above ours, and is met first where no value is complete.
+        let message = format!("nesting is deeper than {MAX_DEPTH} levels");
+        return Diagnostic::error(span, message).help("flatten the structure".to_owned());
+    }
+    let help = syntax_help(&info, line, rest);
+    Diagnostic::error(span, format!("not valid YAML: {info}")).help(help.to_owned())
+}
+
+fn syntax_help(info: &str, line: &str, rest: &str) -> &'static str {
+    let tab = line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
+    if tab || rest.starts_with('\t') {
+        "indent with spaces; YAML allows no tabs there"
     } else if line.contains("{{") {
-        Some("put a value that begins with `{` into quotes")
-    } else if line.matches(": ").count() > 1 || error.info().contains("mapping values") {
-        Some("put a value that contains `: ` into quotes, and check the indentation")
-    } else if line.contains(['"', '\'']) {
-        Some("check that every quote is closed")
+        "put a value that begins with `{` into quotes"
+    } else if info.contains("anchor") {
+        "define the anchor before its alias, as `&name`"
+    } else if info.contains("quote") {
+        "close the quote"
+    } else if info.contains("unexpected character") {
+        "put a value that begins with this character into quotes"
+    } else if info.contains("mapping values") || line.matches(": ").count() > 1 {
+        "put a value that contains `: ` into quotes, and check the indentation"
+    } else if info.contains("flow") {
+        "close every `{` and `[` that is opened"
     } else {
-        Some("check the indentation, and that every key ends with `: `")
-    };
-    Diagnostic::error(span, format!("not valid YAML: {}", error.info().replace('\n', ", ")))
-        .help(help.map(str::to_owned))
+        "check the indentation, and that every key ends with `: `"
+    }
 }

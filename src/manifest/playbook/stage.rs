@@ -1,0 +1,198 @@
+//! The stages of a playbook.
+
+use std::collections::BTreeMap;
+
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::fields::Fields;
+use crate::manifest::pattern;
+use crate::manifest::playbook::FIXED;
+use crate::manifest::playbook::GATE;
+use crate::manifest::scalar;
+use crate::manifest::scalar::Mismatch;
+use crate::manifest::source::Span;
+use crate::manifest::suggest::did_you_mean;
+use crate::manifest::tree::Entry;
+use crate::manifest::tree::Node;
+use crate::manifest::tree::Value;
+use crate::model::rollout::BatchSize;
+use crate::model::rollout::Budget;
+use crate::model::rollout::PlaybookStage;
+use crate::model::rollout::StageWork;
+
+/// The list under `stages`; every stage inherits the playbook's usual budget.
+pub(super) fn stages(
+    fields: &mut Fields<'_>,
+    usual: Budget,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<PlaybookStage>> {
+    let Some(Entry { key, value }) = fields.take("stages") else {
+        diagnostics.push(
+            Diagnostic::error(fields.span(), "a playbook needs the key `stages`")
+                .help("add `stages:` with a list below it".to_owned()),
+        );
+        return None;
+    };
+    let Value::Sequence(items) = &value.value else {
+        let message = format!("`stages` needs a list, found {}", value.kind());
+        diagnostics.push(
+            Diagnostic::error(key.span, message).help("begin each stage with `- name:`".to_owned()),
+        );
+        return None;
+    };
+    if items.is_empty() {
+        diagnostics.push(
+            Diagnostic::error(value.span, "`stages` is empty")
+                .help("begin each stage with `- name:`".to_owned()),
+        );
+    }
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    let mut organisation: Option<Span> = None;
+    let mut stages = Vec::new();
+    for item in items {
+        let Some(stage) = stage(item, usual, diagnostics) else { continue };
+        if let Some(first) = names.insert(stage.name.clone(), item.span) {
+            diagnostics.push(
+                Diagnostic::error(item.span, format!("a second stage is named `{}`", stage.name))
+                    .related(first, "first here")
+                    .help("give each stage its own name".to_owned()),
+            );
+        }
+        if stage.work == StageWork::ExchangeIrm
+            && let Some(first) = organisation.replace(item.span)
+        {
+            diagnostics.push(
+                Diagnostic::error(item.span, "the organisation step stands here a second time")
+                    .related(first, "first here")
+                    .help("it runs once per organisation; keep one".to_owned()),
+            );
+        }
+        stages.push(stage);
+    }
+    Some(stages)
+}
+
+fn stage(node: &Node, usual: Budget, diagnostics: &mut Diagnostics) -> Option<PlaybookStage> {
+    let mut fields = Fields::open(node, "a stage", node.span, diagnostics)?;
+    let name = fields.require("name", diagnostics, |node| scalar::text(node).map(str::to_owned));
+    for (key, why) in [
+        ("gates_before", GATE),
+        ("gates_between", GATE),
+        ("gates_after", GATE),
+        ("vars", "set variables in the inventory or with `--var`"),
+        ("identity", "the organisation is always found in the directory"),
+        ("needs", "an organisation step always waits for every server of the organisation"),
+        ("set", FIXED),
+        ("mode", FIXED),
+    ] {
+        fields.refuse(key, why, diagnostics);
+    }
+    let hosts = fields.take("hosts");
+    let work = match (fields.take("org_step"), hosts) {
+        (Some(step), None) => org_step(step, diagnostics),
+        (Some(step), Some(_)) => {
+            diagnostics.push(
+                Diagnostic::error(step.key.span, "`org_step` stands beside `hosts`").help(
+                    "an organisation step is not narrowed to hosts; make it a stage of its own"
+                        .to_owned(),
+                ),
+            );
+            fields.take("serial");
+            fields.take("max_fail_percentage");
+            fields.take("max_failures");
+            None
+        }
+        (None, Some(_)) => {
+            let pattern = fields.read("hosts", diagnostics, pattern_text);
+            let serial = fields.read("serial", diagnostics, serial);
+            let budget = budget(&mut fields, diagnostics).unwrap_or(usual);
+            let serial = serial.unwrap_or_else(|| vec![BatchSize::Percent(100)]);
+            pattern.map(|pattern| StageWork::Hosts { pattern, serial, budget })
+        }
+        (None, None) => {
+            diagnostics.push(
+                Diagnostic::error(fields.span(), "a stage needs `hosts` or `org_step`")
+                    .help("add `hosts:` with a host pattern".to_owned()),
+            );
+            None
+        }
+    };
+    fields.finish(diagnostics);
+    Some(PlaybookStage { name: name?, work: work? })
+}
+
+fn org_step(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<StageWork> {
+    const EXCHANGE: &str = "exchange.set-irm-configuration";
+    let value = entry.value.inline();
+    if value == EXCHANGE {
+        return Some(StageWork::ExchangeIrm);
+    }
+    let at = entry.value.span;
+    diagnostics.push(if value == "sharepoint.use-this-rms-server" {
+        Diagnostic::error(at, format!("`{value}` is not supported by this version"))
+            .help("remove the stage and set it in Central Administration".to_owned())
+    } else {
+        let near = did_you_mean(&value, [EXCHANGE]);
+        Diagnostic::error(at, format!("unknown organisation step, found {}", entry.value.kind()))
+            .help(near.unwrap_or_else(|| format!("write `{EXCHANGE}`")))
+    });
+    None
+}
+
+fn pattern_text(node: &Node) -> Result<String, Mismatch> {
+    let text = scalar::text(node)?;
+    match pattern::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            Err(Mismatch::new(format!("is not a host pattern: {error}")).help(error.help()))
+        }
+    }
+}
+
+/// A batch size, or a list of them; the last repeats.
+fn serial(node: &Node) -> Result<Vec<BatchSize>, Mismatch> {
+    match &node.value {
+        Value::Sequence(items) if items.is_empty() => {
+            Err(Mismatch::new("needs a batch size, found an empty list"))
+        }
+        Value::Sequence(_) => scalar::list(node, batch_size),
+        Value::Null | Value::Scalar { .. } | Value::Mapping(_) | Value::Vault => {
+            batch_size(node).map(|size| vec![size])
+        }
+    }
+}
+
+fn batch_size(node: &Node) -> Result<BatchSize, Mismatch> {
+    if matches!(&node.value, Value::Scalar { text, .. } if text.contains('%')) {
+        return percent(node, 1).map(BatchSize::Percent);
+    }
+    scalar::integer(node, 1, 10_000)
+        .map(BatchSize::Count)
+        .map_err(|wrong| wrong.help("write a number of hosts, or `\"25%\"` of them".to_owned()))
+}
+
+/// `max_fail_percentage` or `max_failures`, not both.
+pub(super) fn budget(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Budget> {
+    let at = fields.take("max_failures").map(|entry| entry.key.span);
+    let percent = fields.read("max_fail_percentage", diagnostics, |node| percent(node, 0));
+    let count = fields.read("max_failures", diagnostics, |node| scalar::integer(node, 0, 10_000));
+    if let (Some(_), Some(_), Some(at)) = (percent, count, at) {
+        diagnostics.push(
+            Diagnostic::error(at, "`max_failures` stands beside `max_fail_percentage`")
+                .help("keep one of the two".to_owned()),
+        );
+    }
+    count.map(Budget::Failures).or(percent.map(Budget::Percent))
+}
+
+/// A percentage, with or without its sign.
+fn percent(node: &Node, least: u32) -> Result<u32, Mismatch> {
+    let wrong = || {
+        Mismatch::new(format!("needs a percentage from {least} to 100, found {}", node.kind()))
+            .help("write `\"25%\"`".to_owned())
+    };
+    let Value::Scalar { text, .. } = &node.value else { return Err(wrong()) };
+    let text = text.trim();
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end().parse::<u32>().ok();
+    number.filter(|number| (least..=100).contains(number)).ok_or_else(wrong)
+}
