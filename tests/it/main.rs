@@ -18,19 +18,19 @@ mod lab_recorded;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
-mod pe_channel.rs;
-#[cfg(test)]
-mod pe_lab.rs;
-#[cfg(test)]
-mod pe_network.rs;
-#[cfg(test)]
-mod pe_ntlm.rs;
-#[cfg(test)]
-mod pe_psrp.rs;
-#[cfg(test)]
-mod pe_rollout.rs;
-#[cfg(test)]
 mod peer_server;
+#[cfg(test)]
+mod peers_channel;
+#[cfg(test)]
+mod peers_lab;
+#[cfg(test)]
+mod peers_network;
+#[cfg(test)]
+mod peers_ntlm;
+#[cfg(test)]
+mod peers_psrp;
+#[cfg(test)]
+mod peers_rollout;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]

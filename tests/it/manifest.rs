@@ -1,12 +1,5 @@
 //! Texts in, values or complaints out: what users will type, right and wrong.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a helper that cannot go on fails its test"
-)]
-
 mod broken;
 mod documents;
 mod hostile;
