@@ -21,17 +21,19 @@ use crate::cli::request::ApplyRequest;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
+use crate::event::Event;
 use crate::event::Record;
 use crate::host::link::Clock;
 use crate::host::restart::Pace;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
+use crate::journal::summary::summarise;
 use crate::journal::writer;
-use crate::model::outcome::Outcome;
 use crate::net::clock::SystemClock;
 use crate::net::entropy;
 use crate::plan::Sealed;
 use crate::plan::check_usable;
+use crate::plan::seal::hex;
 use crate::report::human::Labels;
 use crate::report::screen::Screen;
 use crate::report::summary::Recap;
@@ -166,8 +168,7 @@ fn begin(store: &Store, plan: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
     }
     let chance: [u8; 3] =
         entropy::bytes().map_err(|error| Stop::because(Exit::Internal, &error))?;
-    let chance: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
-    let id = format!("{}-{chance}", SystemClock.now().strftime("%Y%m%d-%H%M%S"));
+    let id = format!("{}-{}", SystemClock.now().strftime("%Y%m%d-%H%M%S"), hex(&chance));
     store.create(&id, bytes).map_err(|error| {
         Stop::because(Exit::Data, &error).hint("choose another folder with --run-dir DIR")
     })
@@ -181,13 +182,14 @@ fn conclude(
     request: &ApplyRequest,
     console: &mut Console,
 ) -> Result<(), Stop> {
-    let restarted =
-        |outcome: &&Outcome| matches!(outcome, Outcome::Changed { restarted: true, .. });
+    let journal = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?;
+    let proved = |record: &&Record| matches!(record.event, Event::RestartProved { .. });
     let next = next(report, folder, request);
     let recap = Recap {
         run: &folder.id,
         outcomes: &report.outcomes,
-        restarted: report.outcomes.values().filter(restarted).count(),
+        written: summarise(&journal.records).hosts.values().map(|host| host.verified).sum(),
+        restarted: journal.records.iter().filter(proved).count(),
         seconds,
         exit: report.exit,
         next: &next,

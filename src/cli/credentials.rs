@@ -52,12 +52,11 @@ pub async fn resolve(wanted: &BTreeSet<Wanted>, sources: &Sources<'_>) -> Result
         };
         let user_name = user_name(name, provider, user.as_deref())?;
         let key = format!("{name}\n{}", user_name.to_lowercase());
-        let account = match known.get(&key) {
-            Some(account) => account.clone(),
-            None => {
-                let password = secret(name, provider, &user_name, sources).await?;
-                known.entry(key).or_insert(Account { user: user_name, password }).clone()
-            }
+        let account = if let Some(account) = known.get(&key) {
+            account.clone()
+        } else {
+            let password = secret(name, provider, &user_name, sources).await?;
+            known.entry(key).or_insert(Account { user: user_name, password }).clone()
         };
         accounts.insert(name.clone(), user.clone(), account);
     }
@@ -249,9 +248,10 @@ mod tests {
         }
     }
 
-    fn command(argv: &[&str]) -> Option<Provider> {
+    #[cfg(unix)]
+    fn command(argv: &[&str]) -> Provider {
         let argv = argv.iter().map(|word| (*word).to_owned()).collect();
-        Some(Provider::Command { username: "svc".into(), argv })
+        Provider::Command { username: "svc".into(), argv }
     }
 
     #[test]
@@ -277,10 +277,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_command_gives_its_first_line_and_nothing_else() {
-        check(command(&["printf", "pass\\nnoise"]), false, Ok("svc:pass"));
-        check(command(&["false"]), false, Err("ended with"));
-        check(command(&["true"]), false, Err("is empty"));
-        check(command(&["no-such-program-here"]), false, Err("could not be started"));
+        check(Some(command(&["printf", "pass\\nnoise"])), false, Ok("svc:pass"));
+        check(Some(command(&["false"])), false, Err("ended with"));
+        check(Some(command(&["true"])), false, Err("is empty"));
+        check(Some(command(&["no-such-program-here"])), false, Err("could not be started"));
     }
 
     #[cfg(unix)]

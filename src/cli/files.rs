@@ -12,6 +12,7 @@ use crate::error::Exit;
 use crate::manifest::inventory::InventorySources;
 use crate::manifest::source::Source;
 use crate::model::plan::Input;
+use crate::plan::seal::hex;
 
 /// Larger files are not read; no inventory comes near it.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -71,7 +72,7 @@ fn vars(folder: &Path) -> Result<Vec<(String, Source)>, Stop> {
                 found.push((name.clone(), text("variables", &file, "check its permissions")?));
             }
         } else if is_vars(&path) {
-            let stem = if path.extension().is_some_and(|extension| is_yaml(extension)) {
+            let stem = if path.extension().is_some_and(is_yaml) {
                 path.file_stem().map(|stem| stem.to_string_lossy().into_owned())
             } else {
                 None
@@ -139,7 +140,7 @@ pub fn input(what: &str, name: &str, text: &str) -> Input {
 
 /// SHA-256 in lower-case hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

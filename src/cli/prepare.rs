@@ -80,18 +80,14 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
         .collect();
     let wanted: BTreeSet<Wanted> =
         targets.iter().map(|target| (target.credential.clone(), target.user.clone())).collect();
-    let (accounts, farm) = match &request.lab {
-        Some(lab) => {
-            lab::hasten(&mut loaded.playbook);
-            let farm = lab::start(&loaded.inventory.hosts, lab, Timing::tour(), None).await?;
-            console
-                .did("Simulating", "a farm in this process: nothing real is touched or asked")?;
-            (lab::accounts(&wanted), Some(farm))
-        }
-        None => {
-            let file = loaded.credentials.as_ref().map(|(path, file)| (path.as_path(), file));
-            (resolve(&wanted, file, request).await?, None)
-        }
+    let (accounts, farm) = if let Some(lab) = &request.lab {
+        lab::hasten(&mut loaded.playbook);
+        let farm = lab::start(&loaded.inventory.hosts, lab, Timing::tour(), None).await?;
+        console.did("Simulating", lab::WORDS)?;
+        (lab::accounts(&wanted), Some(farm))
+    } else {
+        let file = loaded.credentials.as_ref().map(|(path, file)| (path.as_path(), file));
+        (resolve(&wanted, file, request).await?, None)
     };
     let stats = Stats::default();
     let network = network(accounts, &stats)?;

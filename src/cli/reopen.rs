@@ -37,8 +37,7 @@ pub async fn reopen(
         (Some(lab), true) => {
             let (inventory, _) = load::inventory(&request.files, console.style().colour)?;
             let farm = lab::start(&inventory.hosts, lab, Timing::tour(), None).await?;
-            console
-                .did("Simulating", "a farm in this process: nothing real is touched or asked")?;
+            console.did("Simulating", lab::WORDS)?;
             (lab::accounts(&wanted), Some(farm))
         }
         (None, false) => {

@@ -18,6 +18,9 @@ use crate::report::words::ending;
 pub struct Recap<'a> {
     pub run: &'a str,
     pub outcomes: &'a BTreeMap<HostName, Outcome>,
+    /// Values written and read back, on hosts that failed later too.
+    pub written: usize,
+    /// Restarts proved.
     pub restarted: usize,
     pub seconds: f64,
     pub exit: Exit,
@@ -60,7 +63,6 @@ impl Recap<'_> {
             .values()
             .map(|(verb, number)| format!("{number} {}", verb.to_lowercase()))
             .collect();
-        let values: usize = self.outcomes.values().map(written).sum();
         let dot = style.sign(Sign::Dot);
         let finished = style.paint(
             if self.exit == Exit::Ok { Tint::Good } else { Tint::Change },
@@ -70,7 +72,7 @@ impl Recap<'_> {
             "{finished}  {}: {} {dot} {} {dot} {} {dot} {}  run {}\n",
             plural::count(self.outcomes.len(), "host"),
             if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") },
-            plural::count(values, "value") + " written",
+            plural::count(self.written, "value") + " written",
             plural::count(self.restarted, "restart"),
             plural::duration(self.seconds),
             self.run,
@@ -95,19 +97,6 @@ fn severity(outcome: &Outcome) -> u8 {
         Outcome::Unreachable(_) => 6,
         Outcome::Failed(_) => 7,
         Outcome::InDoubt(_) => 8,
-    }
-}
-
-fn written(outcome: &Outcome) -> usize {
-    match outcome {
-        Outcome::Changed { values, .. } | Outcome::RestartOwed { values, .. } => *values,
-        Outcome::Unchanged
-        | Outcome::Refused(_)
-        | Outcome::InDoubt(_)
-        | Outcome::Failed(_)
-        | Outcome::Unreachable(_)
-        | Outcome::NotStarted
-        | Outcome::Blocked => 0,
     }
 }
 
@@ -160,6 +149,7 @@ mod tests {
         let recap = Recap {
             run: "r1",
             outcomes: &outcomes,
+            written: 2,
             restarted: 1,
             seconds: 7.25,
             exit: Exit::Aborted,
