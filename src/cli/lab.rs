@@ -41,8 +41,11 @@ pub const USER: &str = r"CORP\rmsadmin";
 /// Printed by `lab serve`: it opens nothing but the simulation.
 pub const PASSWORD: &str = "Lab-Passw0rd!";
 /// The farm's hosts restart in a second, and their accounts are never locked.
-pub const PACE: Pace =
-    Pace { knock: Duration::from_millis(100), logon: Duration::from_millis(300) };
+pub const PACE: Pace = Pace {
+    knock: Duration::from_millis(100),
+    look: Duration::from_millis(100),
+    refused: Duration::from_millis(300),
+};
 /// Where a restart takes a second, a minute of waiting says nothing new.
 const RESTART_PATIENCE: u32 = 15;
 

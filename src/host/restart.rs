@@ -59,13 +59,19 @@ pub struct Wait<'a> {
 pub struct Pace {
     /// Between anonymous knocks, which cost the host nothing.
     pub knock: Duration,
-    /// Between logons: refused ones count against the account while the host starts.
-    pub logon: Duration,
+    /// Between looks that were let in: they cost the host a logon and the account nothing.
+    pub look: Duration,
+    /// After a refused logon, which counts against the account (`winrm.md` 5.5, step 6).
+    pub refused: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { knock: Duration::from_secs(3), logon: Duration::from_secs(15) }
+        Self {
+            knock: Duration::from_secs(3),
+            look: Duration::from_secs(5),
+            refused: Duration::from_secs(15),
+        }
     }
 }
 
@@ -153,7 +159,11 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
             Ok(()) if clock.now() >= next_logon => {
                 let look = look(connect, target, wait.services).await;
                 let now = clock.now();
-                next_logon = now.checked_add(wait.pace.logon).unwrap_or(wait.deadline);
+                let pause = match &look {
+                    Err(HostError::Denied { .. }) => wait.pace.refused,
+                    Ok(_) | Err(_) => wait.pace.look,
+                };
+                next_logon = now.checked_add(pause).unwrap_or(wait.deadline);
                 match look {
                     Ok(look) => {
                         if let Some(reading) = seen.judge(look, wait, now) {

@@ -108,15 +108,17 @@ impl PeerServer {
         self.http("PUT", "/faults", &rules.to_string());
     }
 
-    /// How often a host answered an action whose URI ends in one of these names.
+    /// How often a host answered a CIM method whose name begins with one of these; opening and
+    /// ending a shell is not one.
     pub(crate) fn actions(&self, host: &str, names: &[&str]) -> u64 {
         let stats = self.stats();
         let Some(actions) = stats["hosts"][host]["actions"].as_object() else { return 0 };
         actions
             .iter()
             .filter(|(action, _)| {
+                let cim = action.contains("/StdRegProv/") || action.contains("/Win32_");
                 let last = action.rsplit('/').next().unwrap_or_default();
-                names.iter().any(|name| last.starts_with(name))
+                cim && names.iter().any(|name| last.starts_with(name))
             })
             .map(|(_, count)| count.as_u64().unwrap_or_default())
             .sum()

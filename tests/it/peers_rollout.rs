@@ -138,6 +138,12 @@ fn peers_the_values_arrive_and_the_second_run_is_empty() {
 
     bench.expect(&["plan", "-i", "inventory.yml", "--no-input", "-f", "3"], 0);
     assert_eq!(bench.writes(), 0, "`plan` wrote");
+    let stats = bench.server.stats();
+    let logons = stats["accounts"]["peers\\wsuser"]["hosts"].as_object().unwrap().clone();
+    // One logon per host; the Exchange server that was asked for its organisation has a second
+    // endpoint, and so a second one.
+    let extra: u64 = logons.values().map(|count| count.as_u64().unwrap() - 1).sum();
+    assert_eq!((logons.len(), extra), (9, 1), "{logons:?}");
 
     bench.expect(&apply, 0);
     let stats = bench.server.stats();
