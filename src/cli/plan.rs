@@ -28,7 +28,8 @@ async fn plan_and_show(request: &PlanRequest, console: &mut Console) -> Result<E
     let bytes = seal(&plan)?;
     let digest =
         plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
-    show(&plan, Some(&digest), console)?;
+    let sealed = request.out.is_some() && plan.blockers.is_empty();
+    show(&plan, sealed.then_some(digest.as_str()), console)?;
     if let Some(path) = &request.out {
         if let Some(blocker) = plan.blockers.first() {
             let text = format!("the plan is not sealed: {}", blocker.text);

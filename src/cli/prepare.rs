@@ -23,6 +23,7 @@ use crate::error::Exit;
 use crate::event::Record;
 use crate::host::link::Clock;
 use crate::host::link::Target;
+use crate::host::support::unsupported;
 use crate::lab::power::Timing;
 use crate::lab::serve::Farm;
 use crate::manifest::credentials::Credentials;
@@ -74,12 +75,15 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
         )
         .hint("set rms_role in the inventory; rmsfleet inventory list shows what is in scope"));
     }
-    let targets: Vec<&Target> = questions
-        .iter()
-        .flat_map(|question| std::iter::once(&question.target).chain(&question.exchange))
+    // Nobody is asked for a password that could not be used anyway.
+    let usable =
+        |target: &&Target| request.lab.is_some() || unsupported(&target.endpoint).is_none();
+    let targets =
+        questions.iter().flat_map(|one| std::iter::once(&one.target).chain(&one.exchange));
+    let wanted: BTreeSet<Wanted> = targets
+        .filter(usable)
+        .map(|target| (target.credential.clone(), target.user.clone()))
         .collect();
-    let wanted: BTreeSet<Wanted> =
-        targets.iter().map(|target| (target.credential.clone(), target.user.clone())).collect();
     let (accounts, farm) = if let Some(lab) = &request.lab {
         lab::hasten(&mut loaded.playbook);
         let farm = lab::start(&loaded.inventory.hosts, lab, Timing::tour(), None).await?;
