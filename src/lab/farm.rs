@@ -134,6 +134,7 @@ mod tests {
             site: None,
             farm_roles: Vec::new(),
             canary: None,
+            window: None,
             tags: Vec::new(),
             owner: None,
             organization: Some("Fabrikam".to_owned()),

@@ -150,6 +150,9 @@ pub struct Host {
     pub farm_roles: Vec<FarmRole>,
     /// `rms_canary`: rank among the canaries, 1 first.
     pub canary: Option<u32>,
+    /// `rms_window`: when the host may be touched. This version keeps no windows, so it blocks.
+    #[serde(default)]
+    pub window: Option<String>,
     pub tags: Vec<String>,
     pub owner: Option<String>,
     /// `rms_exchange_url` with `rms_exchange_auth`: where the Exchange PSRP endpoint answers.

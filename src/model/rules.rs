@@ -25,7 +25,7 @@ pub enum Confidence {
 pub enum Support {
     Documented,
     Undocumented,
-    /// No longer listed, or ended.
+    /// No longer listed.
     Unsupported,
 }
 

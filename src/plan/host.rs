@@ -148,6 +148,16 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
         Err(error) => planned.blockers.push(blocker("no-values", &error.to_string())),
     }
     decide(&mut planned, host, role, observation, context);
+    if let (Some(window), true) = (&host.window, !planned.changes.is_empty() || planned.restart) {
+        let text = format!("this version does not keep `rms_window: {window}`");
+        planned.blockers.push(Blocker {
+            hint: Some(format!(
+                "run inside the window yourself, with --waive {}:window",
+                host.name
+            )),
+            ..blocker("window", &text)
+        });
+    }
     let marked =
         (context.playbook.marks && planned.restart).then(|| KeyPath::new(probe::MARKS_KEY));
     let keys = planned.changes.iter().map(|change| change.path.key.clone()).chain(marked);
@@ -317,7 +327,11 @@ fn label(planned: &mut PlannedHost, product: Product, pack: &RulePack) {
     let Some(label) = pack.products.iter().find(|label| label.product == product) else { return };
     planned.support = Some(label.support);
     let id = match label.support {
-        Support::Documented => return,
+        Support::Documented => {
+            let remark = label.note.as_ref().filter(|text| text.contains("support ended"));
+            planned.notes.extend(remark.map(|text| note("ended", format!("{product}: {text}"))));
+            return;
+        }
         Support::Undocumented => "undocumented",
         Support::Unsupported => "unsupported",
     };

@@ -80,6 +80,7 @@ pub(crate) fn host(name: &str, role: Role) -> Host {
         site: None,
         farm_roles: Vec::new(),
         canary: None,
+        window: None,
         tags: Vec::new(),
         owner: None,
         exchange: endpoint(name, 80, "/PowerShell/"),

@@ -8,8 +8,14 @@ use crate::model::plan::PlannedHost;
 
 /// What may be waived: findings about which a person can know more than the survey. What could
 /// not be read, or would be denied, is no matter of opinion.
-pub const WAIVABLE: [&str; 5] =
-    ["product-version", "identity", "migration-leftover", "other-connector", "access-unknown"];
+pub const WAIVABLE: [&str; 6] = [
+    "product-version",
+    "identity",
+    "migration-leftover",
+    "other-connector",
+    "access-unknown",
+    "window",
+];
 
 /// Turns waived blockers into notes; says which waivers had no effect.
 pub fn apply(

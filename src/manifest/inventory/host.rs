@@ -56,6 +56,7 @@ pub(super) fn build(
         site: text(variables, "rms_site"),
         farm_roles: read(variables, "rms_farm_role", keys::farm_roles).unwrap_or_default(),
         canary: read(variables, "rms_canary", keys::canary),
+        window: text(variables, "rms_window"),
         tags: read(variables, "rms_tags", keys::tags).unwrap_or_default(),
         owner: text(variables, "rms_owner"),
         exchange,

@@ -15,7 +15,7 @@ use crate::model::product::Product;
 use crate::model::product::Role;
 
 /// Every `rms_*` key that is honoured.
-pub const RMS_KEYS: [&str; 21] = [
+pub const RMS_KEYS: [&str; 22] = [
     "rms_role",
     "rms_product",
     "rms_tenant_url",
@@ -30,6 +30,7 @@ pub const RMS_KEYS: [&str; 21] = [
     "rms_site",
     "rms_credential",
     "rms_canary",
+    "rms_window",
     "rms_restart",
     "rms_tags",
     "rms_owner",
@@ -40,10 +41,8 @@ pub const RMS_KEYS: [&str; 21] = [
 ];
 
 /// Keys of the format that this version does not honour, and why that is worth a stop.
-const NOT_BUILT: [(&str, &str); 2] = [
-    ("rms_window", "a window that is not kept would be worse than none"),
-    ("rms_adrms_urls", "redirections of an AD RMS migration would be missing without a word"),
-];
+const NOT_BUILT: [(&str, &str); 1] =
+    [("rms_adrms_urls", "redirections of an AD RMS migration would be missing without a word")];
 
 /// The `ansible_*` names that set how a host is reached.
 pub const CONNECTION_KEYS: [&str; 18] = [

@@ -124,6 +124,15 @@ fn a_host_that_did_not_answer_is_blocked_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_window_that_is_not_kept_blocks_until_waived() {
+    let mut fleet = Fleet::new(&["FS1"]);
+    fleet.host("FS1").window = Some("files-ams".into());
+    check(&fleet, "FS1", "2 restart fci.always window");
+    fleet.waivers = vec![(HostName::new("FS1"), "window".into())];
+    check(&fleet, "FS1", "2 restart fci.always");
+}
+
+#[test]
 fn a_wrong_product_blocks_until_waived() {
     let mut fleet = Fleet::new(&["FS1", "EX1"]);
     fleet.host("FS1").product = Some(crate::model::product::Product::Windows2019);

@@ -295,7 +295,6 @@ fn a_connection_must_be_one_that_we_have() {
 
 #[test]
 fn what_is_not_built_is_not_promised() {
-    check(&server("rms_window: night"), (7, 7), "not supported by this version", "worse than none");
     check(&server("rms_adrms_urls: []"), (7, 7), "not supported by this version", "remove it");
 }
 

@@ -135,7 +135,8 @@ fn every_product_has_a_label_with_a_source() {
         (Product::SharepointSe, Support::Undocumented),
         (Product::Windows2016, Support::Documented),
         (Product::Windows2022, Support::Undocumented),
-        (Product::Exchange2019, Support::Unsupported),
+        (Product::Exchange2019, Support::Documented),
+        (Product::Sharepoint2010, Support::Unsupported),
     ] {
         assert_eq!(label(product).map(|label| label.support), Some(support), "{product}");
     }
@@ -206,7 +207,7 @@ fn a_wrong_pack_is_told_what_is_wrong() {
         "did you",
     );
     refused("key: SOFTWARE", "key: HKLM\\SOFTWARE", "without the hive", "HKEY_LOCAL_MACHINE");
-    refused("date: \"2026-04-02\"", "date: 2.4.2026", "needs a date", "2026-01-09");
+    refused("date: \"2022-04-26\"", "date: 2.4.2026", "needs a date", "2026-01-09");
     refused("confidence: documented", "confidence: sure", "needs one of", "write one of");
     refused("    confidence:", "    confidents:", "needs the key `confidence`", "add");
     refused("        name: \"/_wmcs/licensing\"\n", "", "needs `name` or `data`", "differs");
