@@ -24,6 +24,7 @@ pub mod reopen;
 pub mod request;
 pub mod rules;
 pub mod runs;
+pub mod sealed;
 pub mod show;
 pub mod stats;
 pub mod stop;

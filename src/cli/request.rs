@@ -14,6 +14,7 @@ use crate::cli::args::RulesVerb;
 use crate::cli::args::RunsVerb;
 use crate::cli::args::Shared;
 use crate::cli::args::Verb;
+use crate::cli::sealed;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
 use crate::report::screen::Look;
@@ -173,10 +174,17 @@ impl Request {
             Verb::Apply(apply) if apply.check => {
                 Action::Plan(Box::new(shared.plan(None, &apply.lab)?))
             }
-            Verb::Apply(apply) => Action::Apply(Box::new(ApplyRequest {
-                plan: shared.plan(None, &apply.lab)?,
-                file: apply.file,
-            })),
+            Verb::Apply(apply) => {
+                let plan = shared.plan(None, &apply.lab)?;
+                let other = sealed::maker_of_another(&shared.shared, plan.limit.is_some());
+                if let (Some(_), Some(flag)) = (&apply.file, other) {
+                    return Err(UsageError::new(
+                        format!("{flag} cannot change a plan that is sealed"),
+                        format!("make another plan with it: rmsfleet plan {flag} ... -o FILE"),
+                    ));
+                }
+                Action::Apply(Box::new(ApplyRequest { plan, file: apply.file }))
+            }
             Verb::Runs(RunsVerb::List) => Action::RunsList { runs: shared.state()? },
             Verb::Runs(RunsVerb::Show { run }) => Action::RunsShow { runs: shared.state()?, run },
             Verb::Rules(RulesVerb::List) => Action::RulesList { rules: shared.rules() },
@@ -399,6 +407,19 @@ mod tests {
             let request = resolve(&format!("apply {word}"), &[]).unwrap();
             assert!(matches!(request.action, Action::Plan(_)), "{word}");
         }
+    }
+
+    #[test]
+    fn what_makes_a_plan_is_refused_beside_a_sealed_one() {
+        for flag in
+            ["--limit EX1", "--waive EX1:identity", "--waive-server EX7", "-f 1", "--var a=b"]
+        {
+            assert!(resolve(&format!("apply change.rmsplan {flag}"), &[]).is_err(), "{flag}");
+            assert!(resolve(&format!("apply {flag}"), &[]).is_ok(), "{flag}");
+        }
+        let limited = resolve("apply change.rmsplan", &[("RMSFLEET_LIMIT", "EX1")]);
+        assert!(limited.is_err(), "a limit counts wherever it comes from");
+        assert!(resolve("apply change.rmsplan --yes --confirm Contoso -i a.yml", &[]).is_ok());
     }
 
     #[test]

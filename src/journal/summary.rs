@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::event::Event;
 use crate::event::Record;
 use crate::model::host::HostName;
+use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
 
 /// A run, told from its records alone.
@@ -52,7 +53,7 @@ pub struct HostSummary {
 pub enum StepSummary {
     Held(String),
     Unchanged,
-    /// Announced, with no word of its end: read before anything else.
+    /// Announced, and nobody knows its end: read before anything else.
     InDoubt,
     Verified,
     Failed(String),
@@ -154,7 +155,19 @@ fn take(summary: &mut RunSummary, record: &Record) {
             summary.steps.insert(organisation.clone(), StepSummary::Unchanged);
         }
         Event::StepFailed { organisation, failure } => {
-            let step = StepSummary::Failed(failure.text());
+            let step = match failure.kind {
+                FailureKind::InDoubt => StepSummary::InDoubt,
+                FailureKind::Unreachable
+                | FailureKind::Denied
+                | FailureKind::AccountGuarded
+                | FailureKind::Fault
+                | FailureKind::WrongHost
+                | FailureKind::Drifted
+                | FailureKind::WriteRefused
+                | FailureKind::NotBack
+                | FailureKind::RestartNotBegun
+                | FailureKind::Unsupported => StepSummary::Failed(failure.text()),
+            };
             summary.steps.insert(organisation.clone(), step);
         }
         Event::StageStarted { .. }

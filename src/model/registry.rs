@@ -61,7 +61,7 @@ impl ValueName {
 
 impl fmt::Display for ValueName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_default() { "(Default)" } else { &self.0 })
+        visible(f, if self.is_default() { "(Default)" } else { &self.0 })
     }
 }
 
@@ -211,7 +211,7 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sz(text) | Self::ExpandSz(text) => f.write_str(text),
+            Self::Sz(text) | Self::ExpandSz(text) => visible(f, text),
             Self::Binary(bytes) => {
                 for (place, byte) in bytes.iter().enumerate() {
                     let comma = if place == 0 { "" } else { "," };
@@ -221,9 +221,22 @@ impl fmt::Display for Value {
             }
             Self::Dword(number) => write!(f, "{number} (0x{number:08x})"),
             Self::Qword(number) => write!(f, "{number} (0x{number:016x})"),
-            Self::MultiSz(texts) => write!(f, "{}", texts.join(" | ")),
+            Self::MultiSz(texts) => visible(f, &texts.join(" | ")),
         }
     }
+}
+
+/// Writes what a host holds so that it stays within its line: a line break or a terminal's own
+/// signs in a value could otherwise pass for what the tool says.
+fn visible(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|c| match c {
+        // The last two ranges turn the reading direction.
+        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            write!(f, "{}", c.escape_unicode())
+        }
+        c if c.is_control() => write!(f, "{}", c.escape_unicode()),
+        c => write!(f, "{c}"),
+    })
 }
 
 /// What stands at a path: nothing, or a value.
@@ -260,4 +273,18 @@ pub enum Listing {
     Known(Vec<(ValueName, Reading)>),
     NoKey,
     Unreadable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stays_within_its_line() {
+        let odd = Value::Sz("https://a\nFAKE\u{9b}31m\u{1b}[2J\u{202e}b".to_owned());
+        assert_eq!(odd.to_string(), r"https://a\u{a}FAKE\u{9b}31m\u{1b}[2J\u{202e}b");
+        assert_eq!(ValueName::new("a\rb").to_string(), r"a\u{d}b");
+        let plain = r"\\server\share für 日本";
+        assert_eq!(Value::Sz(plain.to_owned()).to_string(), plain);
+    }
 }

@@ -183,6 +183,7 @@ impl<'a> Flight<'a> {
                 self.restarting.insert(name);
                 self.work.push(Box::pin(async move {
                     let result = restart(means, host).await?;
+                    means.release(&host.name);
                     Ok(Happened::Restarted { host: host.name.clone(), result })
                 }));
             }

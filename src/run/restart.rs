@@ -8,6 +8,7 @@ use crate::event::Phase;
 use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
+use crate::host::link::HostError;
 use crate::host::restart;
 use crate::host::restart::BootReading;
 use crate::host::restart::Wait;
@@ -49,7 +50,7 @@ pub async fn restart<C: Connect, K: Clock>(
     let comment = format!("rmsfleet run {}", means.run);
     let code = match restart::order(&mut link, DELAY, &comment).await {
         Ok(code) => code,
-        Err(error) => return Ok(Restarted::Failed(error.failure())),
+        Err(error) => return Ok(not_taken(&error)),
     };
     drop(link);
     means.emit(Event::RestartOrdered { host: name.clone(), code })?;
@@ -106,6 +107,22 @@ fn services_of(role: Option<Role>) -> &'static [&'static str] {
         Some(Role::Sharepoint) => &["SPTimerV4", "W3SVC"],
         Some(Role::Fci) => &["LanmanServer", "SrmSvc"],
         Some(Role::Connector) | None => &[],
+    }
+}
+
+/// What an order leaves that was answered by an error. No wildcard arm: a new one must decide.
+fn not_taken(error: &HostError) -> Restarted {
+    match error {
+        HostError::NotConnected { .. }
+        | HostError::Denied { .. }
+        | HostError::Guarded { .. }
+        | HostError::Unsupported(_) => Restarted::Failed(error.failure()),
+        // It was sent. A host that is going down answers with faults too, so that it may be on its
+        // way: nobody else of its domains follows.
+        HostError::Fault(_)
+        | HostError::Lost { .. }
+        | HostError::Unexpected { .. }
+        | HostError::Cmdlet { .. } => Restarted::NotProved(error.failure()),
     }
 }
 

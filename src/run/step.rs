@@ -113,8 +113,14 @@ async fn settle<C: Connect, K: Clock>(
                 return Ok(StepDone::Verified(found.irm));
             }
             if switches(&found.irm) == switches(&step.before) {
-                failure.kind = FailureKind::WriteRefused;
-                failure.chain.insert(0, "read back as it was before".to_owned());
+                let (kind, told) = if goes_on_alone(&error) {
+                    let told = "read back as it was before, but it may still be under way";
+                    (FailureKind::InDoubt, told)
+                } else {
+                    (FailureKind::WriteRefused, "read back as it was before")
+                };
+                failure.kind = kind;
+                failure.chain.insert(0, told.to_owned());
             } else {
                 failure.kind = FailureKind::InDoubt;
                 failure.chain.insert(0, format!("read back as {}", told(&found.irm)));
@@ -131,6 +137,21 @@ async fn settle<C: Connect, K: Clock>(
         }
     }
     Err(failure.into())
+}
+
+/// Whether the host may be carrying out what nobody waits for any more: a pipeline does not end with
+/// its connection.
+fn goes_on_alone(error: &HostError) -> bool {
+    match error {
+        HostError::Lost { .. } => true,
+        HostError::NotConnected { .. }
+        | HostError::Denied { .. }
+        | HostError::Guarded { .. }
+        | HostError::Fault(_)
+        | HostError::Unexpected { .. }
+        | HostError::Cmdlet { .. }
+        | HostError::Unsupported(_) => false,
+    }
 }
 
 /// Whether what the step sets is set.

@@ -245,7 +245,10 @@ fn a_step_without_an_end_is_in_doubt() {
     };
     assert_eq!(fold(std::slice::from_ref(&intended)).steps[&name], StepSummary::InDoubt);
     let verified = Event::StepVerified { organisation: name.clone(), after: irm(true) };
-    assert_eq!(fold(&[intended, verified]).steps[&name], StepSummary::Verified);
+    assert_eq!(fold(&[intended.clone(), verified]).steps[&name], StepSummary::Verified);
+    let failure = Failure::new(FailureKind::InDoubt, "could not be read back");
+    let failed = Event::StepFailed { organisation: name.clone(), failure };
+    assert_eq!(fold(&[intended, failed]).steps[&name], StepSummary::InDoubt);
 }
 
 /// A store in which these runs have started these plans.

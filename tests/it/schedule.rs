@@ -341,6 +341,25 @@ fn a_node_that_does_not_answer_counts_as_down() {
 }
 
 #[test]
+fn a_node_that_went_away_in_the_middle_counts_as_down() {
+    check(
+        &cluster(1),
+        &[],
+        failing("FS2", FailureKind::InDoubt),
+        &[
+            "batch 0",
+            "configure FS1",
+            "configure FS2",
+            "configure FS3",
+            "FS2 in doubt",
+            "FS1 owes a restart: 1 of at most 1 hosts of `cluster:C` are down",
+            "FS3 owes a restart: 1 of at most 1 hosts of `cluster:C` are down",
+            "exit 4 (partial)",
+        ],
+    );
+}
+
+#[test]
 fn a_step_that_holds_already_sends_nothing() {
     let mut step = step("Contoso");
     step.satisfied = true;

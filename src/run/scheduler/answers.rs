@@ -34,7 +34,8 @@ impl Scheduler<'_> {
             Configured::Stopped => self.end(host, Outcome::NotStarted),
             Configured::Abandoned(failure) => self.end(host, outcome_of(failure)),
             Configured::Failed(failure) => {
-                if failure.kind == FailureKind::Unreachable {
+                // One in doubt is mostly one that went away in the middle: nobody knows it to be up.
+                if matches!(failure.kind, FailureKind::Unreachable | FailureKind::InDoubt) {
                     self.domains.lost(planned);
                 }
                 self.fail(planned, failure);

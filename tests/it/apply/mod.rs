@@ -323,6 +323,19 @@ fn a_restart_that_does_not_begin_fails_and_holds_its_domain() {
 }
 
 #[test]
+fn a_fault_in_answer_to_the_order_holds_the_domain() {
+    let fleet = ready(&["FS1", "FS2"]);
+    fleet.luck("FS1", Luck { fault_order: true, ..Luck::default() });
+    let mut plan = two_values(&["FS1", "FS2"], true);
+    let names: Vec<HostName> = plan.hosts.keys().cloned().collect();
+    plan.stages = vec![hosts_stage("servers", vec![names.clone()], 1, names)];
+    let report = apply(&fleet, &plan).unwrap();
+    assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)), "{report:?}");
+    assert!(matches!(outcome(&report, "FS2"), Outcome::RestartOwed { .. }), "{report:?}");
+    assert_eq!((orders(&fleet, "FS1"), orders(&fleet, "FS2")), (1, 0));
+}
+
+#[test]
 fn the_journal_of_a_run_begins_and_ends_with_the_run() {
     let fleet = ready(&["FS1"]);
     apply(&fleet, &two_values(&["FS1"], false)).unwrap();

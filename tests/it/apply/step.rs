@@ -1,6 +1,7 @@
 //! The organisation step against an imagined organisation.
 
 use rmsfleet::error::Exit;
+use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::run::action::StepOutcome;
 
@@ -79,4 +80,15 @@ fn a_lost_answer_to_the_step_is_settled_by_reading() {
     let report = apply(&fleet, &exchange(&["EX1"])).unwrap();
     assert!(matches!(report.steps[0].1, StepOutcome::Verified(_)), "{report:?}");
     assert_eq!(fleet.count("Set-IRMConfiguration"), 1);
+}
+
+#[test]
+fn a_step_that_may_still_be_under_way_is_in_doubt() {
+    let fleet = ready(&["EX1"]);
+    fleet.with(|world| world.cut_cmdlet = true);
+    let report = apply(&fleet, &exchange(&["EX1"])).unwrap();
+    let StepOutcome::Failed(failure) = &report.steps[0].1 else { panic!("{report:?}") };
+    assert_eq!(failure.kind, FailureKind::InDoubt, "{failure:?}");
+    assert_eq!(fleet.count("Set-IRMConfiguration"), 1);
+    assert_eq!(report.exit, Exit::Aborted);
 }

@@ -8,6 +8,7 @@ use rmsfleet::event::Sink;
 use rmsfleet::event::SinkError;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::run::action::StepOutcome;
 use rmsfleet::run::action::Stop;
 use rmsfleet::run::driver::RunReport;
 
@@ -22,6 +23,8 @@ use crate::apply::two_values;
 use crate::imagined::fleet::Fleet;
 use crate::imagined::fleet::ImaginedSink;
 use crate::imagined::fleet::Luck;
+use crate::imagined::step;
+use crate::imagined::step_stage;
 
 /// Raises the stop level when the run records an event of this kind.
 struct StopAt {
@@ -91,6 +94,20 @@ fn after_three_presses_a_host_in_the_middle_is_in_doubt() {
     assert_eq!(untouched.count(), 1, "{report:?}");
     assert_eq!(report.exit, Exit::Interrupted);
     check_intents(&fleet);
+}
+
+#[test]
+fn after_three_presses_a_step_that_only_reads_is_not_in_doubt() {
+    let fleet = ready(&["EX1"]);
+    let mut plan = two_values(&["EX1"], true);
+    let mut step = step("Contoso");
+    step.needs = plan.hosts.keys().cloned().collect();
+    plan.stages.push(step_stage("irm", step));
+    let report = stop_at(&fleet, &plan, "stage-ended", Stop::Now);
+    assert_eq!(outcome(&report, "EX1"), Outcome::Changed { values: 2, restarted: true });
+    assert!(matches!(report.steps[0].1, StepOutcome::Held(_)), "{report:?}");
+    assert_eq!(fleet.count("step-intended"), 0);
+    assert_eq!(report.exit, Exit::Interrupted);
 }
 
 #[test]

@@ -22,6 +22,7 @@ use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValueName;
 use rmsfleet::model::registry::ValuePath;
+use rmsfleet::wire::fault::Fault;
 use rmsfleet::wire::operation::Answer;
 use rmsfleet::wire::operation::Instance;
 use rmsfleet::wire::operation::Read;
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) servers: Vec<String>,
     /// The cmdlet is carried out, and its answer is lost.
     pub(crate) lose_cmdlet: bool,
+    /// The cmdlet is cut off with its connection, and nobody knows whether it goes on.
+    pub(crate) cut_cmdlet: bool,
     /// The sink fails at the event of this number.
     pub(crate) sink_fails_at: usize,
     pub(crate) events: Vec<Event>,
@@ -74,6 +77,8 @@ pub(crate) struct Luck {
     pub(crate) hangs: bool,
     /// The answer to the restart order is lost.
     pub(crate) lose_order: bool,
+    /// The restart order is answered with a fault, as by a host that is going down already.
+    pub(crate) fault_order: bool,
 }
 
 impl Fleet {
@@ -98,6 +103,7 @@ impl Fleet {
             enabled: false,
             servers: names.iter().map(|name| (*name).to_owned()).collect(),
             lose_cmdlet: false,
+            cut_cmdlet: false,
             sink_fails_at: usize::MAX,
             events: Vec::new(),
         })))
@@ -314,9 +320,13 @@ impl Writer for ImaginedLink {
             (act(machine, write, now), breaks)
         });
         let order = matches!(write, Write::Restart { .. });
-        let lose = fleet.with(|world| world.machines[&self.name].luck.lose_order);
-        if order && lose {
+        let luck = fleet.with(|world| world.machines[&self.name].luck);
+        if order && luck.lose_order {
             return Err(self.lost("the order"));
+        }
+        if order && luck.fault_order {
+            let fault = Fault { code: Some(1115), ..Fault::default() };
+            return Err(HostError::Fault(Box::new(fault)));
         }
         self.broken |= breaks || order;
         Ok(answer)

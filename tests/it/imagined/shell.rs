@@ -37,8 +37,8 @@ impl Shell for ImaginedShell {
                     })
                     .collect(),
                 "Set-IRMConfiguration" => {
-                    world.enabled = true;
-                    if world.lose_cmdlet {
+                    world.enabled = !world.cut_cmdlet;
+                    if world.lose_cmdlet || world.cut_cmdlet {
                         return Err(HostError::Lost {
                             call: cmdlet.name.to_owned(),
                             source: "reset by peer".into(),

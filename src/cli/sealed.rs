@@ -1,0 +1,19 @@
+//! What cannot be said beside a sealed plan: everything that would have made another one.
+
+use crate::cli::args::Shared;
+
+/// The first flag given that a sealed plan takes no notice of. Passed over in silence, `--limit`
+/// beside a plan would apply all of it. A limit counts wherever it comes from, the environment
+/// included.
+pub fn maker_of_another(typed: &Shared, limited: bool) -> Option<&'static str> {
+    let makers = [
+        ("--limit", limited),
+        ("--waive", !typed.waive.is_empty()),
+        ("--waive-server", !typed.waive_server.is_empty()),
+        ("--forks", typed.forks.is_some()),
+        ("--playbook", typed.playbook.is_some()),
+        ("--rules", typed.rules.is_some()),
+        ("--var", !typed.var.is_empty()),
+    ];
+    makers.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+}
