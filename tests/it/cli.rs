@@ -106,6 +106,19 @@ fn what_init_writes_is_valid() {
     assert!(hosts.contains("FS12.example.com") && !hosts.contains("FS01."), "{hosts}");
 }
 
+#[test]
+fn lint_tells_of_hosts_that_this_version_cannot_reach() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&["init"], folder.path()).code, 0);
+    let file = folder.path().join("inventory.yml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("transport: ntlm", "transport: kerberos")).unwrap();
+    let lint = run_in(&["lint"], folder.path());
+    assert_eq!(lint.code, 0, "{}", lint.err);
+    let said = lint.out.contains("warning: 18 hosts") && lint.out.contains("Kerberos is not built");
+    assert!(said, "{}", lint.out);
+}
+
 #[track_caller]
 fn check_broken(inventory: &str, code: i32, expected: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
