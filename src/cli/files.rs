@@ -39,9 +39,8 @@ pub fn text(what: &str, path: &Path, hint: &str) -> Result<Source, Stop> {
     let bytes = fs::read(path).map_err(|error| fail(&error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let read = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = 1 + read.iter().filter(|byte| **byte == b'\n').count();
-        let begun = read.iter().rev().take_while(|byte| **byte != b'\n').count();
-        let begun = read.get(read.len() - begun..).unwrap_or_default();
+        let lines: Vec<&[u8]> = read.split(|byte| *byte == b'\n').collect();
+        let (line, begun) = (lines.len(), lines.last().copied().unwrap_or_default());
         let column = 1 + String::from_utf8_lossy(begun).chars().count();
         let wide = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
         let (kind, hint) = if wide {

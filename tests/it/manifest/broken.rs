@@ -86,7 +86,7 @@ fn a_slip_that_the_parser_notices_late_is_shown_where_it_is() {
     let ini = "# hosts\n[fci]\nFS01 ansible_host=10.0.0.1\n";
     check(ini, (2, 1), "an INI inventory", "ansible-inventory");
     let escape = vars("    ansible_user: \"CORP\\svc\"\n");
-    check(&escape, (3, 25), "not valid YAML", "single quotes");
+    check(&escape, (3, 19), "not valid YAML", "single quotes");
     let secret = vars("    ansible_password:\n      hunter2\n      a: b\n");
     let shown = read(&secret).expect_err("refused").to_string();
     assert!(!shown.lines().next().unwrap_or_default().contains("hunter2"), "{shown}");
