@@ -78,6 +78,16 @@ fn help_and_version_are_success_and_teach() {
 }
 
 #[test]
+fn help_shows_the_flags_that_matter_and_every_command_takes_them_all() {
+    let has = |arguments: &[&str], flag: &str| run(arguments).out.contains(flag);
+    assert!(has(&["apply", "--help"], "--waive-server") && has(&["plan", "-h"], "--forks"));
+    assert!(has(&["lint", "--help"], "--inventory") && !has(&["lint", "--help"], "--waive"));
+    assert!(has(&["runs", "show", "-h"], "--run-dir") && !has(&["runs", "show", "-h"], "--forks"));
+    assert!(!has(&["explain", "--help"], "--inventory") && has(&["explain", "-h"], "--color"));
+    assert_eq!(run(&["explain", "5", "--limit", "fci", "--yes"]).code, 0);
+}
+
+#[test]
 fn init_writes_a_start_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let first = run_in(&["init"], folder.path());
