@@ -59,6 +59,9 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
         crate::plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
     let sealed = Sealed { plan, digest };
     let plan = &sealed.plan;
+    let store = Store::new(&request.plan.state);
+    // Told before anything is shown or asked: there is nothing to decide.
+    unused(&store, &plan.id)?;
     plan::show(plan, Some(&sealed.digest), console)?;
     usable(&sealed)?;
     if !plan.has_work() {
@@ -69,7 +72,6 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
         return Ok(plan::exit(plan, false));
     }
     let options = consent::obtain(plan, &request.plan, console).await?;
-    let store = Store::new(&request.plan.state);
     let _lock = if plan.lab { None } else { Some(lock(&request.plan.state)?) };
     let folder = begin(&store, &plan.id, &bytes)?;
 
@@ -156,7 +158,7 @@ fn lock(state: &Path) -> Result<File, Stop> {
 }
 
 /// A plan is used once; then it has a folder of its own.
-fn begin(store: &Store, plan: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
+fn unused(store: &Store, plan: &str) -> Result<(), Stop> {
     let used = store.used(plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
     if let Some(used) = used {
         let at = used.at.strftime("%Y-%m-%d %H:%MZ");
@@ -166,6 +168,11 @@ fn begin(store: &Store, plan: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
         )
         .hint("make a new one: rmsfleet plan -o FILE"));
     }
+    Ok(())
+}
+
+fn begin(store: &Store, plan: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
+    unused(store, plan)?;
     let chance: [u8; 3] =
         entropy::bytes().map_err(|error| Stop::because(Exit::Internal, &error))?;
     let id = format!("{}-{}", SystemClock.now().strftime("%Y%m%d-%H%M%S"), hex(&chance));
@@ -186,7 +193,6 @@ fn conclude(
     let proved = |record: &&Record| matches!(record.event, Event::RestartProved { .. });
     let next = next(report, folder, request);
     let recap = Recap {
-        run: &folder.id,
         outcomes: &report.outcomes,
         written: summarise(&journal.records).hosts.values().map(|host| host.verified).sum(),
         restarted: journal.records.iter().filter(proved).count(),

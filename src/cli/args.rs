@@ -174,6 +174,7 @@ pub enum InventoryVerb {
     },
     /// Show one host with all its settings
     Show {
+        /// Its full or short name
         #[arg(value_name = "HOST")]
         name: String,
         /// Also show file, line and level of every variable
@@ -233,6 +234,7 @@ pub enum RulesVerb {
     List,
     /// Explain one rule: value, source, confidence, known foreign variants
     Explain {
+        /// As `rules list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::CommandFactory;
+use clap::FromArgMatches;
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 
@@ -14,6 +15,7 @@ use crate::cli::console::Console;
 use crate::cli::console::complain;
 use crate::cli::console::name_exit;
 use crate::cli::explain;
+use crate::cli::help;
 use crate::cli::init;
 use crate::cli::inventory;
 use crate::cli::lab;
@@ -35,11 +37,17 @@ use crate::report::style::Style;
 /// Runs one command. Help and version are success; every other word from the parser is exit 64.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let around = Surroundings::detect();
-    let exit = match Args::try_parse_from(argv) {
+    let exit = match parse(argv) {
         Ok(typed) => resolve_and_dispatch(typed, &around),
         Err(error) => explain_usage(&error, &around),
     };
     ExitCode::from(exit.code())
+}
+
+fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+    let mut command = help::relevant_flags(Args::command());
+    let matches = command.try_get_matches_from_mut(argv)?;
+    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 fn resolve_and_dispatch(typed: Args, around: &Surroundings) -> Exit {

@@ -38,10 +38,25 @@ pub fn text(what: &str, path: &Path, hint: &str) -> Result<Source, Stop> {
     }
     let bytes = fs::read(path).map_err(|error| fail(&error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
-        let line = 1 + line.filter(|byte| **byte == b'\n').count();
-        Stop::new(Exit::Data, format!("{what} `{}`, line {line}: not UTF-8", path.display()))
-            .hint("save the file as UTF-8")
+        let read = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let lines: Vec<&[u8]> = read.split(|byte| *byte == b'\n').collect();
+        let (line, begun) = (lines.len(), lines.last().copied().unwrap_or_default());
+        let column = 1 + String::from_utf8_lossy(begun).chars().count();
+        let wide = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+        let (kind, hint) = if wide {
+            // What `>` of Windows PowerShell writes, and Notepad under "Unicode".
+            ("UTF-16", "save the file as UTF-8; in PowerShell: Set-Content -Encoding utf8")
+        } else {
+            ("not UTF-8", "save the file as UTF-8")
+        };
+        let place = format!("{}:{line}:{column}", path.display());
+        // The key alone: what follows it may be a secret.
+        let shown = String::from_utf8_lossy(begun);
+        let text = match shown.split_once(':') {
+            Some((key, _)) => format!("{what} `{place}`: {kind}, in `{}`", key.trim()),
+            None => format!("{what} `{place}`: {kind}"),
+        };
+        Stop::new(Exit::Data, text).hint(hint)
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(Source::new(path.display().to_string(), text))
@@ -205,6 +220,10 @@ mod tests {
         let path = folder.path().join("inventory.yml");
         fs::write(&path, b"a: 1\nb: \xff\n").unwrap();
         let stop = inventory(&path).unwrap_err();
-        assert!(stop.to_string().contains("line 2"), "{stop}");
+        assert!(stop.to_string().contains("inventory.yml:2:4`: not UTF-8, in `b`"), "{stop}");
+        fs::write(&path, b"\xff\xfea\0:\0").unwrap();
+        let stop = inventory(&path).unwrap_err();
+        assert!(stop.to_string().contains(":1:1`: UTF-16"), "{stop}");
+        assert!(stop.hint.unwrap().contains("utf8"));
     }
 }

@@ -1,4 +1,42 @@
-//! The texts that `--help` teaches with.
+//! The texts that `--help` teaches with, and which flags it shows where.
+
+use clap::Command;
+
+/// Flags that mean something to every command.
+const EVERYWHERE: [&str; 6] = ["format", "json_into", "color", "quiet", "verbose", "log_file"];
+
+/// The command with every flag in place, each hidden from the help of the commands that do not
+/// look at it. It is accepted there all the same: flags are the same everywhere.
+pub fn relevant_flags(mut command: Command) -> Command {
+    command.build();
+    for verb in command.get_subcommands_mut() {
+        let name = verb.get_name().to_owned();
+        let of_verb: &[&str] = match name.as_str() {
+            "plan" | "apply" => continue,
+            "lint" | "inventory" => &["inventory", "playbook", "credentials", "rules", "var"],
+            "show" => &["full", "host"],
+            "runs" => &["run_dir"],
+            "rules" => &["rules"],
+            _ => &[],
+        };
+        hide(verb, of_verb);
+    }
+    command
+}
+
+fn hide(verb: &mut Command, shown: &[&str]) {
+    let taken = std::mem::take(verb);
+    *verb = taken.mut_args(|flag| {
+        let id = flag.get_id().as_str();
+        // Only the shared flags have a heading; a command's own flags are always shown.
+        let is_shared = flag.get_help_heading().is_some();
+        let is_idle = is_shared && !EVERYWHERE.contains(&id) && !shown.contains(&id);
+        flag.hide(is_idle)
+    });
+    for verb in verb.get_subcommands_mut() {
+        hide(verb, shown);
+    }
+}
 
 pub const ABOUT: &str = "\
 Roll the Microsoft RMS connector configuration out to Exchange, SharePoint and file servers.
@@ -20,9 +58,9 @@ Start here:
   rmsfleet apply --lab                  watch eight simulated servers being configured
   rmsfleet init                         write a commented starter inventory
   rmsfleet lint                         check the files, contact nothing
-  rmsfleet plan -o change.rmsplan          read every host, show and seal what would change
-  rmsfleet show change.rmsplan             look at it again
-  rmsfleet apply change.rmsplan            carry out exactly that
+  rmsfleet plan -o change.rmsplan       read every host, show and seal what would change
+  rmsfleet show change.rmsplan          look at it again
+  rmsfleet apply change.rmsplan         carry out exactly that
   rmsfleet runs list                    what was done, and how it ended
 
 Every flag with a value can come from the environment as RMSFLEET_<FLAG> (RMSFLEET_INVENTORY,
@@ -36,7 +74,7 @@ Exit codes:
     4 partial      the run completed, with failures within the budget
     5 aborted      the failure budget or a gate stopped the run
     6 unreachable  only unreachable hosts, nothing failed
-    7 blocked      blockers in the plan, or errors found by lint
+    7 blocked      blockers in the plan, or files that do not fit together (lint)
     8 paused       waiting for a confirmation
    10 locked       another run holds the lock
    64 usage        bad flags or arguments
@@ -60,7 +98,7 @@ All errors of a file come in one go. Next: rmsfleet plan";
 pub const PLAN: &str = "\
 Examples:
   rmsfleet plan                          show what would change
-  rmsfleet plan -o change.rmsplan           and seal it, to apply exactly that later
+  rmsfleet plan -o change.rmsplan        and seal it, to apply exactly that later
   rmsfleet plan -l 'fci:!FS07'           file servers without FS07
   rmsfleet plan --detailed-exitcode      exit 2 if anything would change
   rmsfleet plan --lab                    against the simulated farm
@@ -79,7 +117,7 @@ Next: rmsfleet apply FILE";
 pub const APPLY: &str = "\
 Examples:
   rmsfleet apply --lab                             the tour: eight simulated servers, asks nothing
-  rmsfleet apply change.rmsplan                       exactly the sealed plan
+  rmsfleet apply change.rmsplan                    exactly the sealed plan
   rmsfleet apply --yes --confirm Contoso           plan and apply, organisation step included
   rmsfleet apply --check                           plan only (also --noop, --what-if, -n)
 

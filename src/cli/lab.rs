@@ -35,7 +35,7 @@ use crate::net::clock::SystemClock;
 use crate::net::entropy;
 
 /// What is said when a farm is started for a run.
-pub const WORDS: &str = "a farm in this process: nothing real is touched, so nothing is asked";
+pub const WORDS: &str = "a farm in this process; it touches nothing real and asks nothing";
 /// The farm's only administrator.
 pub const USER: &str = r"CORP\rmsadmin";
 /// Printed by `lab serve`: it opens nothing but the simulation.

@@ -1,14 +1,20 @@
 //! `lint`: everything that can be found wrong without contacting anything.
 
+use std::collections::BTreeMap;
+
 use crate::cli::console::Console;
 use crate::cli::inventory;
 use crate::cli::load;
 use crate::cli::request::Files;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
+use crate::host::support::unsupported;
 use crate::manifest::pattern;
+use crate::model::host::Host;
+use crate::model::host::HostName;
 use crate::model::product::Role;
 use crate::model::rollout::StageWork;
+use crate::plan::fold::compress;
 use crate::report::plural;
 use crate::report::style::Tint;
 
@@ -37,6 +43,7 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
     for finding in &findings {
         console.say(&format!("{} {finding}", style.paint(Tint::Bad, "error:")))?;
     }
+    unreachable(hosts, console)?;
     let in_scope = hosts.iter().filter(|host| host.in_scope()).count();
     let connectors = hosts.iter().filter(|host| host.role == Some(Role::Connector)).count();
     let verb = style.paint(Tint::Good, &format!("{:>12}", "Checked"));
@@ -57,4 +64,20 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
         console.say(&format!("{}  rmsfleet plan", style.paint(Tint::Strong, "Next")))?;
     }
     Ok(exit)
+}
+
+/// Hosts that `plan` will refuse to connect to, told before anybody is asked for a password.
+fn unreachable(hosts: &[Host], console: &mut Console) -> Result<(), Stop> {
+    let mut refused: BTreeMap<String, Vec<HostName>> = BTreeMap::new();
+    for host in hosts.iter().filter(|host| host.role.is_some()) {
+        if let Some(why) = unsupported(&host.endpoint) {
+            refused.entry(why).or_default().push(host.name.clone());
+        }
+    }
+    let word = console.style().paint(Tint::Change, "warning:");
+    for (why, hosts) in refused {
+        let number = plural::count(hosts.len(), "host");
+        console.say(&format!("{word} {number} ({}): {why}", compress(&hosts)))?;
+    }
+    Ok(())
 }

@@ -121,7 +121,7 @@ pub fn exit(plan: &Plan, detailed: bool) -> Exit {
 fn suggest(plan: &Plan, request: &PlanRequest, console: &mut Console) -> Result<(), Stop> {
     let lab = if request.lab.is_some() { " --lab" } else { "" };
     match &request.out {
-        _ if !plan.has_work() => Ok(()),
+        _ if !plan.has_work() || !plan.blockers.is_empty() => Ok(()),
         Some(path) => console.next(&format!("rmsfleet apply {}{lab}", path.display())),
         None => {
             console.next(&format!("rmsfleet plan{lab} -o change.rmsplan, or rmsfleet apply{lab}"))

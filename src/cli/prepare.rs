@@ -243,7 +243,8 @@ fn refused(survey: &Survey) -> Result<(), Stop> {
     }
     let spared = match guarded {
         0 => String::new(),
-        guarded => format!("; {} not tried with it", plural::count(guarded, "host was")),
+        1 => "; 1 other host was not tried with it".to_owned(),
+        guarded => format!("; {guarded} other hosts were not tried with it"),
     };
     Err(Stop::new(Exit::Auth, format!("{host}: {}{spared}", failure.text()))
         .hint("check user name and password; one refused logon was spent, no other"))

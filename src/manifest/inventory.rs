@@ -180,6 +180,7 @@ fn build(draft: &Draft, extra: &Vars, diagnostics: &mut Diagnostics) -> Option<I
     let nodes = lint::nodes(&hosts);
     let mut origins = BTreeMap::new();
     for (host, variables) in hosts.iter().zip(&resolved) {
+        lint::idle(variables, diagnostics);
         lint::urls(host, variables, &nodes, diagnostics);
         let list = variables.values().map(|found| origin(found, diagnostics)).collect();
         origins.insert(host.name.clone(), list);

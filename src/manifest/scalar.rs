@@ -65,9 +65,15 @@ pub(super) fn text(node: &Node) -> Result<&str, Mismatch> {
         Value::Scalar { text, .. } if text.trim().is_empty() => {
             Err(Mismatch::new("needs a text, found an empty one").help(FILL.to_owned()))
         }
-        Value::Scalar { text, .. } if text.chars().any(char::is_control) => {
+        Value::Scalar { text, plain } if text.chars().any(char::is_control) => {
+            // Between double quotes, the `\r` of `CORP\rms` is a line break.
+            let help = if *plain || text.contains(' ') {
+                "write it on one line"
+            } else {
+                "write it on one line; a backslash needs single quotes around the text, or none"
+            };
             Err(Mismatch::new("needs a text of one line without control characters")
-                .help("write it on one line".to_owned()))
+                .help(help.to_owned()))
         }
         Value::Scalar { text, .. } => Ok(text.trim()),
         Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Vault => {
@@ -139,9 +145,26 @@ pub(super) fn choice<T: Copy>(node: &Node, words: &[(&str, T)]) -> Result<T, Mis
     if let Some((_, value)) = words.iter().find(|(word, _)| word == &text.trim()) {
         return Ok(*value);
     }
-    let near = did_you_mean(text, words.iter().map(|(word, _)| *word));
+    let known = || words.iter().map(|(word, _)| *word);
+    let help = did_you_mean(text, known())
+        .or_else(|| {
+            // Other YAML readers take these words for booleans, and people write them as such.
+            let meant = match text.trim().to_ascii_lowercase().as_str() {
+                "yes" | "on" => "true",
+                "no" | "off" => "false",
+                _ => return None,
+            };
+            known().find(|word| *word == meant).map(|word| format!("write `{word}`"))
+        })
+        .or_else(|| {
+            let text = text.trim().to_ascii_lowercase();
+            let (first, last) = (text.split('-').next()?, text.split('-').next_back()?);
+            let alike =
+                |word: &&str| first != last && word.starts_with(first) && word.ends_with(last);
+            known().find(alike).map(|word| format!("did you mean `{word}`?"))
+        });
     Err(Mismatch::new(format!("needs one of {}, found {}", allowed(), node.kind()))
-        .help(near.unwrap_or_else(|| format!("write one of {}", allowed()))))
+        .help(help.unwrap_or_else(|| "write one of these words".to_owned())))
 }
 
 /// A list of values; each item is checked, and the first that does not fit is shown.
@@ -155,13 +178,19 @@ pub(super) fn list<'n, T>(
         }
         Value::Scalar { text, .. } => {
             Err(Mismatch::new(format!("needs a list, found {}", node.kind()))
-                .help(format!("write it in brackets: [{text}]")))
+                .help(format!("write it in brackets: [{}]", in_brackets(text))))
         }
         Value::Null | Value::Mapping(_) | Value::Vault => {
             Err(Mismatch::new(format!("needs a list, found {}", node.kind()))
                 .help("write it in brackets: [one, two]".to_owned()))
         }
     }
+}
+
+/// A text as the items that its writer may have meant: `pass show x` as `pass, show, x`.
+fn in_brackets(text: &str) -> String {
+    let parts = text.split([' ', ',']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// `90s`, `5m`, `2h`, `3d`, in seconds.

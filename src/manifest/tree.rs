@@ -6,6 +6,7 @@
 //! what they stand for, so an alias bomb runs into the same limit) and depth.
 
 mod build;
+mod syntax;
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;

@@ -50,7 +50,11 @@ pub fn odd_peers(hosts: &[Host], survey: &Survey, pack: &RulePack) -> BTreeMap<H
             if usual == Some(held.as_str()) {
                 continue;
             }
-            let text = format!("{name} held other values than its peers of {group}");
+            let text = match usual {
+                Some(_) => format!("held other values than its peers of {group}"),
+                // Of two that differ, neither is the odd one.
+                None => format!("the members of {group} did not hold the same values"),
+            };
             notes.insert((*name).clone(), Note { id: "odd-peer".to_owned(), text });
         }
     }
@@ -113,6 +117,8 @@ mod tests {
         let notes = odd_peers(&hosts, &survey, &sample::pack());
         let odd: Vec<&str> = notes.keys().map(HostName::as_str).collect();
         assert_eq!(odd, expected);
+        let blamed = notes.values().any(|note| note.text.contains("its peers"));
+        assert_eq!(blamed, expected.len() == 1, "{notes:?}");
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Board {
     /// Exactly `height` rows, none wider than `columns`.
     pub fn rows(&self, now: Timestamp, columns: usize, height: usize) -> Vec<String> {
         let mut rows = self.head(now);
-        rows.extend(self.in_flight(now));
+        rows.extend(self.in_flight(now, columns));
         rows.resize(height, String::new());
         rows.into_iter().map(|row| fit(&row, columns, self.style)).collect()
     }
@@ -175,19 +175,21 @@ impl Board {
     }
 
     /// Slow hosts first: the one that has been busy longest leads.
-    fn in_flight(&self, now: Timestamp) -> Vec<String> {
+    fn in_flight(&self, now: Timestamp, columns: usize) -> Vec<String> {
         let mut busy: Vec<_> = self.busy.iter().collect();
         busy.sort_by_key(|(_, busy)| busy.since);
         let width = self.labels.width().max(8);
+        // What was seen gets the room that mark, name, phase and clock leave.
+        let room = columns.saturating_sub(width + 28).clamp(24, 72);
         busy.into_iter()
             .map(|(host, busy)| {
                 let elapsed = seconds(busy.since, now);
                 let slow = if elapsed >= SLOW { "SLOW" } else { "" };
                 format!(
-                    "   {slow:<4} {:<width$}  {:<9} {:<36} {}",
+                    "   {slow:<4} {:<width$}  {:<9} {:<room$} {}",
                     self.labels.label(host),
                     phase(busy.phase),
-                    fit(&busy.seen, 36, self.style),
+                    fit(&busy.seen, room, self.style),
                     plural::clock(elapsed),
                 )
             })
@@ -267,6 +269,15 @@ mod tests {
         let rows = board.rows(at(61), 80, 6);
         assert!(rows[3].contains("SLOW FS000"), "{rows:#?}");
         assert!(rows[5].contains("     FS002"), "{rows:#?}");
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_what_was_seen_in_full() {
+        let seen = "no connection to `http://fs000.corp.contoso.com:5985/wsman`";
+        let waiting = (1, Event::RestartWaiting { host: host(0), seen: seen.to_owned() });
+        let board = board(1, starts(1).chain([waiting]));
+        assert!(board.rows(at(9), 120, 4)[3].contains(seen));
+        assert!(board.rows(at(9), 79, 4)[3].ends_with("00:09"));
     }
 
     #[test]

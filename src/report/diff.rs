@@ -62,8 +62,15 @@ fn one(change: &Change, base: Option<&str>, width: usize, style: Style) -> Vec<S
         }
     };
     let arrow = style.sign(Sign::Arrow);
-    let mut lines =
-        vec![format!("    {} {place}  {}", style.paint(tint, sign), kinds(change, arrow))];
+    let kinds = kinds(change, arrow);
+    let sign = style.paint(tint, sign);
+    let mut lines = match place.strip_suffix(change.path.name.to_string().as_str()) {
+        // A name that is a URL is as long as a line. It stays whole, on a line of its own.
+        Some(key) if !key.is_empty() && 8 + place.chars().count() + kinds.len() > width => {
+            vec![format!("    {sign} {key}"), format!("        {}  {kinds}", change.path.name)]
+        }
+        Some(_) | None => vec![format!("    {sign} {place}  {kinds}")],
+    };
     let whole = format!("        {} {arrow} {}", change.before, change.after);
     let is_short = matches!(change.before, State::Absent) || whole.chars().count() <= width;
     if is_short {
@@ -178,6 +185,19 @@ mod tests {
                 r"~ HKLM\SOFTWARE\M\(Default)  REG_EXPAND_SZ → REG_SZ",
                 &format!("      {long}"),
                 &format!("    → {long}"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_long_name_stands_below_its_key() {
+        let url = "https://5c6bb73b-1038-4eec.rms.eu.aadrm.com";
+        check(
+            &[change(r"SOFTWARE\M\LicenseServerRedirection", url, None, Some(sz("x")))],
+            &[
+                r"+ HKLM\SOFTWARE\M\LicenseServerRedirection\",
+                &format!("    {url}  REG_SZ"),
+                "    absent → x",
             ],
         );
     }

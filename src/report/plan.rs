@@ -103,7 +103,7 @@ fn whole(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     lines.extend(table::lines(plan, &summary, style));
     for section in [
         values(&sets, options),
-        steps(plan, style),
+        steps(plan, options),
         restarts::lines(plan, options),
         stages(plan, options),
         notes(plan, options),
@@ -132,18 +132,19 @@ fn values(sets: &[ChangeSet], options: &RenderOptions) -> Vec<String> {
     lines
 }
 
-fn steps(plan: &Plan, style: Style) -> Vec<String> {
+fn steps(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     let mut lines = Vec::new();
     for stage in &plan.stages {
         match &stage.work {
             PlannedWork::Hosts { .. } => {}
-            PlannedWork::Step(step) => lines.extend(step_box(plan, step, style)),
+            PlannedWork::Step(step) => lines.extend(step_box(plan, step, options)),
         }
     }
     lines
 }
 
-fn step_box(plan: &Plan, step: &OrganisationStep, style: Style) -> Vec<String> {
+fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Vec<String> {
+    let style = options.style;
     let IrmConfiguration { internal_licensing_enabled, client_access_server_enabled, .. } =
         &step.before;
     let name = &step.organisation;
@@ -172,13 +173,13 @@ fn step_box(plan: &Plan, step: &OrganisationStep, style: Style) -> Vec<String> {
             lines.push(format!("    {sign} Set-IRMConfiguration  {property}  {change}"));
         }
     }
-    lines.push(format!("      {}", style.paint(Tint::Faint, &step.dn)));
-    lines.push(format!(
-        "      by {}, after {}: {}",
-        step.via,
-        count(step.needs.len(), "verified Exchange server"),
-        compress(&step.needs)
-    ));
+    // Of a distinguished name, too, no part is cut.
+    let dn = step.dn.replace(",CN=", ", CN=").replace(",DC=", ", DC=");
+    let dn = if 6 + step.dn.chars().count() > options.width { dn } else { step.dn.clone() };
+    lines.extend(wrap("", &dn, 6, options.width).iter().map(|line| style.paint(Tint::Faint, line)));
+    let needs = count(step.needs.len(), "verified Exchange server");
+    let text = format!("by {}, after {needs}: {}", step.via, compress(&step.needs));
+    lines.extend(wrap("", &text, 6, options.width));
     let stuck: Vec<HostName> = step
         .needs
         .iter()
@@ -253,7 +254,7 @@ fn stages(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     lines
 }
 
-/// ` (1, 5 × 10, 3)`; nothing for a single batch.
+/// ` (1, 5 times 10, 3)`, ` (1 each)`; nothing for a single batch.
 fn batch_sizes(sizes: &[usize]) -> String {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for &size in sizes {
@@ -265,11 +266,14 @@ fn batch_sizes(sizes: &[usize]) -> String {
     if sizes.len() < 2 {
         return String::new();
     }
+    if let [(_, each)] = runs.as_slice() {
+        return format!(" ({each} each)");
+    }
     let words: Vec<String> = runs
         .into_iter()
         .map(
             |(times, size)| {
-                if times == 1 { size.to_string() } else { format!("{times} of {size}") }
+                if times == 1 { size.to_string() } else { format!("{times} times {size}") }
             },
         )
         .collect();

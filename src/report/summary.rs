@@ -16,7 +16,6 @@ use crate::report::words::ending;
 
 /// What the recap is made of.
 pub struct Recap<'a> {
-    pub run: &'a str,
     pub outcomes: &'a BTreeMap<HostName, Outcome>,
     /// Values written and read back, on hosts that failed later too.
     pub written: usize,
@@ -69,13 +68,12 @@ impl Recap<'_> {
             &format!("{:>12}", "Finished"),
         );
         format!(
-            "{finished}  {}: {} {dot} {} {dot} {} {dot} {}  run {}\n",
+            "{finished}  {}: {} {dot} {} {dot} {} {dot} {}\n",
             plural::count(self.outcomes.len(), "host"),
             if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") },
             plural::count(self.written, "value") + " written",
             plural::count(self.restarted, "restart"),
             plural::duration(self.seconds),
-            self.run,
         )
     }
 }
@@ -147,7 +145,6 @@ mod tests {
         .collect();
         let next = ["rmsfleet runs show r1".to_owned()];
         let recap = Recap {
-            run: "r1",
             outcomes: &outcomes,
             written: 2,
             restarted: 1,
@@ -161,7 +158,7 @@ mod tests {
    Unchanged  D         every value was as planned
 ────────────
     Finished  4 hosts: 1 unchanged, 1 changed, 1 failed, 1 in doubt · 2 values written · \
-             1 restart · 7.25s  run r1
+             1 restart · 7.25s
     In doubt  A         lost
       Failed  C         not back
                         look at C

@@ -73,7 +73,8 @@ pub fn words(event: &Event) -> Words {
     match event {
         Event::RunStarted { plan, lab, operator, workstation, .. } => {
             let where_to = if *lab { "simulated farm, plan" } else { "plan" };
-            let plan = plan.split('-').next().unwrap_or(plan);
+            // The journal has the whole name; eight letters are told apart as well.
+            let plan: String = plan.chars().take(8).collect();
             let text = format!("{where_to} {plan}, {operator} on {workstation}");
             normal("Started", About::Run, text)
         }
@@ -189,8 +190,12 @@ pub fn ending(outcome: &Outcome) -> (&'static str, Tint, String) {
         Outcome::InDoubt(failure) => ("In doubt", Tint::Bad, failure.text()),
         Outcome::Failed(failure) => ("Failed", Tint::Bad, failure.text()),
         Outcome::Unreachable(failure) => ("Unreachable", Tint::Unreachable, failure.text()),
-        Outcome::NotStarted => ("Not started", Tint::Change, "the run ended before".to_owned()),
-        Outcome::Blocked => ("Blocked", Tint::Bad, "by a finding of the plan".to_owned()),
+        Outcome::NotStarted => {
+            ("Not started", Tint::Change, "the run ended before its turn".to_owned())
+        }
+        Outcome::Blocked => {
+            ("Blocked", Tint::Bad, "left alone: the plan has a blocker for it".to_owned())
+        }
     }
 }
 

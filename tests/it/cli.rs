@@ -78,6 +78,16 @@ fn help_and_version_are_success_and_teach() {
 }
 
 #[test]
+fn help_shows_the_flags_that_matter_and_every_command_takes_them_all() {
+    let has = |arguments: &[&str], flag: &str| run(arguments).out.contains(flag);
+    assert!(has(&["apply", "--help"], "--waive-server") && has(&["plan", "-h"], "--forks"));
+    assert!(has(&["lint", "--help"], "--inventory") && !has(&["lint", "--help"], "--waive"));
+    assert!(has(&["runs", "show", "-h"], "--run-dir") && !has(&["runs", "show", "-h"], "--forks"));
+    assert!(!has(&["explain", "--help"], "--inventory") && has(&["explain", "-h"], "--color"));
+    assert_eq!(run(&["explain", "5", "--limit", "fci", "--yes"]).code, 0);
+}
+
+#[test]
 fn init_writes_a_start_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let first = run_in(&["init"], folder.path());
@@ -104,6 +114,19 @@ fn what_init_writes_is_valid() {
     assert_eq!(lint.code, 0, "{}{}", lint.out, lint.err);
     let hosts = run_in(&["inventory", "list", "fci:!FS01"], folder.path()).out;
     assert!(hosts.contains("FS12.example.com") && !hosts.contains("FS01."), "{hosts}");
+}
+
+#[test]
+fn lint_tells_of_hosts_that_this_version_cannot_reach() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&["init"], folder.path()).code, 0);
+    let file = folder.path().join("inventory.yml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("transport: ntlm", "transport: kerberos")).unwrap();
+    let lint = run_in(&["lint"], folder.path());
+    assert_eq!(lint.code, 0, "{}", lint.err);
+    let said = lint.out.contains("warning: 18 hosts") && lint.out.contains("Kerberos is not built");
+    assert!(said, "{}", lint.out);
 }
 
 #[track_caller]

@@ -6,6 +6,7 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::inventory::draft::Definition;
 use crate::manifest::inventory::draft::Draft;
+use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::resolve::Resolved;
 use crate::manifest::inventory::url;
 use crate::model::host::Host;
@@ -39,6 +40,38 @@ pub(super) fn roles(hosts: &[Host], draft: &Draft, diagnostics: &mut Diagnostics
                     "set `rms_role: exchange`, `sharepoint` or `fci` below the `vars:` of a group"
                         .to_owned(),
                 ),
+        );
+    }
+}
+
+/// Warns of settings that mean something to us on a host that has no role: it is left alone, and
+/// whoever wrote them expects otherwise. `rms_role: none` says so on purpose.
+pub(super) fn idle(variables: &Resolved<'_>, diagnostics: &mut Diagnostics) {
+    const TELLING: [&str; 7] = [
+        "rms_product",
+        "rms_canary",
+        "rms_dag",
+        "rms_farm",
+        "rms_farm_role",
+        "rms_cluster",
+        "rms_prior_adrms",
+    ];
+    if variables.contains_key("rms_role") {
+        return;
+    }
+    let own = |found: &&&Definition| found.level != Level::Group("all".to_owned());
+    let telling = TELLING.into_iter().filter_map(|key| variables.get(key));
+    if let Some(found) = telling.into_iter().find(own) {
+        let key = &found.key.text;
+        diagnostics.push(
+            Diagnostic::warning(
+                found.key.span,
+                format!("`{key}` stands on hosts without `rms_role`, which are left alone"),
+            )
+            .help(
+                "add `rms_role: exchange`, `sharepoint` or `fci`, or `rms_role: none` if that is meant"
+                    .to_owned(),
+            ),
         );
     }
 }

@@ -114,6 +114,10 @@ fn stage(node: &Node, usual: Budget, diagnostics: &mut Diagnostics) -> Option<Pl
                 Diagnostic::error(fields.span(), "a stage needs `hosts` or `org_step`")
                     .help("add `hosts:` with a host pattern".to_owned()),
             );
+            // They may belong to the `hosts` that is misspelt: one mistake, one complaint.
+            fields.take("serial");
+            fields.take("max_fail_percentage");
+            fields.take("max_failures");
             None
         }
     };

@@ -6,7 +6,6 @@ use serde_yaml::granit_parser::Event;
 use serde_yaml::granit_parser::Marker;
 use serde_yaml::granit_parser::Parser;
 use serde_yaml::granit_parser::ScalarStyle;
-use serde_yaml::granit_parser::ScanError;
 use serde_yaml::granit_parser::Span as Marks;
 use serde_yaml::granit_parser::StrInput;
 use serde_yaml::granit_parser::Tag;
@@ -22,6 +21,7 @@ use crate::manifest::tree::MAX_NODES;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
 use crate::manifest::tree::shorten;
+use crate::manifest::tree::syntax::syntax;
 
 /// Reads the one document of a text.
 pub(super) fn document(text: &str, file: FileId, diagnostics: &mut Diagnostics) -> Option<Node> {
@@ -86,7 +86,8 @@ impl<'t> Builder<'t, '_> {
                 Some(Ok((Event::Comment(..), _))) => {}
                 Some(Ok(item)) => return Ok(item),
                 Some(Err(error)) => {
-                    let diagnostic = syntax(&error, self.text, self.file);
+                    let span = place(*error.marker(), self.text, self.file);
+                    let diagnostic = syntax(&error.info(), span, self.text);
                     self.diagnostics.push(diagnostic);
                     return Err(Stopped);
                 }
@@ -346,41 +347,4 @@ impl<'t> Builder<'t, '_> {
 fn place(marker: Marker, text: &str, file: FileId) -> Span {
     let start = marker.byte_offset().unwrap_or(text.len()).min(text.len());
     Span { file, line: marker.line().max(1), column: marker.col() + 1, start, end: start }
-}
-
-/// A syntax error in our words where it is a common slip, in the parser's otherwise.
-fn syntax(error: &ScanError, text: &str, file: FileId) -> Diagnostic {
-    let mut span = place(*error.marker(), text, file);
-    let rest = text.get(span.start..).unwrap_or_default();
-    span.end = span.start + rest.chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
-    let line = text.lines().nth(span.line - 1).unwrap_or_default();
-    let info = error.info().replace('\n', ", ");
-    if info.contains("recursion limit") {
-        // The parser's own limit lies above ours, and is met first where no value is complete.
-        let message = format!("nesting is deeper than {MAX_DEPTH} levels");
-        return Diagnostic::error(span, message).help("flatten the structure".to_owned());
-    }
-    let help = syntax_help(&info, line, rest);
-    Diagnostic::error(span, format!("not valid YAML: {info}")).help(help.to_owned())
-}
-
-fn syntax_help(info: &str, line: &str, rest: &str) -> &'static str {
-    let tab = line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
-    if tab || rest.starts_with('\t') {
-        "indent with spaces; YAML allows no tabs there"
-    } else if line.contains("{{") {
-        "put a value that begins with `{` into quotes"
-    } else if info.contains("anchor") {
-        "define the anchor before its alias, as `&name`"
-    } else if info.contains("quote") {
-        "close the quote"
-    } else if info.contains("unexpected character") {
-        "put a value that begins with this character into quotes"
-    } else if info.contains("mapping values") || line.matches(": ").count() > 1 {
-        "put a value that contains `: ` into quotes, and check the indentation"
-    } else if info.contains("flow") {
-        "close every `{` and `[` that is opened"
-    } else {
-        "check the indentation, and that every key ends with `: `"
-    }
 }

@@ -10,6 +10,7 @@ use crate::model::product::Role;
 use crate::model::verdict::RestartNeed;
 use crate::report::plan::RenderOptions;
 use crate::report::plan::in_scope;
+use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
 use crate::report::style::Sign;
 use crate::report::style::Style;
@@ -67,11 +68,11 @@ pub(super) fn head(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         facts.push(count(connectors, "read-only connector"));
     }
     facts.push(format!("made {}", minute(plan.created)));
-    vec![
-        style.paint(Tint::Strong, &format!("rmsfleet plan  {}{lab}", plan.playbook)),
-        facts.join(&format!(" {dot} ")),
-        String::new(),
-    ]
+    let title = style.paint(Tint::Strong, &format!("rmsfleet plan  {}{lab}", plan.playbook));
+    let mut lines = vec![title];
+    lines.extend(wrap("", &facts.join(&format!(" {dot} ")), 0, options.width));
+    lines.push(String::new());
+    lines
 }
 
 pub(super) fn lines(plan: &Plan, summary: &Summary, style: Style) -> Vec<String> {
@@ -158,8 +159,11 @@ pub(super) fn foot(plan: &Plan, summary: &Summary, options: &RenderOptions) -> V
     }
     let mut lines = vec![style.paint(Tint::Strong, &parts.join(&dot))];
     if let Some(digest) = &options.digest {
-        lines.push(format!("Sealed  sha256 {digest}"));
-        lines.push(format!("        valid until {}", minute(plan.valid_until)));
+        // Not "sealed": that is said where a file was written.
+        lines.push(format!("Digest  sha256 {digest}"));
+        if plan.blockers.is_empty() {
+            lines.push(format!("        valid until {}", minute(plan.valid_until)));
+        }
     }
     lines
 }

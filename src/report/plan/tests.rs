@@ -182,6 +182,7 @@ fn the_json_has_the_plan_and_what_is_derived_from_it() {
 fn numbers_are_counted_off_as_people_do() {
     let got: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 111].into_iter().map(ordinal).collect();
     assert_eq!(got, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "111th"]);
-    assert_eq!(batch_sizes(&[1, 5, 5, 2]), " (1, 2 of 5, 2)");
+    assert_eq!(batch_sizes(&[1, 5, 5, 2]), " (1, 2 times 5, 2)");
     assert_eq!(batch_sizes(&[4]), "");
+    assert_eq!(batch_sizes(&[1, 1, 1]), " (1 each)");
 }

@@ -64,14 +64,40 @@ fn a_duplicate_key_names_both_lines() {
 
 #[test]
 fn a_syntax_error_has_its_place() {
-    check("all:\n\thosts:\n", (2, 2), "tabs disallowed", "indent with spaces");
+    check("all:\n\thosts:\n", (2, 1), "a tab stands in the indentation", "indent with spaces");
     check("all:\n  vars:\n    x: a: b\n", (3, 9), "mapping values", "into quotes");
     check("all:\n  vars:\n    x: \"a\n  hosts:\n", (3, 8), "unclosed quote", "close the quote");
-    check("all:\n  hosts:\n    FS01:\n   FS02:\n", (4, 4), "not valid YAML", "indentation");
+    check("all:\n  hosts:\n    FS01:\n   FS02:\n", (4, 4), "not valid YAML", "2 or 4 spaces");
     check("all:\n  vars: *nope\n", (2, 9), "unknown anchor", "define the anchor");
     check("all:\n  vars: { a: 1\n  hosts:\n", (3, 8), "flow mapping", "close every `{`");
     check("all:\n  vars:\n    x: @me\n", (3, 8), "unexpected character", "into quotes");
     check("all:\n  hosts:\n    A:\n---\nall:\n", (5, 1), "second YAML document", "one document");
+}
+
+#[test]
+fn a_slip_that_the_parser_notices_late_is_shown_where_it_is() {
+    let vars = |lines: &str| format!("all:\n  vars:\n{lines}  hosts:\n    FS01:\n");
+    check(&vars("    a: b\n\t"), (4, 1), "a tab stands in the indentation", "with spaces");
+    check(&vars("    rms_role:fci\n    a: b\n"), (3, 5), "missing after `rms_role:`", "a space");
+    check(&vars("    a: b\n      c: d\n"), (4, 7), "deeper than the one above", "4 spaces");
+    let groups = |name: &str| format!("all:\n  children:\n    {name}\n    mail:\n      hosts:\n");
+    check(&groups("fci"), (3, 5), "a colon is missing after `fci`", "write `fci:`");
+    check(&groups("FS[1:2].x"), (3, 5), "missing after `FS[1:2].x`", "write `FS[1:2].x:`");
+    let ini = "# hosts\n[fci]\nFS01 ansible_host=10.0.0.1\n";
+    check(ini, (2, 1), "an INI inventory", "ansible-inventory");
+    let escape = vars("    ansible_user: \"CORP\\svc\"\n");
+    check(&escape, (3, 19), "not valid YAML", "single quotes");
+    let secret = vars("    ansible_password:\n      hunter2\n      a: b\n");
+    let shown = read(&secret).expect_err("refused").to_string();
+    assert!(!shown.lines().next().unwrap_or_default().contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn settings_without_a_role_are_not_passed_over_in_silence() {
+    let text = "all:\n  vars:\n    rms_site: ams\n  hosts:\n    FS01:\n      rms_canary: 1\n";
+    warns(text, (6, 7), "`rms_canary` stands on hosts without `rms_role`", "`rms_role: none`");
+    let meant = text.replace("rms_canary: 1", "{ rms_canary: 1, rms_role: none }");
+    assert!(read(&meant).is_ok_and(|inventory| inventory.warnings.is_empty()));
 }
 
 #[test]
@@ -120,7 +146,8 @@ fn a_word_that_is_not_allowed_lists_the_ones_that_are() {
     check(text, (4, 17), words, "did you mean `exchange`?");
     check(&server("rms_restart: sometimes"), (7, 20), "`auto`, `always`", "write one of");
     check(&server("rms_prior_adrms: no"), (7, 24), "`auto`, `used`, `never`", "write one of");
-    check(&server("rms_configure: yes"), (7, 22), "`auto`, `true`, `false`", "write one of");
+    check(&server("rms_configure: yes"), (7, 22), "`auto`, `true`, `false`", "write `true`");
+    check(&server("rms_product: windows-server-2019"), (7, 20), "one of", "`windows-2019`?");
     check(&server("rms_product: windows-2061"), (7, 20), "`windows-2016`", "did you mean");
     check(&server("rms_farm_role: [front]"), (7, 23), "`front-end`", "write one of");
     check(&server("rms_exchange_auth: ntlm"), (7, 26), "`kerberos`, `negotiate`", "write one");
@@ -131,6 +158,8 @@ fn a_wrong_type_says_what_is_wanted() {
     check(&server("rms_canary: first"), (7, 19), "whole number from 1", "write a number");
     check(&server("rms_canary: 0"), (7, 19), "whole number from 1", "write a number");
     check(&server("rms_tags: vip"), (7, 17), "needs a list, found `vip`", "[vip]");
+    check(&server("rms_tags: vip, old"), (7, 17), "needs a list", "[vip, old]");
+    check(&server("rms_site: \"a\\rb\""), (7, 17), "control characters", "single quotes");
     check(&server("rms_tags: [vip, no]"), (7, 23), "bare `no` is a boolean", "\"no\"");
     check(&server("rms_site: on"), (7, 17), "bare `on` is a boolean", "\"on\"");
     check(&server("rms_farm: 1.10"), (7, 17), "bare `1.10` is a number", "\"1.10\"");
