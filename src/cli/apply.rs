@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
+use crate::cli::again;
 use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
 use crate::cli::consent;
@@ -210,13 +211,13 @@ fn conclude(
 
 /// What to type next, by how it ended.
 fn next(report: &RunReport, folder: &RunFolder, request: &ApplyRequest) -> Vec<String> {
-    let lab = if request.plan.lab.is_some() { " --lab" } else { "" };
+    let flags = again::plan(&request.plan);
     let mut next = vec![format!("rmsfleet runs show {}", folder.id)];
     let organisations: BTreeSet<&str> =
         report.steps.iter().map(|(step, _)| step.organisation.as_str()).collect();
     match report.exit {
         Exit::Paused => next.extend(
-            organisations.iter().map(|name| format!("rmsfleet apply{lab} --confirm {name}")),
+            organisations.iter().map(|name| format!("rmsfleet apply{flags} --confirm {name}")),
         ),
         Exit::Ok => {}
         Exit::Internal
@@ -232,7 +233,7 @@ fn next(report: &RunReport, folder: &RunFolder, request: &ApplyRequest) -> Vec<S
         | Exit::Data
         | Exit::NoMatch
         | Exit::Auth
-        | Exit::Interrupted => next.push(format!("rmsfleet plan{lab}")),
+        | Exit::Interrupted => next.push(format!("rmsfleet plan{flags}")),
     }
     next
 }
