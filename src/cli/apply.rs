@@ -30,6 +30,7 @@ use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
 use crate::journal::summary::summarise;
 use crate::journal::writer;
+use crate::model::plan::PlannedHost;
 use crate::net::clock::SystemClock;
 use crate::net::entropy;
 use crate::plan::Sealed;
@@ -66,7 +67,10 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
     plan::show(plan, Some(&sealed.digest), console)?;
     usable(&sealed)?;
     if !plan.has_work() {
-        console.did("Unchanged", "every value that could be read is as wanted: nothing to do")?;
+        // Where hosts are blocked, the plan has said what cannot be done, and why.
+        if !plan.hosts.values().any(PlannedHost::is_blocked) {
+            console.did("Unchanged", "every value is as wanted: nothing to do")?;
+        }
         if console.output.stats {
             stats::show(&stats, console)?;
         }
