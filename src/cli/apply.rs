@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
+use crate::cli::again;
 use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
 use crate::cli::consent;
@@ -29,6 +30,7 @@ use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
 use crate::journal::summary::summarise;
 use crate::journal::writer;
+use crate::model::plan::PlannedHost;
 use crate::net::clock::SystemClock;
 use crate::net::entropy;
 use crate::plan::Sealed;
@@ -65,7 +67,10 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
     plan::show(plan, Some(&sealed.digest), console)?;
     usable(&sealed)?;
     if !plan.has_work() {
-        console.did("Unchanged", "every value that could be read is as wanted: nothing to do")?;
+        // Where hosts are blocked, the plan has said what cannot be done, and why.
+        if !plan.hosts.values().any(PlannedHost::is_blocked) {
+            console.did("Unchanged", "every value is as wanted: nothing to do")?;
+        }
         if console.output.stats {
             stats::show(&stats, console)?;
         }
@@ -210,13 +215,13 @@ fn conclude(
 
 /// What to type next, by how it ended.
 fn next(report: &RunReport, folder: &RunFolder, request: &ApplyRequest) -> Vec<String> {
-    let lab = if request.plan.lab.is_some() { " --lab" } else { "" };
+    let flags = again::plan(&request.plan);
     let mut next = vec![format!("rmsfleet runs show {}", folder.id)];
     let organisations: BTreeSet<&str> =
         report.steps.iter().map(|(step, _)| step.organisation.as_str()).collect();
     match report.exit {
         Exit::Paused => next.extend(
-            organisations.iter().map(|name| format!("rmsfleet apply{lab} --confirm {name}")),
+            organisations.iter().map(|name| format!("rmsfleet apply{flags} --confirm {name}")),
         ),
         Exit::Ok => {}
         Exit::Internal
@@ -232,7 +237,7 @@ fn next(report: &RunReport, folder: &RunFolder, request: &ApplyRequest) -> Vec<S
         | Exit::Data
         | Exit::NoMatch
         | Exit::Auth
-        | Exit::Interrupted => next.push(format!("rmsfleet plan{lab}")),
+        | Exit::Interrupted => next.push(format!("rmsfleet plan{flags}")),
     }
     next
 }

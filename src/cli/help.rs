@@ -13,7 +13,8 @@ pub fn relevant_flags(mut command: Command) -> Command {
         let name = verb.get_name().to_owned();
         let of_verb: &[&str] = match name.as_str() {
             "plan" | "apply" => continue,
-            "lint" | "inventory" => &["inventory", "playbook", "credentials", "rules", "var"],
+            "lint" => &["inventory", "playbook", "credentials", "rules", "var"],
+            "inventory" => &["inventory", "var", "limit"],
             "show" => &["full", "host"],
             "runs" => &["run_dir"],
             "rules" => &["rules"],

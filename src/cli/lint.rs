@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::again;
 use crate::cli::console::Console;
 use crate::cli::inventory;
 use crate::cli::load;
@@ -61,7 +62,7 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
     });
     console.document("lint", "static checks", body)?;
     if findings.is_empty() {
-        console.say(&format!("{}  rmsfleet plan", style.paint(Tint::Strong, "Next")))?;
+        console.next(&format!("rmsfleet plan{}", again::files(files)))?;
     }
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::again;
 use crate::cli::console::Console;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::prepare;
@@ -120,11 +121,13 @@ pub fn exit(plan: &Plan, detailed: bool) -> Exit {
 
 fn suggest(plan: &Plan, request: &PlanRequest, console: &mut Console) -> Result<(), Stop> {
     let lab = if request.lab.is_some() { " --lab" } else { "" };
+    let flags = again::plan(request);
     match &request.out {
         _ if !plan.has_work() || !plan.blockers.is_empty() => Ok(()),
         Some(path) => console.next(&format!("rmsfleet apply {}{lab}", path.display())),
         None => {
-            console.next(&format!("rmsfleet plan{lab} -o change.rmsplan, or rmsfleet apply{lab}"))
+            console.next(&format!("rmsfleet plan{flags} -o change.rmsplan"))?;
+            console.next(&format!("rmsfleet apply{flags}"))
         }
     }
 }
