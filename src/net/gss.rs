@@ -4,6 +4,7 @@
 //! outside. Functions that ask a key distribution centre block.
 #![expect(unsafe_code, reason = "a C library is called, and its types must cross threads")]
 
+use std::ffi::CStr;
 use std::ffi::c_int;
 use std::fmt;
 use std::ptr;
@@ -16,27 +17,28 @@ use libloading::Library;
 use crate::net::gss::abi::Api;
 use crate::net::gss::abi::Bindings;
 use crate::net::gss::abi::Buffer;
+use crate::net::gss::abi::Element;
 use crate::net::gss::abi::Handle;
 use crate::net::gss::abi::Iov;
 use crate::net::gss::abi::OidSet;
+use crate::net::gss::abi::Store;
 use crate::net::gss::abi::Symbols;
 use crate::net::gss::abi::borrowed;
 use crate::net::gss::abi::oid;
 
 mod abi;
 
-/// Where the library is looked for, MIT's first: it has everything that is needed here.
+/// Where MIT's library is looked for. Apple's own lacks the functions for WinRM's layout.
 #[cfg(target_os = "macos")]
-const NAMES: [&str; 3] = [
+const NAMES: [&str; 2] = [
     "/opt/homebrew/opt/krb5/lib/libgssapi_krb5.dylib",
     "/usr/local/opt/krb5/lib/libgssapi_krb5.dylib",
-    "/System/Library/Frameworks/GSS.framework/GSS",
 ];
 #[cfg(not(target_os = "macos"))]
 const NAMES: [&str; 2] = ["libgssapi_krb5.so.2", "libgssapi_krb5.so"];
 
 /// Which tokens are made: abi::SPNEGO that offers Kerberos only, or Kerberos itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mechanism {
     Spnego,
     Kerberos,
@@ -229,15 +231,10 @@ impl Credential {
     }
 
     /// A password; the key distribution centre may be asked now or at the first step.
-    pub(super) fn of_password(
-        gss: Gss,
-        mechanism: Mechanism,
-        user: &str,
-        password: &str,
-    ) -> Result<Self, GssError> {
+    pub(super) fn of_password(gss: Gss, user: &str, password: &str) -> Result<Self, GssError> {
         let name = gss.name(user, abi::USER_NAME)?;
         let password = borrowed(password.as_bytes());
-        Self::acquire(gss, mechanism, |minor, mechanisms, handle| {
+        Self::acquire(gss, Mechanism::Kerberos, |minor, mechanisms, handle| {
             // SAFETY: as above; the library copies the password.
             unsafe {
                 (gss.0.api.acquire_cred_with_password)(
@@ -253,6 +250,50 @@ impl Credential {
                 )
             }
         })
+    }
+
+    /// The tickets that [`Credential::keep`] left in a cache.
+    pub(super) fn of_cache(gss: Gss, mechanism: Mechanism, cache: &CStr) -> Result<Self, GssError> {
+        let element = Element { key: c"ccache".as_ptr(), value: cache.as_ptr() };
+        let store = Store { count: 1, elements: &raw const element };
+        Self::acquire(gss, mechanism, |minor, mechanisms, handle| {
+            // SAFETY: as above; the store is only read.
+            unsafe {
+                (gss.0.api.acquire_cred_from)(
+                    minor,
+                    ptr::null_mut(),
+                    abi::INDEFINITE,
+                    mechanisms,
+                    abi::INITIATE,
+                    &raw const store,
+                    handle,
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                )
+            }
+        })
+    }
+
+    /// Gets the tickets now, one question to the key distribution centre, into a cache.
+    pub(super) fn keep(&self, cache: &CStr) -> Result<(), GssError> {
+        let element = Element { key: c"ccache".as_ptr(), value: cache.as_ptr() };
+        let store = Store { count: 1, elements: &raw const element };
+        let mechanism = oid(self.mechanism.oid());
+        // SAFETY: all pointers outlive the call, absent ones where it allows that.
+        self.gss.call(abi::KRB5, |minor| unsafe {
+            (self.gss.0.api.store_cred_into)(
+                minor,
+                self.handle,
+                abi::INITIATE,
+                &raw const mechanism,
+                1,
+                0,
+                &raw const store,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        })?;
+        Ok(())
     }
 
     fn acquire(

@@ -8,14 +8,16 @@ mod context;
 #[cfg(unix)]
 mod logon;
 #[cfg(unix)]
+mod tickets;
+#[cfg(unix)]
 mod words;
 
-#[cfg(unix)]
-pub use logon::Tickets;
 #[cfg(unix)]
 pub(super) use logon::logon;
 #[cfg(unix)]
 pub use logon::whoami;
+#[cfg(unix)]
+pub use tickets::Tickets;
 
 #[cfg(not(unix))]
 mod absent;

@@ -1,5 +1,6 @@
 //! What GSSAPI's header says: types, numbers and names (RFC 2744; IOV buffers as MIT has them).
 
+use std::ffi::c_char;
 use std::ffi::c_int;
 use std::ffi::c_void;
 
@@ -62,6 +63,19 @@ pub(super) struct Bindings {
     pub(super) application: Buffer,
 }
 
+/// Where a credential is kept: `ccache` and its name.
+#[repr(C)]
+pub(super) struct Element {
+    pub(super) key: *const c_char,
+    pub(super) value: *const c_char,
+}
+
+#[repr(C)]
+pub(super) struct Store {
+    pub(super) count: u32,
+    pub(super) elements: *const Element,
+}
+
 /// A name, credential or context of the library.
 pub(super) type Handle = *mut c_void;
 
@@ -93,6 +107,8 @@ api! {
     release_name = b"gss_release_name\0": fn(*mut Handle);
     acquire_cred = b"gss_acquire_cred\0": fn(Handle, u32, *const OidSet, c_int, *mut Handle, *mut *const OidSet, *mut u32);
     acquire_cred_with_password = b"gss_acquire_cred_with_password\0": fn(Handle, *const Buffer, u32, *const OidSet, c_int, *mut Handle, *mut *const OidSet, *mut u32);
+    acquire_cred_from = b"gss_acquire_cred_from\0": fn(Handle, u32, *const OidSet, c_int, *const Store, *mut Handle, *mut *const OidSet, *mut u32);
+    store_cred_into = b"gss_store_cred_into\0": fn(Handle, c_int, *const Oid, u32, u32, *const Store, *mut *const OidSet, *mut c_int);
     set_neg_mechs = b"gss_set_neg_mechs\0": fn(Handle, *const OidSet);
     inquire_cred = b"gss_inquire_cred\0": fn(Handle, *mut Handle, *mut u32, *mut c_int, *mut *const OidSet);
     release_cred = b"gss_release_cred\0": fn(*mut Handle);

@@ -1,11 +1,9 @@
 //! The posts of a Kerberos logon, and the tickets that are kept for the next one.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::host::link::HostError;
@@ -21,6 +19,7 @@ use crate::net::guard::Permit;
 use crate::net::http::Pipe;
 use crate::net::http::Reply;
 use crate::net::kerberos::context::Kerberos;
+use crate::net::kerberos::tickets::Held;
 use crate::net::kerberos::words;
 use crate::net::kerberos::words::Concern;
 use crate::net::kerberos::words::Where;
@@ -36,14 +35,8 @@ use crate::wire::session::Session;
 static TURNS: Semaphore = Semaphore::const_new(8);
 /// The library has its own time limits; this one is for what it forgets.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A ticket that ends sooner, in seconds, is not begun with.
-const SOON: u32 = 60;
 /// Most tokens of ours in one logon; Kerberos has one, SPNEGO may have another.
 const MAX_LEGS: usize = 4;
-
-/// Credentials with their tickets, by mechanism; shared by all connections of a login.
-#[derive(Debug, Default)]
-pub struct Tickets(Mutex<BTreeMap<Mechanism, Arc<Credential>>>);
 
 /// The principal of the current user's ticket, or in words why there is none.
 pub async fn whoami() -> Result<String, String> {
@@ -53,9 +46,7 @@ pub async fn whoami() -> Result<String, String> {
         Ok(Credential::of_user(gss, Mechanism::Kerberos).and_then(|cred| cred.about())?)
     };
     match blocking(work).await {
-        Ok((_, lifetime)) if lifetime < SOON => {
-            Err("the Kerberos ticket has expired: type `kinit`".to_owned())
-        }
+        Ok((_, 0)) => Err("the Kerberos ticket has expired: type `kinit`".to_owned()),
         Ok((principal, _)) => Ok(principal),
         Err(trouble) => Err(match trouble {
             Trouble::Gss(error) => {
@@ -186,43 +177,47 @@ impl Attempt<'_> {
     async fn begin(&mut self, mechanism: Mechanism) -> Result<(Kerberos, Vec<u8>), HostError> {
         let tickets = Arc::clone(&self.login.tickets);
         let mut kept = tickets.0.lock().await;
-        let known = kept.get(&mechanism).map(Arc::clone);
+        let known = kept.as_ref().map(Arc::clone);
         if known.is_some() {
-            // Only who has to ask for the first credentials keeps the others waiting.
+            // Only who has to get the first tickets keeps the others waiting.
             drop(kept);
-            let ((context, credential), token) = self.first(mechanism, known).await?;
-            tickets.0.lock().await.insert(mechanism, credential);
+            let (context, held, token) = self.first(mechanism, known).await?;
+            *tickets.0.lock().await = Some(held);
             return Ok((context, token));
         }
-        let ((context, credential), token) = self.first(mechanism, None).await?;
-        kept.insert(mechanism, credential);
+        let (context, held, token) = self.first(mechanism, None).await?;
+        *kept = Some(held);
         Ok((context, token))
     }
 
     async fn first(
         &mut self,
         mechanism: Mechanism,
-        known: Option<Arc<Credential>>,
-    ) -> Result<((Kerberos, Arc<Credential>), Vec<u8>), HostError> {
+        known: Option<Arc<Held>>,
+    ) -> Result<(Kerberos, Arc<Held>, Vec<u8>), HostError> {
         let who = self.login.who().clone();
         let service = format!("{}@{}", self.service.class, self.service.host);
         let work = move || -> Result<_, Trouble> {
             let gss = Gss::load().map_err(Trouble::Absent)?;
-            let known = known.filter(|cred| cred.about().is_ok_and(|(_, left)| left >= SOON));
-            let credential = match (known, who) {
-                (Some(known), _) => known,
-                (None, Who::Ticket { .. }) => Arc::new(Credential::of_user(gss, mechanism)?),
-                (None, Who::Password(account)) => {
-                    let password = account.password.expose();
-                    let user = principal(&account.user);
-                    Arc::new(Credential::of_password(gss, mechanism, &user, password)?)
+            let held = match known.filter(|held| held.good()) {
+                Some(held) => held,
+                None => Arc::new(Held::get(gss, &who)?),
+            };
+            // Kerberos itself goes first, also under SPNEGO, which would hide what is wrong; the
+            // host's ticket is then at hand.
+            let begin = |mechanism| -> Result<_, Trouble> {
+                let credential = held.by(mechanism);
+                let mut context = Kerberos::new(gss::Context::new(credential, &service)?);
+                match context.step(None) {
+                    Ok(token) => Ok((context, token.unwrap_or_default())),
+                    Err(error) => Err(Trouble::Gss(cause(&mut context, &error))),
                 }
             };
-            let mut context = Kerberos::new(gss::Context::new(Arc::clone(&credential), &service)?);
-            match context.step(None) {
-                Ok(token) => Ok(((context, credential), token.unwrap_or_default())),
-                Err(error) => Err(Trouble::Gss(cause(&mut context, &error))),
+            let (mut context, mut token) = begin(Mechanism::Kerberos)?;
+            if mechanism == Mechanism::Spnego {
+                (context, token) = begin(mechanism)?;
             }
+            Ok((context, held, token))
         };
         blocking(work).await.map_err(|trouble| self.trouble(trouble))
     }
@@ -289,20 +284,6 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// `CORP\anna` is no principal; with a dot in it the domain is the realm's name.
-fn principal(user: &str) -> String {
-    match user.split_once('\\') {
-        Some((domain, name)) if domain.contains('.') => {
-            format!("{name}@{}", domain.to_uppercase())
-        }
-        Some((_, name)) => name.to_owned(),
-        None => match user.split_once('@') {
-            Some((name, realm)) => format!("{name}@{}", realm.to_uppercase()),
-            None => user.to_owned(),
-        },
-    }
-}
-
 fn only_kerberos(offered: &[&str]) -> bool {
     let has = |name: &str| {
         offered.iter().any(|offer| {
@@ -337,15 +318,6 @@ fn unexpected(reply: &Reply) -> HostError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_domain_with_a_dot_is_a_realm() {
-        let check = |user, expected| assert_eq!(principal(user), expected);
-        check("anna", "anna");
-        check("anna@corp.example", "anna@CORP.EXAMPLE");
-        check(r"corp.example\anna", "anna@CORP.EXAMPLE");
-        check(r"CORP\anna", "anna");
-    }
 
     #[test]
     fn raw_kerberos_is_for_hosts_that_offer_nothing_better() {

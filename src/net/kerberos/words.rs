@@ -36,7 +36,7 @@ pub(super) fn absent(seen: &str) -> String {
 /// An error in words.
 pub(super) fn explain(error: &GssError, at: Where<'_>) -> (Concern, String) {
     let Where { user, service } = at;
-    let text = &error.text;
+    let text = error.text.trim_end();
     let (concern, advice) = match error.minor.wrapping_sub(TABLE) {
         6 => (Concern::Account, format!("the domain does not know `{user}`; write it as user@REALM")),
         18 => (Concern::Account, format!("`{user}` is disabled, locked or expired in the domain")),
