@@ -7,6 +7,7 @@
 use std::ffi::CStr;
 use std::ffi::c_int;
 use std::fmt;
+use std::mem;
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
@@ -25,57 +26,15 @@ use crate::net::gss::abi::Store;
 use crate::net::gss::abi::Symbols;
 use crate::net::gss::abi::borrowed;
 use crate::net::gss::abi::oid;
+pub(super) use crate::net::gss::mechanism::GssError;
+pub(super) use crate::net::gss::mechanism::Mechanism;
 
 mod abi;
-
-/// Where MIT's library is looked for. Apple's own lacks the functions for WinRM's layout.
-#[cfg(target_os = "macos")]
-const NAMES: [&str; 2] = [
-    "/opt/homebrew/opt/krb5/lib/libgssapi_krb5.dylib",
-    "/usr/local/opt/krb5/lib/libgssapi_krb5.dylib",
-];
-#[cfg(not(target_os = "macos"))]
-const NAMES: [&str; 2] = ["libgssapi_krb5.so.2", "libgssapi_krb5.so"];
-
-/// Which tokens are made: abi::SPNEGO that offers Kerberos only, or Kerberos itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mechanism {
-    Spnego,
-    Kerberos,
-}
-
-impl Mechanism {
-    fn oid(self) -> &'static [u8] {
-        match self {
-            Self::Spnego => abi::SPNEGO,
-            Self::Kerberos => abi::KRB5,
-        }
-    }
-}
-
-/// What the library says went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct GssError {
-    /// The mechanism's code; with Kerberos an error of the `krb5` table (negative).
-    pub(super) minor: i32,
-    pub(super) text: String,
-}
-
-impl GssError {
-    fn ours(text: &str) -> Self {
-        Self { minor: 0, text: text.to_owned() }
-    }
-}
+mod mechanism;
 
 /// The library, once it is known to be there.
 #[derive(Clone, Copy)]
-pub(super) struct Gss(&'static Loaded);
-
-/// The functions, and the library that keeps them where they are.
-pub(super) struct Loaded {
-    api: Api,
-    _library: Library,
-}
+pub(super) struct Gss(&'static Api);
 
 impl Symbols for Library {
     type Error = libloading::Error;
@@ -89,16 +48,18 @@ impl Symbols for Library {
 impl Gss {
     /// Loads the library, once per process; the error names what was looked for.
     pub(super) fn load() -> Result<Self, &'static str> {
-        static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
+        static LOADED: OnceLock<Result<Api, String>> = OnceLock::new();
         let loaded = LOADED.get_or_init(|| {
             let mut seen = Vec::new();
-            for name in NAMES {
+            for name in abi::NAMES {
                 // SAFETY: the system's own library; its initialisers touch nothing of ours.
                 let library = unsafe { Library::new(name) };
-                let loaded = library
-                    .and_then(|library| Ok(Loaded { api: Api::of(&library)?, _library: library }));
-                match loaded {
-                    Ok(loaded) => return Ok(loaded),
+                match library.and_then(|library| Ok((Api::of(&library)?, library))) {
+                    Ok((api, library)) => {
+                        // The functions are good for as long as the library stays loaded.
+                        mem::forget(library);
+                        return Ok(api);
+                    }
                     Err(error) => seen.push(format!("{name} ({error})")),
                 }
             }
@@ -112,7 +73,7 @@ impl Gss {
         let (text, kind) = (borrowed(text.as_bytes()), oid(kind));
         // SAFETY: all pointers are valid for the call; the library copies what it keeps.
         self.call(abi::KRB5, |minor| unsafe {
-            (self.0.api.import_name)(minor, &raw const text, &raw const kind, &raw mut name.handle)
+            (self.0.import_name)(minor, &raw const text, &raw const kind, &raw mut name.handle)
         })?;
         Ok(name)
     }
@@ -130,10 +91,7 @@ impl Gss {
         }
         let specific = self.words(minor, 2, mechanism);
         let general = self.words(major, 1, mechanism);
-        let text = match (minor, specific.is_empty()) {
-            (0, _) | (_, true) => general,
-            (_, false) => specific,
-        };
+        let text = if minor == 0 || specific.is_empty() { general } else { specific };
         Err(GssError { minor: minor.cast_signed(), text })
     }
 
@@ -144,7 +102,7 @@ impl Gss {
         let mechanism = oid(mechanism);
         // SAFETY: out-pointers to locals; one message is taken, so `more` needs no loop.
         let major = unsafe {
-            (self.0.api.display_status)(
+            (self.0.display_status)(
                 &raw mut minor,
                 code,
                 kind,
@@ -169,7 +127,7 @@ impl Drop for Name {
     fn drop(&mut self) {
         let mut minor = 0;
         // SAFETY: the handle is ours and is not used again.
-        unsafe { (self.gss.0.api.release_name)(&raw mut minor, &raw mut self.handle) };
+        unsafe { (self.gss.0.release_name)(&raw mut minor, &raw mut self.handle) };
     }
 }
 
@@ -194,7 +152,7 @@ impl Drop for Owned {
     fn drop(&mut self) {
         let mut minor = 0;
         // SAFETY: allocated by the library, or empty.
-        unsafe { (self.gss.0.api.release_buffer)(&raw mut minor, &raw mut self.buffer) };
+        unsafe { (self.gss.0.release_buffer)(&raw mut minor, &raw mut self.buffer) };
     }
 }
 
@@ -216,7 +174,7 @@ impl Credential {
         Self::acquire(gss, mechanism, |minor, mechanisms, handle| {
             // SAFETY: out-pointers to locals, absent ones where the call allows it.
             unsafe {
-                (gss.0.api.acquire_cred)(
+                (gss.0.acquire_cred)(
                     minor,
                     ptr::null_mut(),
                     abi::INDEFINITE,
@@ -237,7 +195,7 @@ impl Credential {
         Self::acquire(gss, Mechanism::Kerberos, |minor, mechanisms, handle| {
             // SAFETY: as above; the library copies the password.
             unsafe {
-                (gss.0.api.acquire_cred_with_password)(
+                (gss.0.acquire_cred_with_password)(
                     minor,
                     name.handle,
                     &raw const password,
@@ -259,7 +217,7 @@ impl Credential {
         Self::acquire(gss, mechanism, |minor, mechanisms, handle| {
             // SAFETY: as above; the store is only read.
             unsafe {
-                (gss.0.api.acquire_cred_from)(
+                (gss.0.acquire_cred_from)(
                     minor,
                     ptr::null_mut(),
                     abi::INDEFINITE,
@@ -281,7 +239,7 @@ impl Credential {
         let mechanism = oid(self.mechanism.oid());
         // SAFETY: all pointers outlive the call, absent ones where it allows that.
         self.gss.call(abi::KRB5, |minor| unsafe {
-            (self.gss.0.api.store_cred_into)(
+            (self.gss.0.store_cred_into)(
                 minor,
                 self.handle,
                 abi::INITIATE,
@@ -311,7 +269,7 @@ impl Credential {
             let set = OidSet { count: 1, elements: &raw const kerberos };
             // SAFETY: the set is copied.
             gss.call(abi::KRB5, |minor| unsafe {
-                (gss.0.api.set_neg_mechs)(minor, credential.handle, &raw const set)
+                (gss.0.set_neg_mechs)(minor, credential.handle, &raw const set)
             })?;
         }
         Ok(credential)
@@ -323,7 +281,7 @@ impl Credential {
         let (mut lifetime, mut text) = (0, Owned::empty(self.gss));
         // SAFETY: out-pointers to locals.
         self.gss.call(abi::KRB5, |minor| unsafe {
-            (self.gss.0.api.inquire_cred)(
+            (self.gss.0.inquire_cred)(
                 minor,
                 self.handle,
                 &raw mut name.handle,
@@ -334,7 +292,7 @@ impl Credential {
         })?;
         // SAFETY: the name was just given.
         self.gss.call(abi::KRB5, |minor| unsafe {
-            (self.gss.0.api.display_name)(minor, name.handle, &raw mut text.buffer, ptr::null_mut())
+            (self.gss.0.display_name)(minor, name.handle, &raw mut text.buffer, ptr::null_mut())
         })?;
         Ok((String::from_utf8_lossy(text.bytes()).into_owned(), lifetime))
     }
@@ -344,7 +302,7 @@ impl Drop for Credential {
     fn drop(&mut self) {
         let mut minor = 0;
         // SAFETY: the handle is ours and is not used again.
-        unsafe { (self.gss.0.api.release_cred)(&raw mut minor, &raw mut self.handle) };
+        unsafe { (self.gss.0.release_cred)(&raw mut minor, &raw mut self.handle) };
     }
 }
 
@@ -381,20 +339,13 @@ impl Context {
         binding: Option<&[u8]>,
     ) -> Result<Vec<u8>, GssError> {
         let gss = self.credential.gss;
-        let empty = borrowed(&[]);
-        let bindings = binding.map(|data| Bindings {
-            initiator_type: 0,
-            initiator: empty,
-            acceptor_type: 0,
-            acceptor: empty,
-            application: borrowed(data),
-        });
+        let bindings = binding.map(Bindings::of);
         let bindings = bindings.as_ref().map_or(ptr::null(), ptr::from_ref);
         let (mechanism, token) = (oid(self.credential.mechanism.oid()), borrowed(token));
         let (mut answer, mut flags) = (Owned::empty(gss), 0);
         // SAFETY: all pointers outlive the call; the context handle is null or the library's own.
         let major = gss.call(abi::KRB5, |minor| unsafe {
-            (gss.0.api.init_sec_context)(
+            (gss.0.init_sec_context)(
                 minor,
                 self.credential.handle,
                 &raw mut self.handle,
@@ -432,14 +383,14 @@ impl Context {
         let (mut sealed, mut minor) = (0, 0);
         // SAFETY: three buffers are there; the data is encrypted where it stands.
         let result = gss.call(abi::KRB5, |minor| unsafe {
-            (gss.0.api.wrap_iov)(minor, self.handle, 1, 0, &raw mut sealed, iov.as_mut_ptr(), 3)
+            (gss.0.wrap_iov)(minor, self.handle, 1, 0, &raw mut sealed, iov.as_mut_ptr(), 3)
         });
         let [header, _, padding] = &iov;
         // SAFETY: the library filled these, or left them empty.
         let (header, padding) =
             unsafe { (view(header.buffer).to_vec(), view(padding.buffer).to_vec()) };
         // SAFETY: frees the buffers that the library allocated.
-        unsafe { (gss.0.api.release_iov)(&raw mut minor, iov.as_mut_ptr(), 3) };
+        unsafe { (gss.0.release_iov)(&raw mut minor, iov.as_mut_ptr(), 3) };
         result?;
         if sealed == 0 {
             return Err(GssError::ours("the message was signed, but not encrypted"));
@@ -455,7 +406,7 @@ impl Context {
         let (mut plain, mut sealed) = (Owned::empty(gss), 0);
         // SAFETY: the token is only read; the answer is the library's.
         let major = gss.call(abi::KRB5, |minor| unsafe {
-            (gss.0.api.unwrap)(
+            (gss.0.unwrap)(
                 minor,
                 self.handle,
                 &raw const token,
@@ -477,7 +428,7 @@ impl Drop for Context {
         let mut minor = 0;
         // SAFETY: the handle is ours or null, and is not used again.
         unsafe {
-            (self.credential.gss.0.api.delete_sec_context)(
+            (self.credential.gss.0.delete_sec_context)(
                 &raw mut minor,
                 &raw mut self.handle,
                 ptr::null_mut(),

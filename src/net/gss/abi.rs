@@ -4,6 +4,15 @@ use std::ffi::c_char;
 use std::ffi::c_int;
 use std::ffi::c_void;
 
+/// Where MIT's library is looked for. Apple's own lacks the functions for WinRM's layout.
+#[cfg(target_os = "macos")]
+pub(super) const NAMES: [&str; 2] = [
+    "/opt/homebrew/opt/krb5/lib/libgssapi_krb5.dylib",
+    "/usr/local/opt/krb5/lib/libgssapi_krb5.dylib",
+];
+#[cfg(not(target_os = "macos"))]
+pub(super) const NAMES: [&str; 2] = ["libgssapi_krb5.so.2", "libgssapi_krb5.so"];
+
 pub(super) const KRB5: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 pub(super) const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
 pub(super) const HOST_BASED: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04";
@@ -61,6 +70,20 @@ pub(super) struct Bindings {
     pub(super) acceptor_type: u32,
     pub(super) acceptor: Buffer,
     pub(super) application: Buffer,
+}
+
+impl Bindings {
+    /// Application data without addresses, as TLS channel bindings are (RFC 5929).
+    pub(super) fn of(data: &[u8]) -> Self {
+        let empty = borrowed(&[]);
+        Self {
+            initiator_type: 0,
+            initiator: empty,
+            acceptor_type: 0,
+            acceptor: empty,
+            application: borrowed(data),
+        }
+    }
 }
 
 /// Where a credential is kept: `ccache` and its name.
