@@ -15,6 +15,8 @@ use crate::manifest::credentials::Provider;
 use crate::model::secret::Account;
 use crate::model::secret::Secret;
 use crate::net::accounts::Accounts;
+use crate::net::accounts::Login;
+use crate::net::kerberos;
 
 /// How long a `command` provider may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,11 +39,15 @@ pub struct Sources<'a> {
 /// Every account that is wanted, each resolved once, or the first reason why not.
 pub async fn resolve(wanted: &BTreeSet<Wanted>, sources: &Sources<'_>) -> Result<Accounts, Stop> {
     let mut accounts = Accounts::default();
-    let mut known: BTreeMap<String, Account> = BTreeMap::new();
+    let mut known: BTreeMap<String, Login> = BTreeMap::new();
     for (name, user) in wanted {
-        let prompt = Provider::Prompt { username: None };
+        // Without a file it is the ticket of whoever sits here, unless the inventory names a user.
+        let default = match user {
+            None => Provider::CurrentUser,
+            Some(_) => Provider::Prompt { username: None },
+        };
         let provider = match sources.file {
-            None => &prompt,
+            None => &default,
             Some((path, file)) => file.provider(name).ok_or_else(|| {
                 Stop::new(
                     Exit::Data,
@@ -50,29 +56,59 @@ pub async fn resolve(wanted: &BTreeSet<Wanted>, sources: &Sources<'_>) -> Result
                 .hint(format!("add it, or name another with rms_credential; `{name}` is asked for by at least one host"))
             })?,
         };
-        let user_name = user_name(name, provider, user.as_deref())?;
-        let key = format!("{name}\n{}", user_name.to_lowercase());
-        let account = if let Some(account) = known.get(&key) {
-            account.clone()
-        } else {
-            let password = secret(name, provider, &user_name, sources).await?;
-            known.entry(key).or_insert(Account { user: user_name, password }).clone()
-        };
-        accounts.insert(name.clone(), user.clone(), account);
+        let login = login(name, provider, user.as_deref(), sources, &mut known).await?;
+        accounts.insert(name.clone(), user.clone(), login);
     }
     Ok(accounts)
+}
+
+/// The login of a credential, asked for once.
+async fn login(
+    name: &str,
+    provider: &Provider,
+    user: Option<&str>,
+    sources: &Sources<'_>,
+    known: &mut BTreeMap<String, Login>,
+) -> Result<Login, Stop> {
+    let user = match provider {
+        Provider::CurrentUser => None,
+        Provider::Prompt { .. }
+        | Provider::Env { .. }
+        | Provider::File { .. }
+        | Provider::Command { .. } => Some(user_name(name, provider, user)?),
+    };
+    let key = format!("{name}\n{}", user.as_deref().unwrap_or_default().to_lowercase());
+    if let Some(login) = known.get(&key) {
+        return Ok(login.clone());
+    }
+    let login = match user {
+        None => Login::ticket(ticket(name).await?),
+        Some(user) => {
+            let password = secret(name, provider, &user, sources).await?;
+            Login::from(Account { user, password })
+        }
+    };
+    Ok(known.entry(key).or_insert(login).clone())
+}
+
+/// The principal of the current user's Kerberos ticket.
+async fn ticket(name: &str) -> Result<String, Stop> {
+    kerberos::whoami().await.map_err(|why| {
+        Stop::new(
+            Exit::Data,
+            format!("credential `{name}` is the current user's ticket, but {why}"),
+        )
+        .hint(
+            "type `kinit USER@REALM`, or name a user: ansible_user in the inventory, or a \
+                 credentials.yml",
+        )
+    })
 }
 
 /// Who logs on: the credential's own name, else `ansible_user`.
 fn user_name(name: &str, provider: &Provider, user: Option<&str>) -> Result<String, Stop> {
     let own = match provider {
-        Provider::CurrentUser => {
-            return Err(Stop::new(
-                Exit::Data,
-                format!("credential `{name}` is `current-user`, which needs Kerberos, and this version has none"),
-            )
-            .hint("use another provider (prompt, env, file, command) until Kerberos is built"));
-        }
+        Provider::CurrentUser => None,
         Provider::Prompt { username } => username.as_deref(),
         Provider::Env { username, .. }
         | Provider::File { username, .. }
@@ -91,7 +127,7 @@ async fn secret(
     sources: &Sources<'_>,
 ) -> Result<Secret, Stop> {
     let text = match provider {
-        // Refused when its user name was asked for; there is no password to be had.
+        // Its ticket was taken instead; there is no password to be had.
         Provider::CurrentUser => String::new(),
         Provider::Prompt { .. } => ask(name, user, sources)?,
         Provider::Env { variable, .. } => (sources.variable)(variable).ok_or_else(|| {
@@ -203,6 +239,7 @@ mod tests {
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
     use crate::model::host::Transport;
+    use crate::net::accounts::Who;
 
     fn target(credential: &str, user: Option<&str>) -> Target {
         Target {
@@ -233,8 +270,11 @@ mod tests {
         };
         let wanted = [("default".to_owned(), Some("CORP\\anna".to_owned()))].into();
         let accounts = resolve(&wanted, &sources).await.map_err(|stop| stop.to_string())?;
-        let account = accounts.find(&target("default", Some("CORP\\anna"))).unwrap();
-        Ok(format!("{}:{}", account.user, account.password.expose()))
+        let login = accounts.find(&target("default", Some("CORP\\anna"))).unwrap();
+        match login.who() {
+            Who::Password(account) => Ok(format!("{}:{}", account.user, account.password.expose())),
+            Who::Ticket { principal } => Ok(format!("ticket of {principal}")),
+        }
     }
 
     #[track_caller]
@@ -267,11 +307,6 @@ mod tests {
         };
         check(env("SECRET"), false, Ok("svc:from-env"));
         check(env("OTHER"), false, Err("variable OTHER is not set"));
-    }
-
-    #[test]
-    fn the_ticket_of_the_current_user_is_refused_in_words() {
-        check(Some(Provider::CurrentUser), true, Err("needs Kerberos"));
     }
 
     #[cfg(unix)]

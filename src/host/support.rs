@@ -18,7 +18,8 @@ pub fn unsupported(endpoint: &Endpoint) -> Option<String> {
     }
     let scheme = match endpoint.transport {
         Transport::Ntlm | Transport::Negotiate => return None,
-        Transport::Kerberos => "Kerberos is not built yet in this version",
+        Transport::Kerberos if cfg!(unix) => return None,
+        Transport::Kerberos => "Kerberos is not built for Windows in this version",
         Transport::Basic => "Basic is not built in this version, as it encrypts nothing",
     };
     Some(format!(
@@ -45,11 +46,11 @@ mod tests {
     }
 
     #[test]
-    fn ntlm_over_http_is_what_there_is() {
+    fn ntlm_and_kerberos_over_http_is_what_there_is() {
         check(Scheme::Http, Transport::Ntlm, None);
         check(Scheme::Http, Transport::Negotiate, None);
-        let kerberos = "Kerberos is not built yet in this version";
-        check(Scheme::Http, Transport::Kerberos, Some(kerberos));
+        let windows = "Kerberos is not built for Windows in this version";
+        check(Scheme::Http, Transport::Kerberos, if cfg!(unix) { None } else { Some(windows) });
         let basic = "Basic is not built in this version, as it encrypts nothing";
         check(Scheme::Http, Transport::Basic, Some(basic));
         let https = "HTTPS is not built yet in this version";

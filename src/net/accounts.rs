@@ -5,23 +5,64 @@ use std::sync::Arc;
 
 use crate::host::link::Target;
 use crate::model::secret::Account;
+use crate::net::kerberos::Tickets;
 
-/// Accounts by credential name and by the user of the host that asks for it.
+/// How to log on as whom, and the tickets that were got for it. Clones share the tickets.
+#[derive(Debug, Clone)]
+pub struct Login {
+    who: Who,
+    pub(super) tickets: Arc<Tickets>,
+}
+
+/// Who logs on.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// An account whose password is known: NTLM, or Kerberos with tickets got by the password.
+    Password(Account),
+    /// The Kerberos ticket of the person at the keyboard, by its principal: `anna@CORP.EXAMPLE`.
+    Ticket { principal: String },
+}
+
+impl Login {
+    pub fn ticket(principal: String) -> Self {
+        Self { who: Who::Ticket { principal }, tickets: Arc::default() }
+    }
+
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The account as it is spoken of.
+    pub fn user(&self) -> &str {
+        match &self.who {
+            Who::Password(account) => &account.user,
+            Who::Ticket { principal } => principal,
+        }
+    }
+}
+
+impl From<Account> for Login {
+    fn from(account: Account) -> Self {
+        Self { who: Who::Password(account), tickets: Arc::default() }
+    }
+}
+
+/// Logins by credential name and by the user of the host that asks for it.
 #[derive(Debug, Clone, Default)]
-pub struct Accounts(BTreeMap<(String, Option<String>), Arc<Account>>);
+pub struct Accounts(BTreeMap<(String, Option<String>), Arc<Login>>);
 
 impl Accounts {
     pub fn insert(
         &mut self,
         credential: impl Into<String>,
         user: Option<String>,
-        account: Account,
+        login: impl Into<Login>,
     ) {
-        self.0.insert((credential.into(), user), Arc::new(account));
+        self.0.insert((credential.into(), user), Arc::new(login.into()));
     }
 
-    /// The account for a target, looked up by its credential and user.
-    pub fn find(&self, target: &Target) -> Option<Arc<Account>> {
+    /// The login for a target, looked up by its credential and user.
+    pub fn find(&self, target: &Target) -> Option<Arc<Login>> {
         self.0.get(&(target.credential.clone(), target.user.clone())).map(Arc::clone)
     }
 

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
-use crate::model::secret::Account;
+use crate::model::host::Transport;
+use crate::net::accounts::Login;
+use crate::net::accounts::Who;
 use crate::net::guard::AccountGuard;
 use crate::net::http::Pipe;
+use crate::net::kerberos;
 use crate::net::logon::logon;
 use crate::net::stats::Stats;
-use crate::wire::multipart;
 use crate::wire::session::Session;
 use crate::wire::session::SessionError;
 
@@ -29,7 +31,7 @@ pub trait SoapCall: Send {
     ) -> impl Future<Output = Result<Vec<u8>, HostError>> + Send;
 }
 
-/// A connection logged on by NTLM; every message on it is sealed, both ways.
+/// A connection logged on by NTLM or Kerberos; every message on it is sealed, both ways.
 ///
 /// An error, a time-out or a cancelled call ends it. Only where the host itself announced that it
 /// closes the connection after a complete reply, the next call logs on anew: nothing is in doubt then.
@@ -37,7 +39,7 @@ pub trait SoapCall: Send {
 pub struct Channel {
     state: State,
     target: Target,
-    account: Arc<Account>,
+    login: Arc<Login>,
     guard: AccountGuard,
     stats: Stats,
     phase: String,
@@ -57,11 +59,11 @@ impl Channel {
     /// Connects and logs on.
     ///
     /// `phase` is what the connection's traffic is counted under. Fails with
-    /// [`HostError::Unsupported`] before anything is sent if the endpoint asks for HTTPS or for
-    /// another scheme than NTLM.
+    /// [`HostError::Unsupported`] before anything is sent if the endpoint asks for what this
+    /// version or this system cannot do.
     pub async fn open(
         target: &Target,
-        account: &Arc<Account>,
+        login: &Arc<Login>,
         guard: &AccountGuard,
         stats: &Stats,
         phase: &str,
@@ -72,7 +74,7 @@ impl Channel {
         let mut channel = Self {
             state: State::Broken,
             target: target.clone(),
-            account: Arc::clone(account),
+            login: Arc::clone(login),
             guard: guard.clone(),
             stats: stats.clone(),
             phase: phase.to_owned(),
@@ -83,7 +85,22 @@ impl Channel {
 
     async fn logon(&self) -> Result<Box<(Pipe, Session)>, HostError> {
         let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
-        let session = logon(&mut pipe, &self.account, &self.guard).await?;
+        let session = match (self.target.endpoint.transport, self.login.who()) {
+            (Transport::Kerberos, _) | (Transport::Negotiate, Who::Ticket { .. }) => {
+                kerberos::logon(&mut pipe, &self.login, &self.guard).await?
+            }
+            (Transport::Ntlm | Transport::Negotiate, Who::Password(account)) => {
+                logon(&mut pipe, account, &self.guard).await?
+            }
+            (Transport::Ntlm | Transport::Basic, Who::Ticket { .. })
+            | (Transport::Basic, Who::Password(_)) => {
+                return Err(HostError::Unsupported(format!(
+                    "{} has a Kerberos ticket and no password, so only Kerberos can be used: set \
+                     `ansible_winrm_transport: kerberos`",
+                    self.login.user()
+                )));
+            }
+        };
         Ok(Box::new((pipe, session)))
     }
 }
@@ -101,9 +118,8 @@ impl SoapCall for Channel {
             }
         };
         let (pipe, session) = &mut *ready;
-        let body =
-            session.seal(&envelope).map_err(|error| failed(what, SessionError::Ntlm(error)))?;
-        let reply = pipe.post(what, multipart::CONTENT_TYPE, None, body).await?;
+        let body = session.seal(&envelope).map_err(|error| failed(what, error))?;
+        let reply = pipe.post(what, session.content_type(), None, body).await?;
         let envelope = session
             .open(reply.status, reply.content_type(), &reply.body)
             .map_err(|error| failed(what, error))?;
@@ -124,7 +140,8 @@ fn failed(what: &str, error: SessionError) -> HostError {
         | SessionError::NotOffered(_)
         | SessionError::NoLogon(_)
         | SessionError::Multipart(_)
-        | SessionError::Ntlm(_) => HostError::Unexpected {
+        | SessionError::Ntlm(_)
+        | SessionError::Context(_) => HostError::Unexpected {
             expected: format!("an encrypted reply to {what}"),
             got: error.to_string(),
         },

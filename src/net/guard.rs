@@ -10,7 +10,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::host::link::HostError;
-use crate::model::secret::Account;
 
 /// Lets the first logon of each account go alone, fleet-wide; clones guard together.
 ///
@@ -43,9 +42,9 @@ pub struct Permit {
 
 impl AccountGuard {
     /// Whether the account was refused somewhere, asked before a connection is spent on it.
-    pub fn check(&self, account: &Account) -> Result<(), HostError> {
-        match self.entry(account).verdict.get() {
-            Some(Verdict::Refused) => Err(HostError::Guarded { user: account.user.clone() }),
+    pub fn check(&self, user: &str) -> Result<(), HostError> {
+        match self.entry(user).verdict.get() {
+            Some(Verdict::Refused) => Err(HostError::Guarded { user: user.to_owned() }),
             Some(Verdict::Accepted) | None => Ok(()),
         }
     }
@@ -53,8 +52,8 @@ impl AccountGuard {
     /// Waits until the account may be tried, or is known to be refused.
     ///
     /// Cancelling the wait is safe, and so is dropping the permit.
-    pub async fn admit(&self, account: &Account) -> Result<Permit, HostError> {
-        let entry = self.entry(account);
+    pub async fn admit(&self, user: &str) -> Result<Permit, HostError> {
+        let entry = self.entry(user);
         if entry.verdict.get().is_none() {
             // The semaphore is never closed, so an error cannot come; the verdict decides anyway.
             if let Ok(turn) = Arc::clone(&entry.turn).acquire_owned().await
@@ -63,12 +62,12 @@ impl AccountGuard {
                 return Ok(Permit { first: Some((entry, turn)) });
             }
         }
-        self.check(account).map(|()| Permit { first: None })
+        self.check(user).map(|()| Permit { first: None })
     }
 
-    fn entry(&self, account: &Account) -> Arc<Entry> {
+    fn entry(&self, user: &str) -> Arc<Entry> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(account.key()).or_insert_with(|| {
+        Arc::clone(all.entry(user.to_lowercase()).or_insert_with(|| {
             Arc::new(Entry { turn: Arc::new(Semaphore::new(1)), verdict: OnceLock::new() })
         }))
     }
@@ -99,15 +98,10 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::model::secret::Secret;
-
-    fn account(user: &str) -> Account {
-        Account { user: user.to_owned(), password: Secret::new(String::new()) }
-    }
 
     /// Asks for leave as one step of a simulated schedule: `None` means that it must wait.
     fn ask(guard: &AccountGuard, user: &str) -> Option<Result<Permit, HostError>> {
-        guard.admit(&account(user)).now_or_never()
+        guard.admit(user).now_or_never()
     }
 
     #[track_caller]
@@ -133,8 +127,7 @@ mod tests {
     fn a_refusal_keeps_everybody_else_from_trying() {
         let guard = AccountGuard::default();
         let first = granted(&guard, "a");
-        let waiting = (account("a"), account("a"));
-        let mut waiting = [Box::pin(guard.admit(&waiting.0)), Box::pin(guard.admit(&waiting.1))];
+        let mut waiting = [Box::pin(guard.admit("a")), Box::pin(guard.admit("a"))];
         for wait in &mut waiting {
             assert!(wait.now_or_never().is_none());
         }
@@ -143,7 +136,7 @@ mod tests {
             assert!(matches!(wait.now_or_never(), Some(Err(HostError::Guarded { .. }))));
         }
         assert!(matches!(ask(&guard, "a"), Some(Err(HostError::Guarded { .. }))));
-        assert!(guard.check(&account("A")).is_err());
+        assert!(guard.check("A").is_err());
         drop(granted(&guard, "b"));
     }
 
@@ -151,9 +144,8 @@ mod tests {
     fn the_next_takes_the_place_of_one_that_got_no_answer() {
         let guard = AccountGuard::default();
         let first = granted(&guard, "a");
-        let user = account("a");
-        let mut second = Box::pin(guard.admit(&user));
-        let mut third = Box::pin(guard.admit(&user));
+        let mut second = Box::pin(guard.admit("a"));
+        let mut third = Box::pin(guard.admit("a"));
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
         drop(first);

@@ -111,6 +111,11 @@ impl Pipe {
         })
     }
 
+    /// The same target on a connection of its own, for a logon that begins anew.
+    pub(super) fn again(&self) -> Result<Self, HostError> {
+        Self::new(&self.target, &self.stats, &self.phase)
+    }
+
     pub(super) fn target(&self) -> &Target {
         &self.target
     }

@@ -13,10 +13,11 @@ use crate::net::http::Pipe;
 use crate::net::http::Reply;
 use crate::net::http::SOAP;
 use crate::net::stats::Counters;
-use crate::wire::ntlm;
+use crate::wire::context::SecurityContext;
+use crate::wire::multipart::Protocol;
+use crate::wire::ntlm::Context;
 use crate::wire::ntlm::FileTime;
 use crate::wire::ntlm::Service;
-use crate::wire::ntlm::Token;
 use crate::wire::session;
 use crate::wire::session::Session;
 use crate::wire::session::SessionError;
@@ -30,8 +31,13 @@ pub(super) async fn logon(
     account: &Account,
     guard: &AccountGuard,
 ) -> Result<Session, HostError> {
-    guard.check(account)?;
-    let (negotiate, handshake) = ntlm::start();
+    guard.check(&account.user)?;
+    let name = format!("HTTP/{}", pipe.target().endpoint.address);
+    let service = Service { name: &name, channel_binding: None };
+    let entropy = entropy::ntlm().map_err(|error| HostError::Unsupported(error.to_string()))?;
+    let now = FileTime::from_timestamp(SystemClock.now());
+    let mut context = Context::new(account, &service, entropy, now);
+    let negotiate = step(&mut context, account, None)?;
     let reply = post(pipe, &negotiate).await?;
     let challenge = session::challenge(reply.status, &reply.offered())
         .map_err(|error| refused(account, &error))?;
@@ -42,14 +48,8 @@ pub(super) async fn logon(
         });
     }
 
-    let permit = guard.admit(account).await?;
-    let name = format!("HTTP/{}", pipe.target().endpoint.address);
-    let service = Service { name: &name, channel_binding: None };
-    let entropy = entropy::ntlm().map_err(|error| HostError::Unsupported(error.to_string()))?;
-    let now = FileTime::from_timestamp(SystemClock.now());
-    let (response, keys) = handshake
-        .answer(&challenge, account, &service, entropy, now)
-        .map_err(|error| refused(account, &SessionError::Ntlm(error)))?;
+    let permit = guard.admit(&account.user).await?;
+    let response = step(&mut context, account, Some(&challenge))?;
     pipe.count(Counters { logons: 1, ..Counters::default() });
     let reply = post(pipe, &response).await?;
     match session::admitted(reply.status) {
@@ -61,11 +61,30 @@ pub(super) async fn logon(
             return Err(refused(account, &error));
         }
     }
-    Ok(Session::new(keys))
+    Ok(Session::over(Box::new(context), Protocol::Spnego))
 }
 
-async fn post(pipe: &mut Pipe, token: &Token) -> Result<Reply, HostError> {
-    let mut value = HeaderValue::try_from(session::authorization(token)).map_err(|_| {
+fn step(
+    context: &mut Context,
+    account: &Account,
+    token: Option<&[u8]>,
+) -> Result<Vec<u8>, HostError> {
+    let token = context.step(token).map_err(|error| refused(account, &error.into()))?;
+    Ok(token.unwrap_or_default())
+}
+
+async fn post(pipe: &mut Pipe, token: &[u8]) -> Result<Reply, HostError> {
+    post_token(pipe, "Negotiate", token).await
+}
+
+/// An empty message that carries a token of the logon.
+pub(super) async fn post_token(
+    pipe: &mut Pipe,
+    scheme: &str,
+    token: &[u8],
+) -> Result<Reply, HostError> {
+    let value = session::authorization_by(scheme, token);
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
         HostError::Unsupported("the logon token does not fit into a header".to_owned())
     })?;
     value.set_sensitive(true);
@@ -88,7 +107,8 @@ fn refused(account: &Account, error: &SessionError) -> HostError {
         | SessionError::NotOffered(_)
         | SessionError::NoLogon(_)
         | SessionError::Multipart(_)
-        | SessionError::Ntlm(_) => HostError::Unexpected {
+        | SessionError::Ntlm(_)
+        | SessionError::Context(_) => HostError::Unexpected {
             expected: "an NTLM handshake".to_owned(),
             got: error.to_string(),
         },

@@ -6,8 +6,11 @@ pub mod clock;
 pub mod connect;
 pub mod entropy;
 pub mod gate;
+#[cfg(unix)]
+mod gss;
 pub mod guard;
 mod http;
+pub mod kerberos;
 pub mod knock;
 pub mod link;
 mod logon;

@@ -1,6 +1,7 @@
 //! Bytes to meaning and back. Sans-IO: no sockets, clock, randomness or threads.
 
 pub mod catalogue;
+pub mod context;
 pub mod fault;
 pub(crate) mod invoke;
 pub mod multipart;

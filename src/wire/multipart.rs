@@ -5,9 +5,13 @@
 
 /// The MIME name under the `Negotiate` scheme.
 pub const PROTOCOL: &str = "application/HTTP-SPNEGO-session-encrypted";
-/// `Content-Type` of the HTTP message.
+/// The MIME name under the `Kerberos` scheme.
+const KERBEROS: &str = "application/HTTP-Kerberos-session-encrypted";
+/// `Content-Type` of the HTTP message under the `Negotiate` scheme.
 pub const CONTENT_TYPE: &str = "multipart/encrypted;\
     protocol=\"application/HTTP-SPNEGO-session-encrypted\";boundary=\"Encrypted Boundary\"";
+const KERBEROS_CONTENT_TYPE: &str = "multipart/encrypted;\
+    protocol=\"application/HTTP-Kerberos-session-encrypted\";boundary=\"Encrypted Boundary\"";
 
 /// Largest plaintext that is read; as large as a document may be.
 pub const MAX_PLAIN: usize = crate::wire::xml::MAX_BYTES;
@@ -23,6 +27,33 @@ const BOUNDARY: &str = "Encrypted Boundary";
 pub enum Indent {
     Tab,
     None,
+}
+
+/// What the messages of a connection are sealed under: the scheme of its logon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// `Negotiate`, with NTLM or Kerberos inside.
+    Spnego,
+    /// `Kerberos`, without SPNEGO.
+    Kerberos,
+}
+
+impl Protocol {
+    /// The MIME name in a body's first part.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spnego => PROTOCOL,
+            Self::Kerberos => KERBEROS,
+        }
+    }
+
+    /// `Content-Type` of the HTTP message.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Spnego => CONTENT_TYPE,
+            Self::Kerberos => KERBEROS_CONTENT_TYPE,
+        }
+    }
 }
 
 /// The security parts of a sealed body.
@@ -50,8 +81,14 @@ pub fn is_sealed(content_type: &str) -> bool {
         || kind.eq_ignore_ascii_case("multipart/x-multi-encrypted")
 }
 
-/// Writes a sealed body. `sealed.cipher` is as long as the plaintext.
+/// Writes a sealed body under `Negotiate`. `sealed.cipher` is as long as the plaintext.
 pub fn render(sealed: Sealed<'_>, indent: Indent) -> Vec<u8> {
+    render_as(Protocol::Spnego, sealed, indent)
+}
+
+/// Writes a sealed body. `sealed.cipher` is as long as the plaintext and its padding.
+pub fn render_as(protocol: Protocol, sealed: Sealed<'_>, indent: Indent) -> Vec<u8> {
+    let name = protocol.name();
     let tab = match indent {
         Indent::Tab => "\t",
         Indent::None => "",
@@ -59,7 +96,7 @@ pub fn render(sealed: Sealed<'_>, indent: Indent) -> Vec<u8> {
     let signature = u32::try_from(sealed.signature.len()).unwrap_or(u32::MAX);
     let mut out = format!(
         "--{BOUNDARY}\r\n\
-         {tab}Content-Type: {PROTOCOL}\r\n\
+         {tab}Content-Type: {name}\r\n\
          {tab}OriginalContent: type=application/soap+xml;charset=UTF-8;Length={}\r\n\
          --{BOUNDARY}\r\n\
          {tab}Content-Type: application/octet-stream\r\n",
@@ -73,8 +110,13 @@ pub fn render(sealed: Sealed<'_>, indent: Indent) -> Vec<u8> {
     out
 }
 
-/// Reads a sealed body that holds one message.
+/// Reads a sealed body that holds one message under `Negotiate`.
 pub fn parse(body: &[u8]) -> Result<Sealed<'_>, MultipartError> {
+    parse_as(Protocol::Spnego, body)
+}
+
+/// Reads a sealed body that holds one message.
+pub fn parse_as(sealed_by: Protocol, body: &[u8]) -> Result<Sealed<'_>, MultipartError> {
     let mut rest = body;
     delimiter(&mut rest)?;
     let (mut protocol, mut length) = (None, None);
@@ -86,8 +128,8 @@ pub fn parse(body: &[u8]) -> Result<Sealed<'_>, MultipartError> {
         }
     })?;
     match protocol {
-        Some(name) if name.eq_ignore_ascii_case(PROTOCOL) => {}
-        other => return Err(expected(PROTOCOL, other.unwrap_or_default().as_bytes())),
+        Some(name) if name.eq_ignore_ascii_case(sealed_by.name()) => {}
+        other => return Err(expected(sealed_by.name(), other.unwrap_or_default().as_bytes())),
     }
     let length = length.ok_or_else(|| expected("`Length=` with a number", b"none"))?;
     delimiter(&mut rest)?;
@@ -265,11 +307,22 @@ mod tests {
         let two = [good.as_slice(), &good].concat();
         assert!(parse(&two).unwrap_err().to_string().starts_with("expected the end"));
         let kerberos = String::from_utf8(good).unwrap().replace("SPNEGO", "Kerberos");
+        let raw = parse_as(Protocol::Kerberos, kerberos.as_bytes());
+        assert_eq!(raw, Ok(Sealed { signature: SIGNATURE, cipher: b"data" }));
         check(
             kerberos.as_bytes(),
             "expected application/HTTP-SPNEGO-session-encrypted in the sealed body, \
              got `application/HTTP-Kerberos-session-encrypted`",
         );
+    }
+
+    #[test]
+    fn a_body_under_kerberos_names_it_in_head_and_part() {
+        let sealed = Sealed { signature: SIGNATURE, cipher: b"data" };
+        let bytes = render_as(Protocol::Kerberos, sealed, Indent::Tab);
+        assert!(Protocol::Kerberos.content_type().contains(Protocol::Kerberos.name()));
+        assert_eq!(parse_as(Protocol::Kerberos, &bytes), Ok(sealed));
+        assert!(parse(&bytes).is_err(), "another protocol than the logon's is no reply to us");
     }
 
     #[test]

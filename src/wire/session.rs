@@ -3,13 +3,16 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::wire::context::ContextError;
+use crate::wire::context::SecurityContext;
 use crate::wire::multipart;
 use crate::wire::multipart::Indent;
 use crate::wire::multipart::MultipartError;
+use crate::wire::multipart::Protocol;
 use crate::wire::multipart::Sealed;
+use crate::wire::ntlm::Context;
 use crate::wire::ntlm::Keys;
 use crate::wire::ntlm::NtlmError;
-use crate::wire::ntlm::Seal;
 use crate::wire::ntlm::Token;
 
 /// Largest token that is read from a header, in base64.
@@ -18,7 +21,8 @@ const MAX_TOKEN: usize = 64 * 1024;
 /// The sealed side of a connection, for either end. A failed call ends it.
 #[derive(Debug)]
 pub struct Session {
-    seal: Seal,
+    context: Box<dyn SecurityContext>,
+    protocol: Protocol,
     indent: Indent,
 }
 
@@ -50,6 +54,17 @@ pub enum SessionError {
     Multipart(#[from] MultipartError),
     #[error(transparent)]
     Ntlm(#[from] NtlmError),
+    #[error(transparent)]
+    Context(ContextError),
+}
+
+impl From<ContextError> for SessionError {
+    fn from(error: ContextError) -> Self {
+        match error {
+            ContextError::Ntlm(error) => Self::Ntlm(error),
+            ContextError::Kerberos(_) | ContextError::OutOfTurn(_) => Self::Context(error),
+        }
+    }
 }
 
 impl Session {
@@ -60,19 +75,30 @@ impl Session {
 
     /// As [`Session::new`], in the form that some servers write.
     pub fn with_indent(keys: Keys, indent: Indent) -> Self {
-        Self { seal: Seal::new(keys), indent }
+        Self { context: Box::new(Context::from(keys)), protocol: Protocol::Spnego, indent }
     }
 
-    /// Makes the body of an HTTP message of an envelope; its type is [`multipart::CONTENT_TYPE`].
-    pub fn seal(&mut self, envelope: &[u8]) -> Result<Vec<u8>, NtlmError> {
-        let (signature, cipher) = self.seal.seal(envelope)?;
-        Ok(multipart::render(Sealed { signature: &signature, cipher: &cipher }, self.indent))
+    /// Seals by a context whose logon is over.
+    pub fn over(context: Box<dyn SecurityContext>, protocol: Protocol) -> Self {
+        Self { context, protocol, indent: Indent::Tab }
+    }
+
+    /// The type of the HTTP messages that carry sealed bodies.
+    pub fn content_type(&self) -> &'static str {
+        self.protocol.content_type()
+    }
+
+    /// Makes the body of an HTTP message of an envelope; its type is [`Session::content_type`].
+    pub fn seal(&mut self, envelope: &[u8]) -> Result<Vec<u8>, SessionError> {
+        let (signature, cipher) = self.context.seal(envelope)?;
+        let sealed = Sealed { signature: &signature, cipher: &cipher };
+        Ok(multipart::render_as(self.protocol, sealed, self.indent))
     }
 
     /// Reads the body of a sealed HTTP message.
     pub fn unseal(&mut self, body: &[u8]) -> Result<Vec<u8>, SessionError> {
-        let Sealed { signature, cipher } = multipart::parse(body)?;
-        Ok(self.seal.unseal(signature, cipher)?)
+        let Sealed { signature, cipher } = multipart::parse_as(self.protocol, body)?;
+        Ok(self.context.unseal(signature, cipher)?)
     }
 
     /// Judges the reply to a sealed request: the envelope of a 200 or of a fault's 500.
@@ -94,13 +120,23 @@ impl Session {
 
 /// The `Authorization` header's value for a token.
 pub fn authorization(token: &Token) -> String {
-    format!("Negotiate {}", BASE64_STANDARD.encode(token.as_bytes()))
+    authorization_by("Negotiate", token.as_bytes())
+}
+
+/// The `Authorization` header's value for a token of another scheme.
+pub fn authorization_by(scheme: &str, token: &[u8]) -> String {
+    format!("{scheme} {}", BASE64_STANDARD.encode(token))
 }
 
 /// The token of an `Authorization` or `WWW-Authenticate` header, if it holds one for Negotiate.
 pub fn token(header: &str) -> Option<Vec<u8>> {
-    let (scheme, token) = header.trim().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("Negotiate") || token.len() > MAX_TOKEN {
+    token_by("Negotiate", header)
+}
+
+/// The token of such a header, if it holds one for this scheme.
+pub fn token_by(scheme: &str, header: &str) -> Option<Vec<u8>> {
+    let (name, token) = header.trim().split_once(' ')?;
+    if !name.eq_ignore_ascii_case(scheme) || token.len() > MAX_TOKEN {
         return None;
     }
     BASE64_STANDARD.decode(token.trim()).ok()

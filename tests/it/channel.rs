@@ -16,6 +16,7 @@ use rmsfleet::model::host::Scheme;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
+use rmsfleet::net::accounts::Login;
 use rmsfleet::net::channel::Channel;
 use rmsfleet::net::channel::SoapCall as _;
 use rmsfleet::net::guard::AccountGuard;
@@ -141,8 +142,8 @@ fn write(socket: &mut TcpStream, status: u16, headers: &str, body: &[u8]) {
 /// Makes as many calls as there are expectations, and counts the connections.
 async fn check(script: Vec<Act>, expected: &[&str]) {
     let (target, thread) = host(script);
-    let account =
-        Arc::new(Account { user: r"LAB\u".to_owned(), password: Secret::new("pw".to_owned()) });
+    let password = Secret::new("pw".to_owned());
+    let account = Arc::new(Login::from(Account { user: r"LAB\u".to_owned(), password }));
     let (guard, stats) = (AccountGuard::default(), Stats::default());
     let mut channel = Channel::open(&target, &account, &guard, &stats, "test").await.unwrap();
     for expected in expected {

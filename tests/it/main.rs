@@ -22,6 +22,9 @@ mod peer_server;
 #[cfg(test)]
 mod peers_channel;
 #[cfg(test)]
+#[cfg(unix)]
+mod peers_kerberos;
+#[cfg(test)]
 mod peers_lab;
 #[cfg(test)]
 mod peers_network;

@@ -43,6 +43,11 @@ pub(crate) struct PeerServer {
 impl PeerServer {
     /// Starts the fleet that `config` describes (the peers' README has the format).
     pub(crate) fn start(config: &Value) -> Option<Self> {
+        Self::start_in(config, &[])
+    }
+
+    /// As `start`, with variables of the environment: Kerberos finds its files by them.
+    pub(crate) fn start_in(config: &Value, variables: &[(String, String)]) -> Option<Self> {
         let peers = peers()?;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("fleet.json");
@@ -53,6 +58,7 @@ impl PeerServer {
             .arg(&file)
             .args(["--control", "127.0.0.1:0"])
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

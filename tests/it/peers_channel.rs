@@ -12,6 +12,7 @@ use rmsfleet::model::host::Scheme;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
+use rmsfleet::net::accounts::Login;
 use rmsfleet::net::channel::Channel;
 use rmsfleet::net::channel::SoapCall as _;
 use rmsfleet::net::guard::AccountGuard;
@@ -56,8 +57,9 @@ fn target(server: &PeerServer, host: &str) -> Target {
     }
 }
 
-fn account(password: &str) -> Arc<Account> {
-    Arc::new(Account { user: USER.to_owned(), password: Secret::new(password.to_owned()) })
+fn account(password: &str) -> Arc<Login> {
+    let password = Secret::new(password.to_owned());
+    Arc::new(Login::from(Account { user: USER.to_owned(), password }))
 }
 
 async fn open(

@@ -17,6 +17,7 @@ use rmsfleet::model::irm::Organisation;
 use rmsfleet::model::plan::OrganisationStep;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
+use rmsfleet::net::accounts::Login;
 use rmsfleet::net::channel::Channel;
 use rmsfleet::net::guard::AccountGuard;
 use rmsfleet::net::shell::PsrpShell;
@@ -63,8 +64,8 @@ async fn open(
         connect_timeout: Duration::from_secs(5),
         operation_timeout: Duration::from_secs(20),
     };
-    let account =
-        Arc::new(Account { user: USER.to_owned(), password: Secret::new(PASSWORD.to_owned()) });
+    let password = Secret::new(PASSWORD.to_owned());
+    let account = Arc::new(Login::from(Account { user: USER.to_owned(), password }));
     let guard = AccountGuard::default();
     let channel = Channel::open(&target, &account, &guard, &Stats::default(), "test").await?;
     let header = Header {

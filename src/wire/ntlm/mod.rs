@@ -15,6 +15,7 @@ pub mod acceptor;
 mod authenticate;
 mod avpair;
 mod client;
+mod context;
 mod keys;
 mod response;
 mod seal;
@@ -24,6 +25,7 @@ mod vectors;
 pub use client::AwaitChallenge;
 pub use client::Service;
 pub use client::start;
+pub use context::Context;
 pub use keys::Keys;
 pub use seal::Seal;
 
