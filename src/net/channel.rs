@@ -8,13 +8,10 @@ use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
 use crate::model::secret::Account;
+use crate::net::conversation::Conversation;
 use crate::net::guard::AccountGuard;
 use crate::net::http::Pipe;
-use crate::net::logon::logon;
 use crate::net::stats::Stats;
-use crate::wire::multipart;
-use crate::wire::session::Session;
-use crate::wire::session::SessionError;
 
 /// Sends one SOAP envelope and brings the reply's envelope back.
 ///
@@ -29,7 +26,7 @@ pub trait SoapCall: Send {
     ) -> impl Future<Output = Result<Vec<u8>, HostError>> + Send;
 }
 
-/// A connection logged on by NTLM; every message on it is sealed, both ways.
+/// A connection that is logged on; every message on it is sealed, both ways, or goes over TLS.
 ///
 /// An error, a time-out or a cancelled call ends it. Only where the host itself announced that it
 /// closes the connection after a complete reply, the next call logs on anew: nothing is in doubt then.
@@ -50,15 +47,15 @@ enum State {
     Broken,
     /// The host closed the connection in good order.
     Closed,
-    Ready(Box<(Pipe, Session)>),
+    Ready(Box<(Pipe, Conversation)>),
 }
 
 impl Channel {
     /// Connects and logs on.
     ///
     /// `phase` is what the connection's traffic is counted under. Fails with
-    /// [`HostError::Unsupported`] before anything is sent if the endpoint asks for HTTPS or for
-    /// another scheme than NTLM.
+    /// [`HostError::Unsupported`] before anything is sent if the endpoint asks for a scheme that
+    /// is not built, or for one that would send the password in clear.
     pub async fn open(
         target: &Target,
         account: &Arc<Account>,
@@ -81,10 +78,10 @@ impl Channel {
         Ok(channel)
     }
 
-    async fn logon(&self) -> Result<Box<(Pipe, Session)>, HostError> {
+    async fn logon(&self) -> Result<Box<(Pipe, Conversation)>, HostError> {
         let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
-        let session = logon(&mut pipe, &self.account, &self.guard).await?;
-        Ok(Box::new((pipe, session)))
+        let conversation = Conversation::begin(&mut pipe, &self.account, &self.guard).await?;
+        Ok(Box::new((pipe, conversation)))
     }
 }
 
@@ -100,33 +97,9 @@ impl SoapCall for Channel {
                 });
             }
         };
-        let (pipe, session) = &mut *ready;
-        let body =
-            session.seal(&envelope).map_err(|error| failed(what, SessionError::Ntlm(error)))?;
-        let reply = pipe.post(what, multipart::CONTENT_TYPE, None, body).await?;
-        let envelope = session
-            .open(reply.status, reply.content_type(), &reply.body)
-            .map_err(|error| failed(what, error))?;
+        let (pipe, conversation) = &mut *ready;
+        let (reply, envelope) = conversation.exchange(pipe, what, &envelope).await?;
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
         Ok(envelope)
-    }
-}
-
-fn failed(what: &str, error: SessionError) -> HostError {
-    match error {
-        SessionError::ContextLost(_) => {
-            HostError::Lost { call: what.to_owned(), source: Box::new(error) }
-        }
-        SessionError::Denied
-        | SessionError::Clear(_)
-        | SessionError::NoMessage
-        | SessionError::Status(_)
-        | SessionError::NotOffered(_)
-        | SessionError::NoLogon(_)
-        | SessionError::Multipart(_)
-        | SessionError::Ntlm(_) => HostError::Unexpected {
-            expected: format!("an encrypted reply to {what}"),
-            got: error.to_string(),
-        },
     }
 }

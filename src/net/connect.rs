@@ -125,6 +125,7 @@ mod tests {
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
     use crate::model::host::Transport;
+    use crate::model::tls::TlsTrust;
 
     #[test]
     fn ids_are_version_four_and_never_the_same() {
@@ -147,6 +148,7 @@ mod tests {
                 port: 5985,
                 path: "/wsman".to_owned(),
                 transport: Transport::Kerberos,
+                tls: TlsTrust::default(),
             },
             credential: "default".to_owned(),
             user: Some("admin".to_owned()),

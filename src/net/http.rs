@@ -12,13 +12,17 @@ use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::tls::TlsInfo;
 
 use crate::host::link::HostError;
 use crate::host::link::Target;
+use crate::model::host::Scheme;
 use crate::net::clock::Stopwatch;
 use crate::net::gate::Gate;
 use crate::net::stats::Counters;
 use crate::net::stats::Stats;
+use crate::net::tls;
+use crate::wire::certificate;
 use crate::wire::session::meaning;
 
 /// The type of a message in clear, and of the empty one that carries a logon token.
@@ -38,6 +42,8 @@ pub(super) struct Pipe {
     phase: String,
     /// Whether a reply has come: from then on a failed connect means that the connection is gone.
     connected: bool,
+    /// What the host showed of itself, in DER; only with TLS, and from the first reply on.
+    certificate: Option<Vec<u8>>,
 }
 
 /// An HTTP reply, its body read to the end.
@@ -64,6 +70,16 @@ impl Reply {
             .collect()
     }
 
+    /// The names of the schemes offered.
+    pub(super) fn schemes(&self) -> Vec<&str> {
+        let names = self.offered().into_iter().filter_map(|offer| offer.split_whitespace().next());
+        names.collect()
+    }
+
+    pub(super) fn offers(&self, scheme: &str) -> bool {
+        self.schemes().iter().any(|name| name.eq_ignore_ascii_case(scheme))
+    }
+
     /// Whether the host says that it closes the connection after this reply.
     pub(super) fn closes(&self) -> bool {
         self.headers
@@ -87,6 +103,7 @@ impl Pipe {
             source: error,
         };
         let url = Url::parse(&target.endpoint.url()).map_err(|error| broken(error.into()))?;
+        let tls = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
         let client = Client::builder()
             .http1_only()
             .no_proxy()
@@ -98,6 +115,8 @@ impl Pipe {
             .timeout(target.operation_timeout + GRACE)
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(None)
+            .tls_backend_preconfigured(tls)
+            .tls_info(true)
             .connector_layer(Gate::default())
             .build()
             .map_err(|error| broken(error.into()))?;
@@ -108,11 +127,25 @@ impl Pipe {
             stats: stats.clone(),
             phase: phase.to_owned(),
             connected: false,
+            certificate: None,
         })
     }
 
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// What a logon is bound to: `tls-server-end-point:` data, if there is TLS and a rule for the
+    /// certificate's signature algorithm. To be asked after a reply.
+    pub(super) fn end_point_binding(&self) -> Result<Option<Vec<u8>>, HostError> {
+        match (self.target.endpoint.scheme, &self.certificate) {
+            (Scheme::Http, _) => Ok(None),
+            (Scheme::Https, Some(shown)) => Ok(certificate::end_point_binding(shown)),
+            (Scheme::Https, None) => Err(HostError::Unexpected {
+                expected: "a certificate to bind the logon to".to_owned(),
+                got: "none".to_owned(),
+            }),
+        }
     }
 
     /// Counts something that is no request.
@@ -161,6 +194,9 @@ impl Pipe {
         let mut response =
             request.body(body).send().await.map_err(|error| self.failed(what, error))?;
         self.connected = true;
+        if let Some(shown) = response.extensions().get::<TlsInfo>() {
+            self.certificate = shown.peer_certificate().map(<[u8]>::to_vec);
+        }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = Vec::new();
@@ -198,9 +234,18 @@ impl Pipe {
     }
 }
 
-/// The error without the URL, which the error around it names already.
+/// The error without the URL, which the error around it names already; of TLS, what to do.
 fn plain(error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    error.without_url().into()
+    match tls::words::find(&error) {
+        Some(words) => words.into(),
+        None => error.without_url().into(),
+    }
+}
+
+/// What the inventory trusts cannot be had, so nothing is sent.
+fn untrusted(error: &tls::TrustError) -> HostError {
+    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
+    HostError::Unsupported(format!("{error}{}", cause.unwrap_or_default()))
 }
 
 fn size(length: usize) -> u64 {

@@ -44,7 +44,9 @@ pub(super) async fn logon(
 
     let permit = guard.admit(account).await?;
     let name = format!("HTTP/{}", pipe.target().endpoint.address);
-    let service = Service { name: &name, channel_binding: None };
+    let binding = pipe.end_point_binding()?;
+    let channel_binding = binding.map(|data| ntlm::channel_binding(&data));
+    let service = Service { name: &name, channel_binding };
     let entropy = entropy::ntlm().map_err(|error| HostError::Unsupported(error.to_string()))?;
     let now = FileTime::from_timestamp(SystemClock.now());
     let (response, keys) = handshake

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod channel;
 #[cfg(test)]
 mod cli;
@@ -32,6 +34,8 @@ mod peers_psrp;
 #[cfg(test)]
 mod peers_rollout;
 #[cfg(test)]
+mod peers_tls;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod psrp_recorded;
@@ -47,5 +51,7 @@ mod simulation;
 mod survey;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod wsman_recorded;
