@@ -26,8 +26,10 @@ pub fn is_soap(content_type: &str) -> bool {
 }
 
 /// The `Authorization` header's value for Basic, RFC 7617; `None` for a name that it cannot hold.
+///
+/// `.\user` goes as `user`, because the accounts of Basic are local ones anyway.
 pub fn basic(account: &Account) -> Option<Zeroizing<String>> {
-    let user = &account.user;
+    let user = account.user.strip_prefix(r".\").unwrap_or(&account.user);
     let password = account.password.expose();
     if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
         return None;
@@ -74,6 +76,7 @@ mod tests {
         };
         check("Aladdin", "open sesame", Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
         check("test", "123\u{a3}", Some("Basic dGVzdDoxMjPCow=="));
+        check(r".\test", "123\u{a3}", Some("Basic dGVzdDoxMjPCow=="));
         check("a:b", "c", None);
         check("a", "b\n", None);
     }

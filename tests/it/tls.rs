@@ -85,7 +85,7 @@ fn host(manner: Manner) -> (u16, JoinHandle<Vec<String>>) {
 fn serve(
     stream: &mut (impl Read + Write),
     replies: &[(u16, &str, &str)],
-    heard: &mut String,
+    text: &mut String,
 ) -> std::io::Result<()> {
     for (status, kind, body) in replies {
         let mut head = Vec::new();
@@ -95,7 +95,7 @@ fn serve(
             head.extend(byte);
         }
         let head = String::from_utf8(head).unwrap();
-        heard.push_str(&head);
+        text.push_str(&head);
         let mut length = head.lines().filter_map(|line| {
             line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok()
         });
@@ -312,7 +312,8 @@ fn recorded_certificates_give_the_recorded_channel_bindings() {
     let text = std::fs::read(folder.join("cbt_certificates.json")).unwrap();
     let all: Vec<serde_json::Value> = serde_json::from_slice(&text).unwrap();
     assert_eq!(all.len(), 10);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex =
+        |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     for one in all {
         let field = |name: &str| one[name].as_str().unwrap().to_lowercase();
         let der = BASE64_STANDARD.decode(one["cert_der_base64"].as_str().unwrap()).unwrap();
