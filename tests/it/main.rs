@@ -36,6 +36,8 @@ mod peers_rollout;
 #[cfg(test)]
 mod peers_tls;
 #[cfg(test)]
+mod peers_tls_rollout;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod psrp_recorded;
