@@ -217,7 +217,10 @@ impl Pipe {
 
     fn failed(&self, what: &str, error: reqwest::Error) -> HostError {
         if error.is_connect() || error.is_builder() {
-            HostError::NotConnected { endpoint: self.target.endpoint.url(), source: plain(error) }
+            HostError::NotConnected {
+                endpoint: self.target.endpoint.url(),
+                source: self.plain(error),
+            }
         } else {
             self.lost(what, error)
         }
@@ -228,18 +231,36 @@ impl Pipe {
             let limit = (self.target.operation_timeout + GRACE).as_secs();
             format!("no answer within {limit} seconds").into()
         } else {
-            plain(error)
+            self.plain(error)
         };
         HostError::Lost { call: what.to_owned(), source }
     }
+
+    /// The error without the URL, which the error around it names already; of a wrong protocol, what
+    /// to do.
+    fn plain(&self, error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
+        match (tls::words::find(&error), self.target.endpoint.scheme) {
+            (Some(words), _) => words.into(),
+            (None, Scheme::Http) if is_garbage(&error) => {
+                "the host does not answer in HTTP on this port; for https set \
+                 `ansible_winrm_scheme: https` with `ansible_port: 5986`"
+                    .into()
+            }
+            (None, Scheme::Http | Scheme::Https) => error.without_url().into(),
+        }
+    }
 }
 
-/// The error without the URL, which the error around it names already; of TLS, what to do.
-fn plain(error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    match tls::words::find(&error) {
-        Some(words) => words.into(),
-        None => error.without_url().into(),
+/// Whether what came is no HTTP at all.
+fn is_garbage(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        cause = error.source();
     }
+    false
 }
 
 /// What the inventory trusts cannot be had, so nothing is sent.

@@ -253,6 +253,22 @@ async fn a_port_that_is_not_ours_is_said_in_words() {
 }
 
 #[tokio::test]
+async fn http_on_a_port_of_https_is_said_in_words() {
+    let server = Authority::new().issue("localhost", NOW);
+    let (port, thread) = host(polite(&server));
+    let mut target = target(port, Transport::Ntlm, TlsTrust::System);
+    target.endpoint.scheme = Scheme::Http;
+    let account = Account { user: "admin".to_owned(), password: Secret::new("pw".to_owned()) };
+    let (guard, stats) = (AccountGuard::default(), Stats::default());
+    let error =
+        Channel::open(&target, &Arc::new(account), &guard, &stats, "test").await.unwrap_err();
+    let text = error.failure().text();
+    assert!(text.contains("does not answer in HTTP on this port"), "{text}");
+    TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"END").unwrap();
+    assert_eq!(thread.join().unwrap(), [""]);
+}
+
+#[tokio::test]
 async fn a_file_of_authorities_that_is_none_stops_before_anything_is_sent() {
     let check = async |file: String, words: &str| {
         let target = target(9, Transport::Basic, TlsTrust::CaFile(file));
