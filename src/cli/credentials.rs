@@ -239,6 +239,7 @@ mod tests {
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
     use crate::model::host::Transport;
+    use crate::model::tls::TlsTrust;
     use crate::net::accounts::Who;
 
     fn target(credential: &str, user: Option<&str>) -> Target {
@@ -250,6 +251,7 @@ mod tests {
                 port: 5985,
                 path: "/wsman".into(),
                 transport: Transport::Ntlm,
+                tls: TlsTrust::default(),
             },
             credential: credential.into(),
             user: user.map(str::to_owned),

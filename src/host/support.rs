@@ -6,31 +6,28 @@ use crate::model::host::Transport;
 
 /// Why an endpoint cannot be reached by this version, in words; `None` if it can.
 pub fn unsupported(endpoint: &Endpoint) -> Option<String> {
-    match endpoint.scheme {
-        Scheme::Http => {}
-        Scheme::Https => {
-            return Some(
-                "HTTPS is not built yet in this version: set `ansible_winrm_scheme: http` with \
-                 port 5985; the messages themselves are encrypted there too"
-                    .to_owned(),
-            );
-        }
+    match (endpoint.scheme, endpoint.transport) {
+        (Scheme::Http | Scheme::Https, Transport::Ntlm | Transport::Negotiate)
+        | (Scheme::Https, Transport::Basic) => None,
+        (Scheme::Http, Transport::Basic) => Some(
+            "Basic over http would send the password in clear: set `ansible_winrm_scheme: https` \
+             with port 5986, or `ansible_winrm_transport: ntlm`; for Exchange an https URL as \
+             `rms_exchange_url`, or `rms_exchange_auth: negotiate`"
+                .to_owned(),
+        ),
+        (Scheme::Http | Scheme::Https, Transport::Kerberos) if cfg!(unix) => None,
+        (Scheme::Http | Scheme::Https, Transport::Kerberos) => Some(
+            "Kerberos is not built for Windows in this version: set `ansible_winrm_transport: ntlm`, and \
+             `rms_exchange_auth: negotiate` where it is about Exchange"
+                .to_owned(),
+        ),
     }
-    let scheme = match endpoint.transport {
-        Transport::Ntlm | Transport::Negotiate => return None,
-        Transport::Kerberos if cfg!(unix) => return None,
-        Transport::Kerberos => "Kerberos is not built for Windows in this version",
-        Transport::Basic => "Basic is not built in this version, as it encrypts nothing",
-    };
-    Some(format!(
-        "{scheme}: set `ansible_winrm_transport: ntlm`, and `rms_exchange_auth: negotiate` where \
-         it is about Exchange"
-    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tls::TlsTrust;
 
     #[track_caller]
     fn check(scheme: Scheme, transport: Transport, expected: Option<&str>) {
@@ -40,20 +37,22 @@ mod tests {
             port: 5985,
             path: "/wsman".to_owned(),
             transport,
+            tls: TlsTrust::default(),
         };
         let got = unsupported(&endpoint);
         assert_eq!(got.as_deref().and_then(|text| text.split(':').next()), expected);
     }
 
     #[test]
-    fn ntlm_and_kerberos_over_http_is_what_there_is() {
-        check(Scheme::Http, Transport::Ntlm, None);
-        check(Scheme::Http, Transport::Negotiate, None);
-        let windows = "Kerberos is not built for Windows in this version";
-        check(Scheme::Http, Transport::Kerberos, if cfg!(unix) { None } else { Some(windows) });
-        let basic = "Basic is not built in this version, as it encrypts nothing";
+    fn basic_goes_over_tls_only_and_everything_else_over_both() {
+        for scheme in [Scheme::Http, Scheme::Https] {
+            check(scheme, Transport::Ntlm, None);
+            check(scheme, Transport::Negotiate, None);
+            let windows = "Kerberos is not built for Windows in this version";
+            check(scheme, Transport::Kerberos, if cfg!(unix) { None } else { Some(windows) });
+        }
+        check(Scheme::Https, Transport::Basic, None);
+        let basic = "Basic over http would send the password in clear";
         check(Scheme::Http, Transport::Basic, Some(basic));
-        let https = "HTTPS is not built yet in this version";
-        check(Scheme::Https, Transport::Ntlm, Some(https));
     }
 }

@@ -98,6 +98,7 @@ mod tests {
     use crate::model::host::RestartPolicy;
     use crate::model::host::Scheme;
     use crate::model::host::Transport;
+    use crate::model::tls::TlsTrust;
 
     #[track_caller]
     fn check(name: &str, computer: &str, fqdn: &str) {
@@ -113,6 +114,7 @@ mod tests {
             port: 5985,
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
+            tls: TlsTrust::default(),
         };
         let host = |name: &str, role, product| Host {
             name: HostName::new(name),

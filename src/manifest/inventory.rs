@@ -7,6 +7,7 @@ mod host;
 pub mod keys;
 mod lint;
 mod resolve;
+mod trust;
 mod url;
 mod variables;
 

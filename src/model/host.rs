@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::model::origin::Origin;
 use crate::model::product::Product;
 use crate::model::product::Role;
+use crate::model::tls::TlsTrust;
 
 /// A host's name as the inventory spells it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct Endpoint {
     /// With its leading slash: `/wsman`, `/PowerShell/`.
     pub path: String,
     pub transport: Transport,
+    /// Which certificate is taken for the host's own, where the scheme is https.
+    #[serde(default, skip_serializing_if = "TlsTrust::is_default")]
+    pub tls: TlsTrust,
 }
 
 impl Endpoint {

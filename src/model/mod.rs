@@ -13,4 +13,5 @@ pub mod registry;
 pub mod rollout;
 pub mod rules;
 pub mod secret;
+pub mod tls;
 pub mod verdict;

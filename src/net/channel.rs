@@ -7,16 +7,11 @@ use std::sync::Arc;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
-use crate::model::host::Transport;
 use crate::net::accounts::Login;
-use crate::net::accounts::Who;
+use crate::net::conversation::Conversation;
 use crate::net::guard::AccountGuard;
 use crate::net::http::Pipe;
-use crate::net::kerberos;
-use crate::net::logon::logon;
 use crate::net::stats::Stats;
-use crate::wire::session::Session;
-use crate::wire::session::SessionError;
 
 /// Sends one SOAP envelope and brings the reply's envelope back.
 ///
@@ -31,7 +26,7 @@ pub trait SoapCall: Send {
     ) -> impl Future<Output = Result<Vec<u8>, HostError>> + Send;
 }
 
-/// A connection logged on by NTLM or Kerberos; every message on it is sealed, both ways.
+/// A connection that is logged on; every message on it is sealed, both ways, or goes over TLS.
 ///
 /// An error, a time-out or a cancelled call ends it. Only where the host itself announced that it
 /// closes the connection after a complete reply, the next call logs on anew: nothing is in doubt then.
@@ -52,7 +47,7 @@ enum State {
     Broken,
     /// The host closed the connection in good order.
     Closed,
-    Ready(Box<(Pipe, Session)>),
+    Ready(Box<(Pipe, Conversation)>),
 }
 
 impl Channel {
@@ -60,7 +55,7 @@ impl Channel {
     ///
     /// `phase` is what the connection's traffic is counted under. Fails with
     /// [`HostError::Unsupported`] before anything is sent if the endpoint asks for what this
-    /// version or this system cannot do.
+    /// version or this system cannot do, or for what would send the password in clear.
     pub async fn open(
         target: &Target,
         login: &Arc<Login>,
@@ -83,25 +78,10 @@ impl Channel {
         Ok(channel)
     }
 
-    async fn logon(&self) -> Result<Box<(Pipe, Session)>, HostError> {
+    async fn logon(&self) -> Result<Box<(Pipe, Conversation)>, HostError> {
         let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
-        let session = match (self.target.endpoint.transport, self.login.who()) {
-            (Transport::Kerberos, _) | (Transport::Negotiate, Who::Ticket { .. }) => {
-                kerberos::logon(&mut pipe, &self.login, &self.guard).await?
-            }
-            (Transport::Ntlm | Transport::Negotiate, Who::Password(account)) => {
-                logon(&mut pipe, account, &self.guard).await?
-            }
-            (Transport::Ntlm | Transport::Basic, Who::Ticket { .. })
-            | (Transport::Basic, Who::Password(_)) => {
-                return Err(HostError::Unsupported(format!(
-                    "{} has a Kerberos ticket and no password, so only Kerberos can be used: set \
-                     `ansible_winrm_transport: kerberos`",
-                    self.login.user()
-                )));
-            }
-        };
-        Ok(Box::new((pipe, session)))
+        let conversation = Conversation::begin(&mut pipe, &self.login, &self.guard).await?;
+        Ok(Box::new((pipe, conversation)))
     }
 }
 
@@ -117,33 +97,9 @@ impl SoapCall for Channel {
                 });
             }
         };
-        let (pipe, session) = &mut *ready;
-        let body = session.seal(&envelope).map_err(|error| failed(what, error))?;
-        let reply = pipe.post(what, session.content_type(), None, body).await?;
-        let envelope = session
-            .open(reply.status, reply.content_type(), &reply.body)
-            .map_err(|error| failed(what, error))?;
+        let (pipe, conversation) = &mut *ready;
+        let (reply, envelope) = conversation.exchange(pipe, what, &envelope).await?;
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
         Ok(envelope)
-    }
-}
-
-fn failed(what: &str, error: SessionError) -> HostError {
-    match error {
-        SessionError::ContextLost(_) => {
-            HostError::Lost { call: what.to_owned(), source: Box::new(error) }
-        }
-        SessionError::Denied
-        | SessionError::Clear(_)
-        | SessionError::NoMessage
-        | SessionError::Status(_)
-        | SessionError::NotOffered(_)
-        | SessionError::NoLogon(_)
-        | SessionError::Multipart(_)
-        | SessionError::Ntlm(_)
-        | SessionError::Context(_) => HostError::Unexpected {
-            expected: format!("an encrypted reply to {what}"),
-            got: error.to_string(),
-        },
     }
 }

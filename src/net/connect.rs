@@ -125,6 +125,7 @@ mod tests {
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
     use crate::model::host::Transport;
+    use crate::model::tls::TlsTrust;
 
     #[test]
     fn ids_are_version_four_and_never_the_same() {
@@ -147,6 +148,7 @@ mod tests {
                 port: 5985,
                 path: "/wsman".to_owned(),
                 transport: Transport::Basic,
+                tls: TlsTrust::default(),
             },
             credential: "default".to_owned(),
             user: Some("admin".to_owned()),
@@ -158,7 +160,7 @@ mod tests {
             Err(error) => error.to_string(),
         };
         let basic = text(network.connect(&target).await);
-        assert!(basic.starts_with("Basic is not built"), "{basic}");
+        assert!(basic.starts_with("Basic over http"), "{basic}");
         target.endpoint.transport = Transport::Ntlm;
         let nobody = text(network.connect(&target).await);
         assert_eq!(nobody, "credential `default` has no account for admin");

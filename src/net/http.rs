@@ -12,13 +12,17 @@ use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::tls::TlsInfo;
 
 use crate::host::link::HostError;
 use crate::host::link::Target;
+use crate::model::host::Scheme;
 use crate::net::clock::Stopwatch;
 use crate::net::gate::Gate;
 use crate::net::stats::Counters;
 use crate::net::stats::Stats;
+use crate::net::tls;
+use crate::wire::certificate;
 use crate::wire::session::meaning;
 
 /// The type of a message in clear, and of the empty one that carries a logon token.
@@ -38,6 +42,8 @@ pub(super) struct Pipe {
     phase: String,
     /// Whether a reply has come: from then on a failed connect means that the connection is gone.
     connected: bool,
+    /// What the host showed of itself, in DER; only with TLS, and from the first reply on.
+    certificate: Option<Vec<u8>>,
 }
 
 /// An HTTP reply, its body read to the end.
@@ -64,6 +70,16 @@ impl Reply {
             .collect()
     }
 
+    /// The names of the schemes offered.
+    pub(super) fn schemes(&self) -> Vec<&str> {
+        let names = self.offered().into_iter().filter_map(|offer| offer.split_whitespace().next());
+        names.collect()
+    }
+
+    pub(super) fn offers(&self, scheme: &str) -> bool {
+        self.schemes().iter().any(|name| name.eq_ignore_ascii_case(scheme))
+    }
+
     /// Whether the host says that it closes the connection after this reply.
     pub(super) fn closes(&self) -> bool {
         self.headers
@@ -87,6 +103,7 @@ impl Pipe {
             source: error,
         };
         let url = Url::parse(&target.endpoint.url()).map_err(|error| broken(error.into()))?;
+        let tls = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
         let client = Client::builder()
             .http1_only()
             .no_proxy()
@@ -98,6 +115,8 @@ impl Pipe {
             .timeout(target.operation_timeout + GRACE)
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(None)
+            .tls_backend_preconfigured(tls)
+            .tls_info(true)
             .connector_layer(Gate::default())
             .build()
             .map_err(|error| broken(error.into()))?;
@@ -108,6 +127,7 @@ impl Pipe {
             stats: stats.clone(),
             phase: phase.to_owned(),
             connected: false,
+            certificate: None,
         })
     }
 
@@ -118,6 +138,19 @@ impl Pipe {
 
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// What a logon is bound to: `tls-server-end-point:` data, if there is TLS and a rule for the
+    /// certificate's signature algorithm. To be asked after a reply.
+    pub(super) fn end_point_binding(&self) -> Result<Option<Vec<u8>>, HostError> {
+        match (self.target.endpoint.scheme, &self.certificate) {
+            (Scheme::Http, _) => Ok(None),
+            (Scheme::Https, Some(shown)) => Ok(certificate::end_point_binding(shown)),
+            (Scheme::Https, None) => Err(HostError::Unexpected {
+                expected: "a certificate to bind the logon to".to_owned(),
+                got: "none".to_owned(),
+            }),
+        }
     }
 
     /// Counts something that is no request.
@@ -166,6 +199,9 @@ impl Pipe {
         let mut response =
             request.body(body).send().await.map_err(|error| self.failed(what, error))?;
         self.connected = true;
+        if let Some(shown) = response.extensions().get::<TlsInfo>() {
+            self.certificate = shown.peer_certificate().map(<[u8]>::to_vec);
+        }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = Vec::new();
@@ -186,7 +222,10 @@ impl Pipe {
 
     fn failed(&self, what: &str, error: reqwest::Error) -> HostError {
         if error.is_connect() || error.is_builder() {
-            HostError::NotConnected { endpoint: self.target.endpoint.url(), source: plain(error) }
+            HostError::NotConnected {
+                endpoint: self.target.endpoint.url(),
+                source: self.plain(error),
+            }
         } else {
             self.lost(what, error)
         }
@@ -197,15 +236,42 @@ impl Pipe {
             let limit = (self.target.operation_timeout + GRACE).as_secs();
             format!("no answer within {limit} seconds").into()
         } else {
-            plain(error)
+            self.plain(error)
         };
         HostError::Lost { call: what.to_owned(), source }
     }
+
+    /// The error without the URL, which the error around it names already; of a wrong protocol, what
+    /// to do.
+    fn plain(&self, error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
+        match (tls::words::find(&error), self.target.endpoint.scheme) {
+            (Some(words), _) => words.into(),
+            (None, Scheme::Http) if is_garbage(&error) => {
+                "the host does not answer in HTTP on this port; for https set \
+                 `ansible_winrm_scheme: https` with `ansible_port: 5986`"
+                    .into()
+            }
+            (None, Scheme::Http | Scheme::Https) => error.without_url().into(),
+        }
+    }
 }
 
-/// The error without the URL, which the error around it names already.
-fn plain(error: reqwest::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    error.without_url().into()
+/// Whether what came is no HTTP at all.
+fn is_garbage(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// What the inventory trusts cannot be had, so nothing is sent.
+fn untrusted(error: &tls::TrustError) -> HostError {
+    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
+    HostError::Unsupported(format!("{error}{}", cause.unwrap_or_default()))
 }
 
 fn size(length: usize) -> u64 {

@@ -15,6 +15,7 @@ use crate::net::http::SOAP;
 use crate::net::stats::Counters;
 use crate::wire::context::SecurityContext;
 use crate::wire::multipart::Protocol;
+use crate::wire::ntlm;
 use crate::wire::ntlm::Context;
 use crate::wire::ntlm::FileTime;
 use crate::wire::ntlm::Service;
@@ -48,6 +49,8 @@ pub(super) async fn logon(
         });
     }
 
+    let binding = pipe.end_point_binding()?;
+    context.bind(binding.map(|data| ntlm::channel_binding(&data)));
     let permit = guard.admit(&account.user).await?;
     let response = step(&mut context, account, Some(&challenge))?;
     pipe.count(Counters { logons: 1, ..Counters::default() });

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod channel;
 pub mod clock;
 pub mod connect;
+mod conversation;
 pub mod entropy;
 pub mod gate;
 #[cfg(unix)]
@@ -16,3 +17,4 @@ pub mod link;
 mod logon;
 pub mod shell;
 pub mod stats;
+mod tls;

@@ -22,6 +22,7 @@ use crate::model::registry::State;
 use crate::model::rollout::Playbook;
 use crate::model::rules::RulePack;
 use crate::model::rules::Support;
+use crate::model::tls::TlsTrust;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Verdict;
 use crate::plan::desired;
@@ -86,9 +87,13 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
     }
 }
 
+/// The note on a host whose certificate is taken unseen; it is shown in red, before all others.
+pub const TLS_IGNORED: &str = "tls-ignored";
+
 /// A connector node: read for who it is, never written, never in the way.
 pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
     let mut planned = left_alone(host, context, Scope::Connector);
+    planned.notes.extend(unchecked(host));
     match context.survey.hosts.get(&host.name) {
         Some(HostSurvey::Read(observation)) => {
             planned.identity = Some(observation.identity.clone());
@@ -106,6 +111,7 @@ pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
 /// A host in scope: what differs, what that means, what stands in the way.
 pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     let mut planned = left_alone(host, context, Scope::InScope);
+    planned.notes.extend(unchecked(host));
     planned.verdict =
         Verdict { need: RestartNeed::Unknown, rule: "not-read".to_owned(), evidence: Vec::new() };
     let observation = match context.survey.hosts.get(&host.name) {
@@ -339,6 +345,16 @@ fn label(planned: &mut PlannedHost, product: Product, pack: &RulePack) {
     let text =
         format!("{product} is {id} for the connector ({}, {}){remark}", label.source, label.date);
     planned.notes.push(note(id, text));
+}
+
+/// What everybody who reads the plan must see: this host could be anybody.
+fn unchecked(host: &Host) -> Option<Note> {
+    let ignored = [&host.endpoint, &host.exchange].map(|endpoint| endpoint.tls == TlsTrust::Ignore);
+    ignored.contains(&true).then(|| {
+        let text = "the certificate is not checked, so whoever is in between can read and change \
+                    what is written; give its thumbprint as `rms_tls_pin` instead";
+        note(TLS_IGNORED, text.to_owned())
+    })
 }
 
 fn clock(observation: &Observation) -> Option<Note> {

@@ -42,6 +42,7 @@ use crate::model::rules::ProductLabel;
 use crate::model::rules::Rule;
 use crate::model::rules::RulePack;
 use crate::model::rules::Support;
+use crate::model::tls::TlsTrust;
 use crate::plan::PlanInput;
 use crate::plan::make;
 use crate::plan::probe;
@@ -57,6 +58,7 @@ fn endpoint(name: &str, port: u16, path: &str) -> Endpoint {
         port,
         path: path.to_owned(),
         transport: Transport::Ntlm,
+        tls: TlsTrust::default(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::plan::Scope;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
 use crate::plan::fold::fold;
+use crate::plan::host::TLS_IGNORED;
 use crate::report::diff;
 use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
@@ -346,6 +347,7 @@ fn notes(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     if folded.is_empty() {
         return Vec::new();
     }
+    folded.sort_by_key(|(note, _)| note.id != TLS_IGNORED);
     let mut lines = vec![options.style.paint(Tint::Strong, "NOTES")];
     let shown = if options.full { usize::MAX } else { FINDINGS };
     for (note, hosts) in folded.iter().take(shown) {
@@ -356,10 +358,19 @@ fn notes(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         } else {
             format!("{who}  ")
         };
-        lines.extend(wrap("! ", &format!("{who}{}: {}", note.id, note.text), 4, options.width));
+        lines.extend(remark(note, &who, options));
     }
     lines.extend(more(folded.len().saturating_sub(shown), "note"));
     lines
+}
+
+/// A note in lines, `who` before it.
+fn remark(note: &Note, who: &str, options: &RenderOptions) -> Vec<String> {
+    let tint = if note.id == TLS_IGNORED { Tint::Bad } else { Tint::Plain };
+    wrap("! ", &format!("{who}{}: {}", note.id, note.text), 4, options.width)
+        .into_iter()
+        .map(|line| options.style.paint(tint, &line))
+        .collect()
 }
 
 fn more(hidden: usize, noun: &str) -> Option<String> {

@@ -1,6 +1,8 @@
 //! Bytes to meaning and back. Sans-IO: no sockets, clock, randomness or threads.
 
 pub mod catalogue;
+pub mod certificate;
+pub mod clear;
 pub mod context;
 pub mod fault;
 pub(crate) mod invoke;

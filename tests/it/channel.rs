@@ -16,6 +16,7 @@ use rmsfleet::model::host::Scheme;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
+use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::net::accounts::Login;
 use rmsfleet::net::channel::Channel;
 use rmsfleet::net::channel::SoapCall as _;
@@ -77,6 +78,7 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
             port,
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
+            tls: TlsTrust::default(),
         },
         credential: "default".to_owned(),
         user: None,

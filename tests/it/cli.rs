@@ -116,6 +116,7 @@ fn what_init_writes_is_valid() {
     assert!(hosts.contains("FS12.example.com") && !hosts.contains("FS01."), "{hosts}");
 }
 
+#[cfg(windows)]
 #[test]
 fn lint_tells_of_hosts_that_this_version_cannot_reach() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod channel;
 #[cfg(test)]
 mod cli;
@@ -35,6 +37,10 @@ mod peers_psrp;
 #[cfg(test)]
 mod peers_rollout;
 #[cfg(test)]
+mod peers_tls;
+#[cfg(test)]
+mod peers_tls_rollout;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod psrp_recorded;
@@ -50,6 +56,8 @@ mod simulation;
 mod survey;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod tour;
 #[cfg(test)]

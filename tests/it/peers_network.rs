@@ -14,6 +14,7 @@ use rmsfleet::model::host::Scheme;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
+use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::net::accounts::Accounts;
 use rmsfleet::net::connect::Network;
 use rmsfleet::net::stats::Stats;
@@ -34,6 +35,7 @@ fn target(port: u16, path: &str) -> Target {
             port,
             path: path.to_owned(),
             transport: Transport::Negotiate,
+            tls: TlsTrust::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -17,6 +17,7 @@ use rmsfleet::model::irm::Organisation;
 use rmsfleet::model::plan::OrganisationStep;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
+use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::net::accounts::Login;
 use rmsfleet::net::channel::Channel;
 use rmsfleet::net::guard::AccountGuard;
@@ -58,6 +59,7 @@ async fn open(
             port: server.port("EX01"),
             path: "/PowerShell/".to_owned(),
             transport: Transport::Ntlm,
+            tls: TlsTrust::default(),
         },
         credential: "default".to_owned(),
         user: None,
@@ -94,6 +96,7 @@ fn step(seen: &Organisation) -> OrganisationStep {
             port: 80,
             path: "/PowerShell/".to_owned(),
             transport: Transport::Ntlm,
+            tls: TlsTrust::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -11,6 +11,7 @@ use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::host::Scheme;
 use crate::model::host::Transport;
+use crate::model::tls::TlsTrust;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + seconds).unwrap()
@@ -119,6 +120,7 @@ fn target() -> Target {
             port: 5985,
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
+            tls: TlsTrust::default(),
         },
         credential: "default".to_owned(),
         user: None,

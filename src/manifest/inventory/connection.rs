@@ -7,14 +7,17 @@
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::keys;
 use crate::manifest::inventory::resolve::Resolved;
+use crate::manifest::inventory::trust;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
 use crate::manifest::tree::Node;
 use crate::model::host::Endpoint;
 use crate::model::host::Scheme;
 use crate::model::host::Transport;
+use crate::model::tls::TlsTrust;
 
 /// Seconds to reach a host, unless the inventory says otherwise.
 const CONNECT_TIMEOUT: u32 = 15;
@@ -24,6 +27,8 @@ const OPERATION_TIMEOUT: u32 = 60;
 /// How a host is reached.
 pub(super) struct Connection {
     pub(super) endpoint: Endpoint,
+    /// What holds for the host's other https endpoints too.
+    pub(super) trust: TlsTrust,
     pub(super) user: Option<String>,
     pub(super) connect_timeout: u32,
     pub(super) operation_timeout: u32,
@@ -64,10 +69,11 @@ pub(super) fn read(
     let path = reader
         .read(pick("ansible_winrm_path", "ansible_psrp_path"), path)
         .unwrap_or_else(|| "/wsman".to_owned());
-    let checked = pick("ansible_winrm_server_cert_validation", "ansible_psrp_cert_validation");
-    if reader.read(checked, validation) == Some(false) {
-        reader.warn(checked, "is not honoured: server certificates are always validated");
-    }
+    let names = match plugin {
+        Plugin::Winrm => trust::WINRM,
+        Plugin::Psrp => trust::PSRP,
+    };
+    let trust = trust::read(&mut reader, &names);
     let seconds = |node: &Node| scalar::integer(node, 1, 3600);
     let operation_key =
         pick("ansible_winrm_operation_timeout_sec", "ansible_psrp_operation_timeout");
@@ -87,20 +93,33 @@ pub(super) fn read(
         .read(pick("ansible_winrm_connection_timeout", "ansible_psrp_connection_timeout"), seconds);
     let user = reader.read("ansible_user", |node| scalar::text(node).map(str::to_owned));
     Connection {
-        endpoint: Endpoint { scheme, address, port, path, transport },
+        endpoint: Endpoint { scheme, address, port, path, transport, tls: of(scheme, &trust) },
+        trust,
         user,
         connect_timeout: connect.unwrap_or(CONNECT_TIMEOUT),
         operation_timeout: operation.unwrap_or(OPERATION_TIMEOUT),
     }
 }
 
-struct Reader<'r, 'd> {
+/// What is trusted at an endpoint; without TLS there is nothing to say.
+pub(super) fn of(scheme: Scheme, trust: &TlsTrust) -> TlsTrust {
+    match scheme {
+        Scheme::Http => TlsTrust::default(),
+        Scheme::Https => trust.clone(),
+    }
+}
+
+pub(super) struct Reader<'r, 'd> {
     variables: &'r Resolved<'d>,
     diagnostics: &'r mut Diagnostics,
 }
 
 impl Reader<'_, '_> {
-    fn read<T>(&mut self, key: &str, read: impl FnOnce(&Node) -> Result<T, Mismatch>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Node) -> Result<T, Mismatch>,
+    ) -> Option<T> {
         let found = self.variables.get(key)?;
         let result = if keys::is_template(&found.value) {
             Err(Mismatch::new("holds a template")
@@ -117,6 +136,21 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// A value that was checked where it is written; one that failed there counts as not given.
+    pub(super) fn checked<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Node) -> Result<T, Mismatch>,
+    ) -> Option<T> {
+        let found = self.variables.get(key).filter(|found| !found.broken)?;
+        read(&found.value).ok()
+    }
+
+    /// Where the definition that holds comes from.
+    pub(super) fn level(&self, key: &str) -> Option<&Level> {
+        self.variables.get(key).map(|found| &found.level)
+    }
+
     fn complain(&mut self, key: &str, what: &str, help: &str) {
         if let Some(found) = self.variables.get(key) {
             self.diagnostics.push(
@@ -126,7 +160,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn warn(&mut self, key: &str, what: &str) {
+    pub(super) fn warn(&mut self, key: &str, what: &str) {
         if let Some(found) = self.variables.get(key) {
             let message = format!("`{key}` {what}");
             self.diagnostics.push(Diagnostic::warning(found.value.span, message));
@@ -202,8 +236,4 @@ fn path(node: &Node) -> Result<String, Mismatch> {
     } else {
         Err(Mismatch::new(format!("needs the path of a URL, found {}", node.kind())))
     }
-}
-
-fn validation(node: &Node) -> Result<bool, Mismatch> {
-    scalar::choice(node, &[("validate", true), ("ignore", false)])
 }

@@ -3,6 +3,7 @@
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::inventory::connection;
+use crate::manifest::inventory::connection::Connection;
 use crate::manifest::inventory::draft::HostDraft;
 use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::keys;
@@ -22,6 +23,7 @@ use crate::model::host::Scheme;
 use crate::model::host::Transport;
 use crate::model::product::Product;
 use crate::model::product::Role;
+use crate::model::tls::TlsTrust;
 
 /// Builds the host. Only a host with a role is held to what reaching and configuring it needs.
 pub(super) fn build(
@@ -35,7 +37,7 @@ pub(super) fn build(
     let mut nobody = Diagnostics::new();
     let complaints = if role.is_some() { diagnostics } else { &mut nobody };
     let reached = connection::read(name, variables, complaints);
-    let exchange = exchange(variables, &reached.endpoint);
+    let exchange = exchange(variables, &reached);
     let host = Host {
         name: HostName::new(name),
         groups,
@@ -146,7 +148,7 @@ fn products(role: Role) -> String {
 }
 
 /// Where the Exchange PSRP endpoint answers: `http://<host>/PowerShell/`, unless it is given.
-fn exchange(variables: &Resolved<'_>, host: &Endpoint) -> Endpoint {
+fn exchange(variables: &Resolved<'_>, host: &Connection) -> Endpoint {
     let transport =
         read(variables, "rms_exchange_auth", keys::exchange_auth).unwrap_or(Transport::Kerberos);
     match read(variables, "rms_exchange_url", url::endpoint) {
@@ -156,13 +158,15 @@ fn exchange(variables: &Resolved<'_>, host: &Endpoint) -> Endpoint {
             port: url.port,
             path: url.path,
             transport,
+            tls: connection::of(url.scheme, &host.trust),
         },
         None => Endpoint {
             scheme: Scheme::Http,
-            address: host.address.clone(),
+            address: host.endpoint.address.clone(),
             port: 80,
             path: "/PowerShell/".to_owned(),
             transport,
+            tls: TlsTrust::default(),
         },
     }
 }

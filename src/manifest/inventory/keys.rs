@@ -1,5 +1,6 @@
 //! The variables that mean something to us: names, types and allowed words.
 
+use crate::manifest::inventory::trust;
 use crate::manifest::inventory::url;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
@@ -15,7 +16,7 @@ use crate::model::product::Product;
 use crate::model::product::Role;
 
 /// Every `rms_*` key that is honoured.
-pub const RMS_KEYS: [&str; 22] = [
+pub const RMS_KEYS: [&str; 24] = [
     "rms_role",
     "rms_product",
     "rms_tenant_url",
@@ -38,6 +39,8 @@ pub const RMS_KEYS: [&str; 22] = [
     "rms_exchange_auth",
     "rms_organization",
     "rms_cloud",
+    "rms_ca_file",
+    "rms_tls_pin",
 ];
 
 /// Keys of the format that this version does not honour, and why that is worth a stop.
@@ -45,7 +48,7 @@ const NOT_BUILT: [(&str, &str); 1] =
     [("rms_adrms_urls", "redirections of an AD RMS migration would be missing without a word")];
 
 /// The `ansible_*` names that set how a host is reached.
-pub const CONNECTION_KEYS: [&str; 18] = [
+pub const CONNECTION_KEYS: [&str; 20] = [
     "ansible_host",
     "ansible_port",
     "ansible_user",
@@ -54,6 +57,7 @@ pub const CONNECTION_KEYS: [&str; 18] = [
     "ansible_winrm_transport",
     "ansible_winrm_path",
     "ansible_winrm_server_cert_validation",
+    "ansible_winrm_ca_trust_path",
     "ansible_winrm_read_timeout_sec",
     "ansible_winrm_operation_timeout_sec",
     "ansible_winrm_connection_timeout",
@@ -61,6 +65,7 @@ pub const CONNECTION_KEYS: [&str; 18] = [
     "ansible_psrp_auth",
     "ansible_psrp_path",
     "ansible_psrp_cert_validation",
+    "ansible_psrp_ca_cert",
     "ansible_psrp_read_timeout",
     "ansible_psrp_operation_timeout",
     "ansible_psrp_connection_timeout",
@@ -141,6 +146,8 @@ pub(super) fn check(key: &str, node: &Node) -> Result<(), Mismatch> {
         "rms_tags" => tags(node).map(drop),
         "rms_exchange_url" => url::endpoint(node).map(drop),
         "rms_exchange_auth" => exchange_auth(node).map(drop),
+        "rms_ca_file" => trust::ca_file(node).map(drop),
+        "rms_tls_pin" => trust::pin(node).map(drop),
         "rms_cloud" => scalar::choice(
             node,
             &[

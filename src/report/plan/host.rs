@@ -9,8 +9,8 @@ use crate::model::rules::Support;
 use crate::report::diff;
 use crate::report::plan::RenderOptions;
 use crate::report::plan::finding;
+use crate::report::plan::remark;
 use crate::report::plan::restarts;
-use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
 use crate::report::style::Tint;
 
@@ -46,7 +46,7 @@ pub(super) fn lines(plan: &Plan, host: &PlannedHost, options: &RenderOptions) ->
         lines.extend(finding(options, host.name.as_str(), blocker));
     }
     for note in &host.notes {
-        lines.extend(wrap("! ", &format!("{}: {}", note.id, note.text), 4, options.width));
+        lines.extend(remark(note, "", options));
     }
     lines
 }

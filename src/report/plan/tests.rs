@@ -2,6 +2,7 @@ use super::*;
 use crate::model::facts::HostSurvey;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::model::tls::TlsTrust;
 use crate::plan::sample::Fleet;
 
 const MSDRM: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
@@ -185,4 +186,18 @@ fn numbers_are_counted_off_as_people_do() {
     assert_eq!(batch_sizes(&[1, 5, 5, 2]), " (1, 2 times 5, 2)");
     assert_eq!(batch_sizes(&[4]), "");
     assert_eq!(batch_sizes(&[1, 1, 1]), " (1 each)");
+}
+
+#[test]
+fn a_certificate_that_nobody_checks_stands_first_and_in_red() {
+    let mut fleet = tour();
+    let host = fleet.hosts.iter_mut().find(|host| host.name.as_str() == "FS2").unwrap();
+    host.endpoint.tls = TlsTrust::Ignore;
+    let plan = fleet.plan();
+    check(&render(&plan, &options()), &["NOTES", "! FS2  tls-ignored: the certificate is not"]);
+    let (style, full) = (Style { colour: true, ..Style::PLAIN }, true);
+    let text = render(&plan, &RenderOptions { style, full, ..options() });
+    let red = style.paint(Tint::Bad, "x");
+    let start = red.split_once('x').unwrap().0;
+    assert!(text.contains(&format!("{start}    ! FS2  tls-ignored")), "{text}");
 }

@@ -23,6 +23,7 @@ use rmsfleet::model::registry::State;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::model::rollout::Limits;
+use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::model::verdict::RestartNeed;
 use rmsfleet::model::verdict::Verdict;
 
@@ -56,6 +57,7 @@ pub(crate) fn endpoint(address: &str, path: &str) -> Endpoint {
         port: 5985,
         path: path.to_owned(),
         transport: Transport::Ntlm,
+        tls: TlsTrust::default(),
     }
 }
 

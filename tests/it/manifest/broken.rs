@@ -365,10 +365,20 @@ fn strange_is_not_wrong() {
         "credentials",
     );
     warns(&server("ansible_password: \"{{ x }}\""), (7, 7), "is ignored", "credentials.yml");
-    warns(&server("ansible_winrm_server_cert_validation: ignore"), (7, 45), "always validated", "");
+    let ignore = "ansible_winrm_server_cert_validation: ignore";
+    warns(&server(ignore), (7, 45), "lets anyone in between read and change", "");
+    let group = server("rms_site: ams").replace("  hosts:", &format!("    {ignore}\n  hosts:"));
+    warns(&group, (4, 43), "honoured on a host only", "");
     warns("all:\n  hosts:\n    A:\n", (3, 5), "no host has `rms_role`", "below the `vars:`");
     let short = server("rms_site: ams").replace("rms.contoso.com", "rms");
     warns(&short, (3, 24), "not a fully qualified name", "short name");
+}
+
+#[test]
+fn a_pin_is_a_whole_thumbprint() {
+    check(&server("rms_tls_pin: abcd"), (7, 20), "found 4", "CertificateThumbprint");
+    check(&server("rms_tls_pin: sha1"), (7, 20), "found `s`", "CertificateThumbprint");
+    check(&server("rms_ca_file: []"), (7, 20), "needs a text", "write a text");
 }
 
 #[test]

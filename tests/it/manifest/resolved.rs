@@ -14,6 +14,7 @@ use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::product::Role;
+use rmsfleet::model::tls::TlsTrust;
 
 use crate::manifest::complains;
 use crate::manifest::read;
@@ -246,4 +247,36 @@ fn the_lab_has_eight_hosts() {
         assert_eq!((host.endpoint.port, host.endpoint.transport), (5985, Transport::Ntlm));
         assert_eq!(host.organization.as_deref(), Some("Contoso"));
     }
+}
+
+#[test]
+fn the_strictest_word_on_certificates_holds_and_for_https_only() {
+    let text = "\
+all:
+  vars: { rms_role: fci, rms_connector_url: \"https://rms.contoso.com\", rms_ca_file: corp.pem }
+  hosts:
+    file:
+    theirs: { ansible_winrm_ca_trust_path: own.pem }
+    ignored: { ansible_winrm_server_cert_validation: ignore }
+    pinned:
+      ansible_winrm_server_cert_validation: ignore
+      rms_tls_pin: \"00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13\"
+    plain: { ansible_port: 5985, ansible_winrm_server_cert_validation: ignore }
+    mail:
+      rms_role: exchange
+      rms_tenant_url: https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com
+      rms_exchange_url: https://mail.contoso.com/PowerShell/
+      ansible_port: 5985
+";
+    let inventory = read(text).unwrap();
+    let trust = |name: &str| host(&inventory, name).endpoint.tls.clone();
+    let corp = TlsTrust::CaFile("corp.pem".to_owned());
+    assert_eq!(trust("file"), corp);
+    assert_eq!(trust("theirs"), corp);
+    assert_eq!(trust("ignored"), TlsTrust::Ignore);
+    let pin = "000102030405060708090A0B0C0D0E0F10111213".parse().unwrap();
+    assert_eq!(trust("pinned"), TlsTrust::Pin(pin));
+    assert_eq!(trust("plain"), TlsTrust::System);
+    assert_eq!(trust("mail"), TlsTrust::System);
+    assert_eq!(host(&inventory, "mail").exchange.tls, corp);
 }

@@ -1,0 +1,179 @@
+//! What NTLM and Kerberos are bound to over TLS: the server's certificate, RFC 5929 section 4.
+//!
+//! Only the certificate's signature algorithm is looked at; whether the certificate is good is
+//! decided elsewhere.
+
+use sha2::Digest;
+use sha2::Sha256;
+use sha2::Sha384;
+use sha2::Sha512;
+
+const SEQUENCE: u8 = 0x30;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+/// `[0]` of RSASSA-PSS-params, RFC 4055 section 3.1.
+const HASH_ALGORITHM: u8 = 0xa0;
+
+/// `1.2.840.113549.1.1`, RSA.
+const PKCS1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
+/// `1.2.840.10045.4`, ECDSA.
+const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
+/// `2.16.840.1.101.3.4.2`, hash algorithms of NIST.
+const NIST: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
+/// `1.3.14.3.2.26`, SHA-1.
+const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// The application data of the channel binding: `tls-server-end-point:` and the hash of the
+/// certificate (DER) by the hash of its own signature, or SHA-256 where that is MD5 or SHA-1.
+///
+/// `None` if that is no certificate, or signed by an algorithm for which no binding is defined.
+pub fn end_point_binding(certificate: &[u8]) -> Option<Vec<u8>> {
+    let hash = match signature_hash(certificate)? {
+        Hash::Sha256 => Sha256::digest(certificate).to_vec(),
+        Hash::Sha384 => Sha384::digest(certificate).to_vec(),
+        Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+    };
+    Some([b"tls-server-end-point:".as_slice(), &hash].concat())
+}
+
+/// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }, RFC 5280 section 4.1.
+fn signature_hash(certificate: &[u8]) -> Option<Hash> {
+    let (fields, _) = take(SEQUENCE, certificate)?;
+    let (_, after) = take(SEQUENCE, fields)?;
+    let (algorithm, _) = take(SEQUENCE, after)?;
+    let (name, parameters) = take(OBJECT_IDENTIFIER, algorithm)?;
+    if let Some(rest) = name.strip_prefix(PKCS1) {
+        match rest {
+            // MD2, MD4, MD5 and SHA-1; then SHA-256 itself.
+            [2..=5 | 11] => Some(Hash::Sha256),
+            [12] => Some(Hash::Sha384),
+            [13] => Some(Hash::Sha512),
+            [10] => pss_hash(parameters),
+            _ => None,
+        }
+    } else {
+        match name.strip_prefix(ECDSA)? {
+            [1] | [3, 2] => Some(Hash::Sha256),
+            [3, 3] => Some(Hash::Sha384),
+            [3, 4] => Some(Hash::Sha512),
+            _ => None,
+        }
+    }
+}
+
+/// RSA-PSS names its hash in the parameters; without one it is SHA-1.
+fn pss_hash(parameters: &[u8]) -> Option<Hash> {
+    let (parameters, _) = take(SEQUENCE, parameters)?;
+    let Some((tagged, _)) = take(HASH_ALGORITHM, parameters) else { return Some(Hash::Sha256) };
+    let (algorithm, _) = take(SEQUENCE, tagged)?;
+    let (name, _) = take(OBJECT_IDENTIFIER, algorithm)?;
+    if name == SHA1 {
+        return Some(Hash::Sha256);
+    }
+    match name.strip_prefix(NIST)? {
+        [1] => Some(Hash::Sha256),
+        [2] => Some(Hash::Sha384),
+        [3] => Some(Hash::Sha512),
+        _ => None,
+    }
+}
+
+/// The content of the element of this tag that the bytes begin with, and what follows it.
+fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (first, bytes) = bytes.split_first()?;
+    if *first != tag {
+        return None;
+    }
+    let (length, bytes) = bytes.split_first()?;
+    let (length, bytes) = match *length {
+        short @ 0..=0x7f => (usize::from(short), bytes),
+        // A certificate of more than 16 MiB is none.
+        long @ 0x81..=0x83 => {
+            let (digits, bytes) = bytes.split_at_checked(usize::from(long & 0x7f))?;
+            let length = digits.iter().fold(0_usize, |sum, digit| sum << 8 | usize::from(*digit));
+            (length, bytes)
+        }
+        _ => return None,
+    };
+    bytes.split_at_checked(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::any;
+    use proptest::proptest;
+
+    use super::*;
+
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap();
+        let head = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
+        [&head, content].concat()
+    }
+
+    /// A certificate that is nothing but its signature algorithm.
+    fn certificate(name: &[u8], parameters: &[u8]) -> Vec<u8> {
+        let algorithm =
+            element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, name), parameters].concat());
+        let body = element(SEQUENCE, &[0; 130]);
+        element(SEQUENCE, &[body, algorithm, vec![3, 1, 0]].concat())
+    }
+
+    #[track_caller]
+    fn check(name: &[&[u8]], parameters: &[u8], expected: Option<Hash>) {
+        assert_eq!(signature_hash(&certificate(&name.concat(), parameters)), expected);
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_signature_and_never_weaker_than_sha_256() {
+        let null = [5, 0];
+        check(&[PKCS1, &[4]], &null, Some(Hash::Sha256));
+        check(&[PKCS1, &[5]], &null, Some(Hash::Sha256));
+        check(&[PKCS1, &[11]], &null, Some(Hash::Sha256));
+        check(&[PKCS1, &[12]], &null, Some(Hash::Sha384));
+        check(&[PKCS1, &[13]], &null, Some(Hash::Sha512));
+        check(&[ECDSA, &[1]], &[], Some(Hash::Sha256));
+        check(&[ECDSA, &[3, 2]], &[], Some(Hash::Sha256));
+        check(&[ECDSA, &[3, 3]], &[], Some(Hash::Sha384));
+        check(&[ECDSA, &[3, 4]], &[], Some(Hash::Sha512));
+    }
+
+    #[test]
+    fn rsa_pss_names_its_hash_in_the_parameters() {
+        let pss = |hash: &[u8]| {
+            let algorithm = element(SEQUENCE, &element(OBJECT_IDENTIFIER, hash));
+            element(SEQUENCE, &element(HASH_ALGORITHM, &algorithm))
+        };
+        let check = |parameters: &[u8], expected| check(&[PKCS1, &[10]], parameters, expected);
+        check(&element(SEQUENCE, &[]), Some(Hash::Sha256));
+        check(&pss(SHA1), Some(Hash::Sha256));
+        check(&pss(&[NIST, &[1]].concat()), Some(Hash::Sha256));
+        check(&pss(&[NIST, &[2]].concat()), Some(Hash::Sha384));
+        check(&pss(&[NIST, &[3]].concat()), Some(Hash::Sha512));
+        check(&pss(&[NIST, &[9]].concat()), None);
+    }
+
+    #[test]
+    fn without_a_known_algorithm_there_is_no_binding() {
+        // Ed25519, for which RFC 5929 has no rule.
+        check(&[&[0x2b, 0x65, 0x70]], &[], None);
+        assert_eq!(end_point_binding(b""), None);
+        assert_eq!(end_point_binding(&[SEQUENCE, 0x84, 1, 0, 0, 0]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(tail in proptest::collection::vec(any::<u8>(), 0..80), cut in 0..200_usize) {
+            drop(end_point_binding(&tail));
+            let mut whole = certificate(PKCS1, &tail);
+            whole.truncate(cut);
+            drop(end_point_binding(&whole));
+        }
+    }
+}
