@@ -238,6 +238,7 @@ mod tests {
     use crate::model::host::Endpoint;
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
+    use crate::model::host::Spn;
     use crate::model::host::Transport;
     use crate::net::accounts::Who;
 
@@ -250,6 +251,7 @@ mod tests {
                 port: 5985,
                 path: "/wsman".into(),
                 transport: Transport::Ntlm,
+                spn: Spn::default(),
             },
             credential: credential.into(),
             user: user.map(str::to_owned),

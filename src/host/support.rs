@@ -31,6 +31,7 @@ pub fn unsupported(endpoint: &Endpoint) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::host::Spn;
 
     #[track_caller]
     fn check(scheme: Scheme, transport: Transport, expected: Option<&str>) {
@@ -40,6 +41,7 @@ mod tests {
             port: 5985,
             path: "/wsman".to_owned(),
             transport,
+            spn: Spn::default(),
         };
         let got = unsupported(&endpoint);
         assert_eq!(got.as_deref().and_then(|text| text.split(':').next()), expected);

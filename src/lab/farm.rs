@@ -97,6 +97,7 @@ mod tests {
     use crate::model::host::PriorAdrms;
     use crate::model::host::RestartPolicy;
     use crate::model::host::Scheme;
+    use crate::model::host::Spn;
     use crate::model::host::Transport;
 
     #[track_caller]
@@ -113,6 +114,7 @@ mod tests {
             port: 5985,
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
+            spn: Spn::default(),
         };
         let host = |name: &str, role, product| Host {
             name: HostName::new(name),

@@ -124,6 +124,7 @@ mod tests {
     use crate::model::host::Endpoint;
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
+    use crate::model::host::Spn;
     use crate::model::host::Transport;
 
     #[test]
@@ -147,6 +148,7 @@ mod tests {
                 port: 5985,
                 path: "/wsman".to_owned(),
                 transport: Transport::Basic,
+                spn: Spn::default(),
             },
             credential: "default".to_owned(),
             user: Some("admin".to_owned()),

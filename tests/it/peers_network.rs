@@ -11,6 +11,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -34,6 +35,7 @@ fn target(port: u16, path: &str) -> Target {
             port,
             path: path.to_owned(),
             transport: Transport::Negotiate,
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

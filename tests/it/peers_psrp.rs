@@ -12,6 +12,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::irm::Organisation;
 use rmsfleet::model::plan::OrganisationStep;
@@ -58,6 +59,7 @@ async fn open(
             port: server.port("EX01"),
             path: "/PowerShell/".to_owned(),
             transport: Transport::Ntlm,
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,
@@ -94,6 +96,7 @@ fn step(seen: &Organisation) -> OrganisationStep {
             port: 80,
             path: "/PowerShell/".to_owned(),
             transport: Transport::Ntlm,
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -10,6 +10,7 @@ use crate::host::link::Shell;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::host::Scheme;
+use crate::model::host::Spn;
 use crate::model::host::Transport;
 
 fn at(seconds: i64) -> Timestamp {
@@ -119,6 +120,7 @@ fn target() -> Target {
             port: 5985,
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

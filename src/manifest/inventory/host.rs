@@ -19,6 +19,7 @@ use crate::model::host::HostName;
 use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
 use crate::model::host::Scheme;
+use crate::model::host::Spn;
 use crate::model::host::Transport;
 use crate::model::product::Product;
 use crate::model::product::Role;
@@ -155,6 +156,7 @@ fn exchange(variables: &Resolved<'_>, host: &Endpoint) -> Endpoint {
             port: url.port,
             path: url.path,
             transport,
+            spn: Spn::default(),
         },
         None => Endpoint {
             scheme: Scheme::Http,
@@ -162,6 +164,7 @@ fn exchange(variables: &Resolved<'_>, host: &Endpoint) -> Endpoint {
             port: 80,
             path: "/PowerShell/".to_owned(),
             transport,
+            spn: host.spn.clone(),
         },
     }
 }

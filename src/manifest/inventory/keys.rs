@@ -10,12 +10,13 @@ use crate::model::host::Configure;
 use crate::model::host::FarmRole;
 use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
+use crate::model::host::SpnClass;
 use crate::model::host::Transport;
 use crate::model::product::Product;
 use crate::model::product::Role;
 
 /// Every `rms_*` key that is honoured.
-pub const RMS_KEYS: [&str; 21] = [
+pub const RMS_KEYS: [&str; 22] = [
     "rms_role",
     "rms_product",
     "rms_tenant_url",
@@ -35,6 +36,7 @@ pub const RMS_KEYS: [&str; 21] = [
     "rms_owner",
     "rms_exchange_url",
     "rms_exchange_auth",
+    "rms_spn_class",
     "rms_organization",
     "rms_cloud",
 ];
@@ -46,7 +48,7 @@ const NOT_BUILT: [(&str, &str); 2] = [
 ];
 
 /// The `ansible_*` names that set how a host is reached.
-pub const CONNECTION_KEYS: [&str; 18] = [
+pub const CONNECTION_KEYS: [&str; 19] = [
     "ansible_host",
     "ansible_port",
     "ansible_user",
@@ -58,6 +60,7 @@ pub const CONNECTION_KEYS: [&str; 18] = [
     "ansible_winrm_read_timeout_sec",
     "ansible_winrm_operation_timeout_sec",
     "ansible_winrm_connection_timeout",
+    "ansible_winrm_kerberos_hostname_override",
     "ansible_psrp_protocol",
     "ansible_psrp_auth",
     "ansible_psrp_path",
@@ -142,6 +145,7 @@ pub(super) fn check(key: &str, node: &Node) -> Result<(), Mismatch> {
         "rms_tags" => tags(node).map(drop),
         "rms_exchange_url" => url::endpoint(node).map(drop),
         "rms_exchange_auth" => exchange_auth(node).map(drop),
+        "rms_spn_class" => spn_class(node).map(drop),
         "rms_cloud" => scalar::choice(
             node,
             &[
@@ -229,6 +233,11 @@ pub(super) fn exchange_auth(node: &Node) -> Result<Transport, Mismatch> {
             ("basic", Transport::Basic),
         ],
     )
+}
+
+pub(super) fn spn_class(node: &Node) -> Result<SpnClass, Mismatch> {
+    let words = [("HTTP", SpnClass::Http), ("HOST", SpnClass::Host), ("WSMAN", SpnClass::Wsman)];
+    scalar::choice(node, &words)
 }
 
 /// Whether a value asks for templating, which we do not do.
