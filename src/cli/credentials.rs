@@ -238,6 +238,7 @@ mod tests {
     use crate::model::host::Endpoint;
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
+    use crate::model::host::Spn;
     use crate::model::host::Transport;
     use crate::model::tls::TlsTrust;
     use crate::net::accounts::Who;
@@ -252,6 +253,7 @@ mod tests {
                 path: "/wsman".into(),
                 transport: Transport::Ntlm,
                 tls: TlsTrust::default(),
+                spn: Spn::default(),
             },
             credential: credential.into(),
             user: user.map(str::to_owned),

@@ -27,6 +27,7 @@ pub fn unsupported(endpoint: &Endpoint) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::host::Spn;
     use crate::model::tls::TlsTrust;
 
     #[track_caller]
@@ -38,6 +39,7 @@ mod tests {
             path: "/wsman".to_owned(),
             transport,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         };
         let got = unsupported(&endpoint);
         assert_eq!(got.as_deref().and_then(|text| text.split(':').next()), expected);

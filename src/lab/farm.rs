@@ -97,6 +97,7 @@ mod tests {
     use crate::model::host::PriorAdrms;
     use crate::model::host::RestartPolicy;
     use crate::model::host::Scheme;
+    use crate::model::host::Spn;
     use crate::model::host::Transport;
     use crate::model::tls::TlsTrust;
 
@@ -115,6 +116,7 @@ mod tests {
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         };
         let host = |name: &str, role, product| Host {
             name: HostName::new(name),

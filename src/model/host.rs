@@ -56,6 +56,40 @@ pub enum Transport {
     Basic,
 }
 
+/// `rms_spn_class`: the first half of the name that Kerberos asks a ticket for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SpnClass {
+    #[default]
+    Http,
+    Host,
+    Wsman,
+}
+
+impl SpnClass {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Host => "HOST",
+            Self::Wsman => "WSMAN",
+        }
+    }
+}
+
+/// What Kerberos asks a ticket for, where it is not `HTTP/` and the endpoint's address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spn {
+    pub class: SpnClass,
+    /// `ansible_winrm_kerberos_hostname_override`.
+    pub host: Option<String>,
+}
+
+impl Spn {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Where WS-Management answers: `http://10.0.0.1:5985/wsman`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -69,6 +103,8 @@ pub struct Endpoint {
     /// Which certificate is taken for the host's own, where the scheme is https.
     #[serde(default, skip_serializing_if = "TlsTrust::is_default")]
     pub tls: TlsTrust,
+    #[serde(default, skip_serializing_if = "Spn::is_default")]
+    pub spn: Spn,
 }
 
 impl Endpoint {

@@ -124,6 +124,7 @@ mod tests {
     use crate::model::host::Endpoint;
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
+    use crate::model::host::Spn;
     use crate::model::host::Transport;
     use crate::model::tls::TlsTrust;
 
@@ -149,6 +150,7 @@ mod tests {
                 path: "/wsman".to_owned(),
                 transport: Transport::Basic,
                 tls: TlsTrust::default(),
+                spn: Spn::default(),
             },
             credential: "default".to_owned(),
             user: Some("admin".to_owned()),

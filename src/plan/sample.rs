@@ -17,6 +17,7 @@ use crate::model::host::HostName;
 use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
 use crate::model::host::Scheme;
+use crate::model::host::Spn;
 use crate::model::host::Transport;
 use crate::model::irm::ExchangeServer;
 use crate::model::irm::IrmConfiguration;
@@ -59,6 +60,7 @@ fn endpoint(name: &str, port: u16, path: &str) -> Endpoint {
         path: path.to_owned(),
         transport: Transport::Ntlm,
         tls: TlsTrust::default(),
+        spn: Spn::default(),
     }
 }
 

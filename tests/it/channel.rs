@@ -13,6 +13,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -79,6 +80,7 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

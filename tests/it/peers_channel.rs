@@ -9,6 +9,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -51,6 +52,7 @@ fn target(server: &PeerServer, host: &str) -> Target {
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -11,6 +11,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -36,6 +37,7 @@ fn target(port: u16, path: &str) -> Target {
             path: path.to_owned(),
             transport: Transport::Negotiate,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -12,6 +12,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::irm::Organisation;
 use rmsfleet::model::plan::OrganisationStep;
@@ -60,6 +61,7 @@ async fn open(
             path: "/PowerShell/".to_owned(),
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,
@@ -97,6 +99,7 @@ fn step(seen: &Organisation) -> OrganisationStep {
             path: "/PowerShell/".to_owned(),
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -14,6 +14,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -86,6 +87,7 @@ impl Stand {
                 path: path.to_owned(),
                 transport,
                 tls: TlsTrust::CaFile(self.authority.file()),
+                spn: Spn::default(),
             },
             credential: "default".to_owned(),
             user: None,

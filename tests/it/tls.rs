@@ -16,6 +16,7 @@ use rmsfleet::host::link::Target;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -122,6 +123,7 @@ fn target(port: u16, transport: Transport, tls: TlsTrust) -> Target {
             path: "/wsman".to_owned(),
             transport,
             tls,
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

@@ -10,6 +10,7 @@ use crate::host::link::Shell;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::host::Scheme;
+use crate::model::host::Spn;
 use crate::model::host::Transport;
 use crate::model::tls::TlsTrust;
 
@@ -121,6 +122,7 @@ fn target() -> Target {
             path: "/wsman".to_owned(),
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
+            spn: Spn::default(),
         },
         credential: "default".to_owned(),
         user: None,

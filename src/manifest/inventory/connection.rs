@@ -16,6 +16,7 @@ use crate::manifest::scalar::Mismatch;
 use crate::manifest::tree::Node;
 use crate::model::host::Endpoint;
 use crate::model::host::Scheme;
+use crate::model::host::Spn;
 use crate::model::host::Transport;
 use crate::model::tls::TlsTrust;
 
@@ -66,6 +67,10 @@ pub(super) fn read(
             "use `negotiate`, or https with `ansible_port: 5986`",
         );
     }
+    // Complained about where it is written, as all keys of ours.
+    let class = variables.get("rms_spn_class").filter(|found| !found.broken);
+    let class = class.and_then(|found| keys::spn_class(&found.value).ok()).unwrap_or_default();
+    let host = reader.read("ansible_winrm_kerberos_hostname_override", self::address);
     let path = reader
         .read(pick("ansible_winrm_path", "ansible_psrp_path"), path)
         .unwrap_or_else(|| "/wsman".to_owned());
@@ -93,7 +98,15 @@ pub(super) fn read(
         .read(pick("ansible_winrm_connection_timeout", "ansible_psrp_connection_timeout"), seconds);
     let user = reader.read("ansible_user", |node| scalar::text(node).map(str::to_owned));
     Connection {
-        endpoint: Endpoint { scheme, address, port, path, transport, tls: of(scheme, &trust) },
+        endpoint: Endpoint {
+            scheme,
+            address,
+            port,
+            path,
+            transport,
+            tls: of(scheme, &trust),
+            spn: Spn { class, host },
+        },
         trust,
         user,
         connect_timeout: connect.unwrap_or(CONNECT_TIMEOUT),

@@ -20,6 +20,7 @@ use crate::model::host::HostName;
 use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
 use crate::model::host::Scheme;
+use crate::model::host::Spn;
 use crate::model::host::Transport;
 use crate::model::product::Product;
 use crate::model::product::Role;
@@ -159,6 +160,7 @@ fn exchange(variables: &Resolved<'_>, host: &Connection) -> Endpoint {
             path: url.path,
             transport,
             tls: connection::of(url.scheme, &host.trust),
+            spn: Spn::default(),
         },
         None => Endpoint {
             scheme: Scheme::Http,
@@ -167,6 +169,7 @@ fn exchange(variables: &Resolved<'_>, host: &Connection) -> Endpoint {
             path: "/PowerShell/".to_owned(),
             transport,
             tls: TlsTrust::default(),
+            spn: host.endpoint.spn.clone(),
         },
     }
 }

@@ -11,12 +11,13 @@ use crate::model::host::Configure;
 use crate::model::host::FarmRole;
 use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
+use crate::model::host::SpnClass;
 use crate::model::host::Transport;
 use crate::model::product::Product;
 use crate::model::product::Role;
 
 /// Every `rms_*` key that is honoured.
-pub const RMS_KEYS: [&str; 24] = [
+pub const RMS_KEYS: [&str; 25] = [
     "rms_role",
     "rms_product",
     "rms_tenant_url",
@@ -37,6 +38,7 @@ pub const RMS_KEYS: [&str; 24] = [
     "rms_owner",
     "rms_exchange_url",
     "rms_exchange_auth",
+    "rms_spn_class",
     "rms_organization",
     "rms_cloud",
     "rms_ca_file",
@@ -48,7 +50,7 @@ const NOT_BUILT: [(&str, &str); 1] =
     [("rms_adrms_urls", "redirections of an AD RMS migration would be missing without a word")];
 
 /// The `ansible_*` names that set how a host is reached.
-pub const CONNECTION_KEYS: [&str; 20] = [
+pub const CONNECTION_KEYS: [&str; 21] = [
     "ansible_host",
     "ansible_port",
     "ansible_user",
@@ -61,6 +63,7 @@ pub const CONNECTION_KEYS: [&str; 20] = [
     "ansible_winrm_read_timeout_sec",
     "ansible_winrm_operation_timeout_sec",
     "ansible_winrm_connection_timeout",
+    "ansible_winrm_kerberos_hostname_override",
     "ansible_psrp_protocol",
     "ansible_psrp_auth",
     "ansible_psrp_path",
@@ -148,6 +151,7 @@ pub(super) fn check(key: &str, node: &Node) -> Result<(), Mismatch> {
         "rms_exchange_auth" => exchange_auth(node).map(drop),
         "rms_ca_file" => trust::ca_file(node).map(drop),
         "rms_tls_pin" => trust::pin(node).map(drop),
+        "rms_spn_class" => spn_class(node).map(drop),
         "rms_cloud" => scalar::choice(
             node,
             &[
@@ -235,6 +239,11 @@ pub(super) fn exchange_auth(node: &Node) -> Result<Transport, Mismatch> {
             ("basic", Transport::Basic),
         ],
     )
+}
+
+pub(super) fn spn_class(node: &Node) -> Result<SpnClass, Mismatch> {
+    let words = [("HTTP", SpnClass::Http), ("HOST", SpnClass::Host), ("WSMAN", SpnClass::Wsman)];
+    scalar::choice(node, &words)
 }
 
 /// Whether a value asks for templating, which we do not do.

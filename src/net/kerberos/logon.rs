@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::host::link::HostError;
+use crate::model::host::Endpoint;
 use crate::net::accounts::Login;
 use crate::net::accounts::Who;
 use crate::net::gss;
@@ -66,14 +67,7 @@ pub(in crate::net) async fn logon(
     login: &Login,
     guard: &AccountGuard,
 ) -> Result<Session, HostError> {
-    let address = &pipe.target().endpoint.address;
-    if address.parse::<IpAddr>().is_ok() {
-        return Err(HostError::Unsupported(format!(
-            "Kerberos needs the host's name, and `{address}` is an address: write the DNS name as \
-             `ansible_host`, or use `ansible_winrm_transport: ntlm`"
-        )));
-    }
-    let service = Service { class: "HTTP".to_owned(), host: address.clone() };
+    let service = service(&pipe.target().endpoint)?;
     guard.check(login.user())?;
     let permit = guard.admit(login.user()).await?;
     let mut attempt = Attempt { login, service: &service, permit: Some(permit) };
@@ -91,8 +85,21 @@ pub(in crate::net) async fn logon(
 
 /// The service that a ticket is asked for.
 struct Service {
-    class: String,
+    class: &'static str,
     host: String,
+}
+
+/// A ticket is for a name; no domain has one for an address.
+fn service(endpoint: &Endpoint) -> Result<Service, HostError> {
+    let host = endpoint.spn.host.as_ref().unwrap_or(&endpoint.address);
+    if host.parse::<IpAddr>().is_ok() {
+        return Err(HostError::Unsupported(format!(
+            "Kerberos needs the host's name, and `{host}` is an address: write the DNS name as \
+             `ansible_host` or `ansible_winrm_kerberos_hostname_override`, or use \
+             `ansible_winrm_transport: ntlm`"
+        )));
+    }
+    Ok(Service { class: endpoint.spn.class.as_str(), host: host.clone() })
 }
 
 enum Ended {
@@ -329,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_what_the_host_would_take() {
-        let service = Service { class: "HTTP".to_owned(), host: "fs01".to_owned() };
+        let service = Service { class: "HTTP", host: "fs01".to_owned() };
         assert!(refusal(&["Negotiate"], &service).contains("HTTP/fs01"));
         assert_eq!(refusal(&["Basic"], &service), "the host takes no Kerberos, only Basic");
     }

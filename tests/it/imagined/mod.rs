@@ -9,6 +9,7 @@ use rmsfleet::model::facts::Identity;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
+use rmsfleet::model::host::Spn;
 use rmsfleet::model::host::Transport;
 use rmsfleet::model::irm::IrmConfiguration;
 use rmsfleet::model::plan::FORMAT;
@@ -58,6 +59,7 @@ pub(crate) fn endpoint(address: &str, path: &str) -> Endpoint {
         path: path.to_owned(),
         transport: Transport::Ntlm,
         tls: TlsTrust::default(),
+        spn: Spn::default(),
     }
 }
 
