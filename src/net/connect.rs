@@ -1,9 +1,13 @@
 //! The network as recipes see it: who logs on where, over what.
 
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::host::doctor::Bedside;
+use crate::host::doctor::Greeting;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
@@ -13,8 +17,10 @@ use crate::net::channel::Channel;
 use crate::net::entropy;
 use crate::net::entropy::EntropyError;
 use crate::net::guard::AccountGuard;
+use crate::net::knock::greet;
 use crate::net::knock::knock;
 use crate::net::link::WsmanLink;
+use crate::net::reach;
 use crate::net::shell::PsrpShell;
 use crate::net::stats::Stats;
 use crate::wire::soap::Header;
@@ -93,6 +99,24 @@ impl Connect for Network {
 
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
         knock(target, &self.stats, &self.phase).await
+    }
+}
+
+impl Bedside for Network {
+    fn user(&self, target: &Target) -> Option<String> {
+        self.accounts.find(target).map(|account| account.user.clone())
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Vec<IpAddr>, HostError> {
+        reach::resolve(target).await
+    }
+
+    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
+        reach::dial(target).await
+    }
+
+    async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {
+        greet(target, &self.stats, &self.phase).await
     }
 }
 

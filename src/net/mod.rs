@@ -11,5 +11,6 @@ mod http;
 pub mod knock;
 pub mod link;
 mod logon;
+pub mod reach;
 pub mod shell;
 pub mod stats;

@@ -8,6 +8,8 @@ mod channel;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod imagined;
 #[cfg(test)]
 mod journal;
