@@ -12,6 +12,7 @@ pub(crate) mod regprov;
 pub mod session;
 pub mod shell;
 pub mod soap;
+pub mod spnego;
 pub mod wmi;
 pub mod wsman;
 pub mod xml;

@@ -10,7 +10,6 @@ use crate::wire::multipart::Sealed;
 use crate::wire::ntlm::Keys;
 use crate::wire::ntlm::NtlmError;
 use crate::wire::ntlm::Seal;
-use crate::wire::ntlm::Token;
 
 /// Largest token that is read from a header, in base64.
 const MAX_TOKEN: usize = 64 * 1024;
@@ -93,8 +92,8 @@ impl Session {
 }
 
 /// The `Authorization` header's value for a token.
-pub fn authorization(token: &Token) -> String {
-    format!("Negotiate {}", BASE64_STANDARD.encode(token.as_bytes()))
+pub fn authorization(token: &[u8]) -> String {
+    format!("Negotiate {}", BASE64_STANDARD.encode(token))
 }
 
 /// The token of an `Authorization` or `WWW-Authenticate` header, if it holds one for Negotiate.
@@ -121,6 +120,13 @@ pub fn challenge(status: u16, offered: &[&str]) -> Result<Vec<u8>, SessionError>
         200 | 204 => Err(SessionError::NoLogon(status)),
         other => Err(SessionError::Status(other)),
     }
+}
+
+/// Whether the host takes Negotiate, and has no answer to the token that it was sent.
+pub fn is_unanswered(status: u16, offered: &[&str]) -> bool {
+    status == 401
+        && offered.iter().any(|header| header.trim().eq_ignore_ascii_case("Negotiate"))
+        && offered.iter().all(|header| token(header).is_none())
 }
 
 /// Judges the reply to the response: `Ok` if the connection is now logged on.

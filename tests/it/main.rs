@@ -46,6 +46,8 @@ mod shared;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod spnego;
+#[cfg(test)]
 mod survey;
 #[cfg(test)]
 mod tidy;
