@@ -23,6 +23,7 @@ use crate::net::link::WsmanLink;
 use crate::net::reach;
 use crate::net::shell::PsrpShell;
 use crate::net::stats::Stats;
+use crate::net::winrs::WinrsShell;
 use crate::wire::soap::Header;
 
 /// Largest reply asked for, in bytes: the limit of the oldest hosts (`winrm.md` 1.2).
@@ -56,6 +57,14 @@ impl Network {
     #[must_use]
     pub fn phase(&self, phase: &str) -> Self {
         Self { phase: phase.to_owned(), ..self.clone() }
+    }
+
+    /// Opens a cmd shell.
+    pub async fn winrs(&self, target: &Target) -> Result<WinrsShell<Channel>, HostError> {
+        let mut ids = ids()?;
+        let channel = self.open(target).await?;
+        let ids = Box::new(move || urn(ids()));
+        WinrsShell::open(channel, self.header(target), PATIENCE, ids).await
     }
 
     async fn open(&self, target: &Target) -> Result<Channel, HostError> {

@@ -14,3 +14,4 @@ mod logon;
 pub mod reach;
 pub mod shell;
 pub mod stats;
+pub mod winrs;

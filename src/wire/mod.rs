@@ -13,6 +13,7 @@ pub mod session;
 pub mod shell;
 pub mod soap;
 pub mod spnego;
+pub mod winrs;
 pub mod wmi;
 pub mod wsman;
 pub mod xml;

@@ -34,6 +34,8 @@ mod peers_psrp;
 #[cfg(test)]
 mod peers_rollout;
 #[cfg(test)]
+mod peers_winrs;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod psrp_recorded;
