@@ -126,6 +126,9 @@ pub enum Verb {
     /// Check inventory, playbook, credentials and rules without contacting anything
     #[command(after_help = help::LINT)]
     Lint,
+    /// Find out what stands between here and a host: name, network, logon, rights, Exchange
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Read every host, compare, show what would change; never writes
     #[command(after_help = help::PLAN)]
     Plan(PlanArgs),
@@ -181,6 +184,15 @@ pub enum InventoryVerb {
         #[arg(long)]
         origin: bool,
     },
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct DoctorArgs {
+    /// One host; without it every host that has a role
+    #[arg(value_name = "HOST", conflicts_with = "limit")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 #[derive(Debug, Clone, ClapArgs)]

@@ -14,6 +14,7 @@ use crate::cli::completions;
 use crate::cli::console::Console;
 use crate::cli::console::complain;
 use crate::cli::console::name_exit;
+use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::help;
 use crate::cli::init;
@@ -88,6 +89,7 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::InventoryShow { files, name, origin } => {
             inventory::show(&files, &name, origin, console)
         }
+        Action::Doctor(request) => doctor::run(&request, console),
         Action::Plan(request) => plan::run(&request, console),
         Action::Show { file } => show::run(&file, console),
         Action::Apply(request) => apply::run(&request, console),

@@ -96,6 +96,17 @@ Examples:
 
 All errors of a file come in one go. Next: rmsfleet plan";
 
+pub const DOCTOR: &str = "\
+Examples:
+  rmsfleet doctor FS07                   one host, from its name to its rights
+  rmsfleet doctor -l exchange            every Exchange server
+  rmsfleet doctor --lab                  the simulated farm
+
+Every check says what was seen, and when it fails what to do; what rests on a failed check is
+skipped. Nothing is written, and after a refused logon the account is not tried again.
+Exit 0: all well; 6: unreachable; 7: something is wrong; 77: a logon was refused.
+Next: rmsfleet plan";
+
 pub const PLAN: &str = "\
 Examples:
   rmsfleet plan                          show what would change

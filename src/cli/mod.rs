@@ -8,6 +8,7 @@ pub mod completions;
 pub mod consent;
 pub mod console;
 pub mod credentials;
+pub mod doctor;
 pub mod entry;
 pub mod explain;
 pub mod files;

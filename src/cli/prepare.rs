@@ -164,7 +164,8 @@ fn questions(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Questio
         .collect()
 }
 
-fn target(host: &Host, exchange: bool) -> Target {
+/// Where and as whom a host is talked to, or its Exchange endpoint.
+pub fn target(host: &Host, exchange: bool) -> Target {
     Target {
         host: host.name.clone(),
         endpoint: if exchange { host.exchange.clone() } else { host.endpoint.clone() },

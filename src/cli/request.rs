@@ -56,6 +56,7 @@ pub enum Action {
     InventoryList { files: Files, pattern: Option<String> },
     InventoryShow { files: Files, name: String, origin: bool },
     Lint { files: Files },
+    Doctor(Box<DoctorRequest>),
     Plan(Box<PlanRequest>),
     Show { file: PathBuf },
     Apply(Box<ApplyRequest>),
@@ -105,6 +106,14 @@ pub struct PlanRequest {
     pub lab: Option<Lab>,
     pub state: PathBuf,
     pub by: By,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorRequest {
+    /// One host; else all that `--limit` leaves.
+    pub host: Option<String>,
+    /// Files, accounts and the lab as a plan would use them.
+    pub plan: PlanRequest,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,6 +178,10 @@ impl Request {
                 Action::InventoryShow { files: shared.files(None)?, name, origin }
             }
             Verb::Lint => Action::Lint { files: shared.files(None)? },
+            Verb::Doctor(doctor) => Action::Doctor(Box::new(DoctorRequest {
+                plan: shared.plan(None, &doctor.lab)?,
+                host: doctor.name,
+            })),
             Verb::Plan(plan) => Action::Plan(Box::new(shared.plan(plan.out, &plan.lab)?)),
             Verb::Show { file } => Action::Show { file },
             Verb::Apply(apply) if apply.check => {

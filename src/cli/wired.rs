@@ -2,6 +2,7 @@
 //! every address led to the farm's sockets.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,6 +10,8 @@ use std::sync::PoisonError;
 
 use crate::event::Event;
 use crate::event::Phase;
+use crate::host::doctor::Bedside;
+use crate::host::doctor::Greeting;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
@@ -81,5 +84,23 @@ impl Connect for Wired {
 
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
         self.network(target).knock(&self.route(target)?).await
+    }
+}
+
+impl Bedside for Wired {
+    fn user(&self, target: &Target) -> Option<String> {
+        self.network.user(target)
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Vec<IpAddr>, HostError> {
+        self.network(target).resolve(&self.route(target)?).await
+    }
+
+    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
+        self.network(target).dial(&self.route(target)?).await
+    }
+
+    async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {
+        self.network(target).greet(&self.route(target)?).await
     }
 }

@@ -82,7 +82,10 @@ fn wanted(step: &OrganisationStep) -> impl Iterator<Item = (&'static str, Proper
 
 type Property = fn(&IrmConfiguration) -> Option<bool>;
 
-async fn configuration(shell: &mut impl Shell) -> Result<(String, IrmConfiguration), HostError> {
+/// The IRM configuration with its distinguished name, by one cmdlet.
+pub async fn configuration(
+    shell: &mut impl Shell,
+) -> Result<(String, IrmConfiguration), HostError> {
     let result = run(shell, GET_IRM, Vec::new()).await?;
     let [object] = result.output.as_slice() else {
         return Err(HostError::Unexpected {
@@ -129,7 +132,7 @@ async fn run(
 
 /// The organisation's name: the container right under `CN=Microsoft Exchange,CN=Services`, or the
 /// last common name of a short form that ends with it.
-fn organisation_name(dn: &str) -> Option<String> {
+pub(crate) fn organisation_name(dn: &str) -> Option<String> {
     let names = common_names(dn);
     let container = names.windows(2).position(|pair| {
         matches!(pair, [first, second] if first.eq_ignore_ascii_case("Microsoft Exchange")

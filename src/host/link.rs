@@ -69,6 +69,26 @@ pub trait Shell: Send {
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
+/// What a program on the host said, and how it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProgramResult {
+    pub stdout: String,
+    pub stderr: String,
+    /// `None` if it was terminated.
+    pub exit_code: Option<u32>,
+}
+
+/// A cmd shell for gates and hooks: programs run one after the other.
+pub trait CommandShell: Send {
+    fn run(
+        &mut self,
+        program: &str,
+        arguments: &[&str],
+    ) -> impl Future<Output = Result<ProgramResult, HostError>> + Send;
+    /// Deletes the shell; called on every path.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
 /// Opens connections: one per host and phase, one security context each.
 pub trait Connect: Clone + Send + Sync + 'static {
     type Link: Writer + 'static;

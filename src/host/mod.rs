@@ -1,5 +1,7 @@
 //! Recipes for one host, written over the traits of [`link`].
 
+pub mod diagnosis;
+pub mod doctor;
 pub mod exchange;
 pub mod identity;
 #[cfg(test)]

@@ -47,6 +47,14 @@ pub struct Connection {
 
 type Reply = Response<Full<Bytes>>;
 
+/// What the `Authorization` header led to.
+enum Authenticated {
+    /// The request ends with this.
+    Reply(Reply),
+    /// The request goes on; its reply carries the handshake's last token, if there is one.
+    Go(Option<Vec<u8>>),
+}
+
 impl Connection {
     pub fn new(station: Arc<Station>) -> Self {
         station.host().stats.connections += 1;
@@ -80,15 +88,16 @@ impl Connection {
         if let Some(reply) = self.knock(&head.headers, &body) {
             return Ok(reply);
         }
-        if let Some(reply) = self.authenticate(&head.headers, phase) {
-            return Ok(reply);
-        }
+        let last = match self.authenticate(&head.headers, phase) {
+            Authenticated::Reply(reply) => return Ok(reply),
+            Authenticated::Go(last) => last,
+        };
         let Some(identity) = self.logon().identity().cloned() else {
             let challenge = unauthorized(None);
             return Ok(if is_sealed(&head.headers) { close(challenge) } else { challenge });
         };
         if body.is_empty() {
-            return Ok(bare(StatusCode::OK));
+            return Ok(offering(bare(StatusCode::OK), last.as_deref()));
         }
         if !is_sealed(&head.headers) {
             // AllowUnencrypted is false: no SOAP, only the status.
@@ -104,7 +113,7 @@ impl Connection {
         };
         let (status, envelope) =
             self.operate(request, &identity.account, identity.admin, exchange_path).await?;
-        Ok(self.sealed(status, &envelope))
+        Ok(offering(self.sealed(status, &envelope), last.as_deref()))
     }
 
     /// Waits a silent phase out, to no avail: what was sent into it is lost.
@@ -130,19 +139,22 @@ impl Connection {
         })
     }
 
-    /// Takes a token, if there is one; a reply if the request ends with it.
-    fn authenticate(&self, headers: &HeaderMap, phase: Phase) -> Option<Reply> {
-        let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    /// Takes a token, if there is one.
+    fn authenticate(&self, headers: &HeaderMap, phase: Phase) -> Authenticated {
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            return Authenticated::Go(None);
+        };
+        let value = value.to_str().unwrap_or_default();
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
         if !scheme.eq_ignore_ascii_case("Negotiate") {
-            return Some(unauthorized(None));
+            return Authenticated::Reply(unauthorized(None));
         }
         let Ok(token) = STANDARD.decode(token.trim()) else {
-            return Some(close(bare(StatusCode::BAD_REQUEST)));
+            return Authenticated::Reply(close(bare(StatusCode::BAD_REQUEST)));
         };
         if phase == Phase::Logon {
             *self.logon() = Logon::Nobody;
-            return Some(unauthorized(None));
+            return Authenticated::Reply(unauthorized(None));
         }
         let commons = &self.station.commons;
         let step = {
@@ -152,16 +164,16 @@ impl Connection {
             self.logon().step(&token, &self.station.names, &mut accounts, challenge, time)
         };
         match step {
-            Step::Challenge(token) => Some(unauthorized(Some(&token))),
-            Step::Accepted => {
+            Step::Challenge(token) => Authenticated::Reply(unauthorized(Some(&token))),
+            Step::Accepted(last) => {
                 self.station.host().stats.logons += 1;
-                None
+                Authenticated::Go(last)
             }
             Step::Refused { judged } => {
                 if judged {
                     self.station.host().stats.failed_logons += 1;
                 }
-                Some(unauthorized(None))
+                Authenticated::Reply(unauthorized(None))
             }
         }
     }
@@ -269,20 +281,22 @@ fn close(mut reply: Reply) -> Reply {
 
 /// 401: with the token of a handshake, or with the schemes that are taken, a header for each.
 fn unauthorized(token: Option<&[u8]>) -> Reply {
-    let mut reply = bare(StatusCode::UNAUTHORIZED);
-    let headers = reply.headers_mut();
+    let mut reply = offering(bare(StatusCode::UNAUTHORIZED), token);
+    if reply.headers().get(header::WWW_AUTHENTICATE).is_none() {
+        for scheme in ["Negotiate", "Kerberos"] {
+            reply.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+    }
+    reply
+}
+
+/// The reply with a token of the handshake, if there is one.
+fn offering(mut reply: Reply, token: Option<&[u8]>) -> Reply {
     let value = token.and_then(|token| {
         HeaderValue::from_str(&format!("Negotiate {}", STANDARD.encode(token))).ok()
     });
-    match value {
-        Some(value) => {
-            headers.append(header::WWW_AUTHENTICATE, value);
-        }
-        None => {
-            for scheme in ["Negotiate", "Kerberos"] {
-                headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
-            }
-        }
+    if let Some(value) = value {
+        reply.headers_mut().append(header::WWW_AUTHENTICATE, value);
     }
     reply
 }

@@ -1,6 +1,7 @@
 //! The nouns: what a host, a value, a change and a plan are. No I/O, no YAML, no XML, no clap.
 
 pub mod change;
+pub mod checkup;
 pub mod facts;
 pub mod host;
 pub mod irm;

@@ -1,9 +1,13 @@
 //! The network as recipes see it: who logs on where, over what.
 
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::host::doctor::Bedside;
+use crate::host::doctor::Greeting;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
@@ -13,10 +17,13 @@ use crate::net::channel::Channel;
 use crate::net::entropy;
 use crate::net::entropy::EntropyError;
 use crate::net::guard::AccountGuard;
+use crate::net::knock::greet;
 use crate::net::knock::knock;
 use crate::net::link::WsmanLink;
+use crate::net::reach;
 use crate::net::shell::PsrpShell;
 use crate::net::stats::Stats;
+use crate::net::winrs::WinrsShell;
 use crate::wire::soap::Header;
 
 /// Largest reply asked for, in bytes: the limit of the oldest hosts (`winrm.md` 1.2).
@@ -50,6 +57,14 @@ impl Network {
     #[must_use]
     pub fn phase(&self, phase: &str) -> Self {
         Self { phase: phase.to_owned(), ..self.clone() }
+    }
+
+    /// Opens a cmd shell.
+    pub async fn winrs(&self, target: &Target) -> Result<WinrsShell<Channel>, HostError> {
+        let mut ids = ids()?;
+        let channel = self.open(target).await?;
+        let ids = Box::new(move || urn(ids()));
+        WinrsShell::open(channel, self.header(target), PATIENCE, ids).await
     }
 
     async fn open(&self, target: &Target) -> Result<Channel, HostError> {
@@ -93,6 +108,24 @@ impl Connect for Network {
 
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
         knock(target, &self.stats, &self.phase).await
+    }
+}
+
+impl Bedside for Network {
+    fn user(&self, target: &Target) -> Option<String> {
+        self.accounts.find(target).map(|login| login.user().to_owned())
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Vec<IpAddr>, HostError> {
+        reach::resolve(target).await
+    }
+
+    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
+        reach::dial(target).await
+    }
+
+    async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {
+        greet(target, &self.stats, &self.phase).await
     }
 }
 

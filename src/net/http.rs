@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::Client;
 use reqwest::Url;
 use reqwest::header::ACCEPT_ENCODING;
 use reqwest::header::CONNECTION;
 use reqwest::header::CONTENT_LENGTH;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::header::DATE;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
@@ -88,6 +90,12 @@ impl Reply {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .any(|token| token.trim().eq_ignore_ascii_case("close"))
+    }
+
+    /// The host's clock, to the second.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        let text = self.headers.get(DATE)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp())
     }
 
     /// Words for a status that was not asked for.

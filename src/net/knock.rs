@@ -3,18 +3,46 @@
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 
+use crate::host::doctor::Greeting;
+use crate::host::doctor::Words;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
 use crate::net::http::Pipe;
+use crate::net::http::Reply;
 use crate::net::http::SOAP;
 use crate::net::stats::Stats;
+use crate::wire::operation::Answer;
 use crate::wire::wsman;
 
 const IDENTIFY: &str = "Identify";
 
 /// `Ok` only if the host answers with an IdentifyResponse.
 pub async fn knock(target: &Target, stats: &Stats, phase: &str) -> Result<(), HostError> {
+    let reply = ask(target, stats, phase).await?;
+    let unexpected =
+        |got: String| HostError::Unexpected { expected: "an IdentifyResponse".to_owned(), got };
+    if reply.status != 200 {
+        return Err(unexpected(reply.words()));
+    }
+    wsman::decode_identify(&reply.body).map(|_| ()).map_err(|error| unexpected(error.to_string()))
+}
+
+/// Whatever the host answers, with its clock.
+pub async fn greet(target: &Target, stats: &Stats, phase: &str) -> Result<Greeting, HostError> {
+    let reply = ask(target, stats, phase).await?;
+    let words = match reply.status {
+        200 => match wsman::decode_identify(&reply.body) {
+            Ok(Answer::Identity { vendor, version }) => Words::Identified { vendor, version },
+            Ok(other) => Words::Nonsense(format!("expected an identity, host sent {other:?}")),
+            Err(error) => Words::Nonsense(error.to_string()),
+        },
+        other => Words::Status(other),
+    };
+    Ok(Greeting { words, date: reply.date() })
+}
+
+async fn ask(target: &Target, stats: &Stats, phase: &str) -> Result<Reply, HostError> {
     if let Some(reason) = unsupported(&target.endpoint) {
         return Err(HostError::Unsupported(reason));
     }
@@ -23,11 +51,5 @@ pub async fn knock(target: &Target, stats: &Stats, phase: &str) -> Result<(), Ho
     let anonymous =
         (HeaderName::from_static("wsmanidentify"), HeaderValue::from_static("unauthenticated"));
     let mut pipe = Pipe::new(target, stats, phase)?;
-    let reply = pipe.post(IDENTIFY, SOAP, Some(anonymous), envelope).await?;
-    let unexpected =
-        |got: String| HostError::Unexpected { expected: "an IdentifyResponse".to_owned(), got };
-    if reply.status != 200 {
-        return Err(unexpected(reply.words()));
-    }
-    wsman::decode_identify(&reply.body).map(|_| ()).map_err(|error| unexpected(error.to_string()))
+    pipe.post(IDENTIFY, SOAP, Some(anonymous), envelope).await
 }

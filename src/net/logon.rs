@@ -13,7 +13,6 @@ use crate::net::http::Pipe;
 use crate::net::http::Reply;
 use crate::net::http::SOAP;
 use crate::net::stats::Counters;
-use crate::wire::context::SecurityContext;
 use crate::wire::multipart::Protocol;
 use crate::wire::ntlm;
 use crate::wire::ntlm::Context;
@@ -22,6 +21,9 @@ use crate::wire::ntlm::Service;
 use crate::wire::session;
 use crate::wire::session::Session;
 use crate::wire::session::SessionError;
+use crate::wire::spnego::Initiator;
+use crate::wire::spnego::SpnegoError;
+use crate::wire::spnego::token::Message;
 
 const LOGON: &str = "the logon";
 
@@ -33,15 +35,26 @@ pub(super) async fn logon(
     guard: &AccountGuard,
 ) -> Result<Session, HostError> {
     guard.check(&account.user)?;
-    let name = format!("HTTP/{}", pipe.target().endpoint.address);
-    let service = Service { name: &name, channel_binding: None };
-    let entropy = entropy::ntlm().map_err(|error| HostError::Unsupported(error.to_string()))?;
-    let now = FileTime::from_timestamp(SystemClock.now());
-    let mut context = Context::new(account, &service, entropy, now);
-    let negotiate = step(&mut context, account, None)?;
-    let reply = post(pipe, &negotiate).await?;
-    let challenge = session::challenge(reply.status, &reply.offered())
+    let (negotiate, handshake) = ntlm::start();
+    let mut reply = post(pipe, negotiate.as_bytes()).await?;
+    let mut spnego = None;
+    // A host that takes Negotiate and has no answer to raw NTLM is offered it inside SPNEGO. The
+    // first message names no account, so nothing is risked by saying it twice.
+    if !reply.closes() && session::is_unanswered(reply.status, &reply.offered()) {
+        let (first, initiator) = Initiator::begin(&negotiate);
+        reply = post(pipe, &first).await?;
+        spnego = Some(initiator);
+    }
+    let offered = session::challenge(reply.status, &reply.offered())
         .map_err(|error| refused(account, &error))?;
+    // Or it answers raw NTLM with SPNEGO: what follows is then wrapped too.
+    if spnego.is_none() && Message::is_likely(&offered) {
+        spnego = Some(Initiator::unannounced());
+    }
+    let challenge = match &spnego {
+        Some(spnego) => spnego.challenge(&offered).map_err(|error| negotiation(&error))?,
+        None => offered,
+    };
     if reply.closes() {
         return Err(HostError::Unexpected {
             expected: "a connection that stays open for the logon".to_owned(),
@@ -49,12 +62,22 @@ pub(super) async fn logon(
         });
     }
 
-    let binding = pipe.end_point_binding()?;
-    context.bind(binding.map(|data| ntlm::channel_binding(&data)));
     let permit = guard.admit(&account.user).await?;
-    let response = step(&mut context, account, Some(&challenge))?;
+    let name = format!("HTTP/{}", pipe.target().endpoint.address);
+    let binding = pipe.end_point_binding()?;
+    let channel_binding = binding.map(|data| ntlm::channel_binding(&data));
+    let service = Service { name: &name, channel_binding };
+    let entropy = entropy::ntlm().map_err(|error| HostError::Unsupported(error.to_string()))?;
+    let now = FileTime::from_timestamp(SystemClock.now());
+    let (response, mut keys) = handshake
+        .answer(&challenge, account, &service, entropy, now)
+        .map_err(|error| refused(account, &SessionError::Ntlm(error)))?;
     pipe.count(Counters { logons: 1, ..Counters::default() });
-    let reply = post(pipe, &response).await?;
+    let last = match &spnego {
+        Some(spnego) => spnego.authenticate(&response, &mut keys),
+        None => response.as_bytes().to_vec(),
+    };
+    let reply = post(pipe, &last).await?;
     match session::admitted(reply.status) {
         Ok(()) => permit.accepted(),
         Err(error) => {
@@ -64,16 +87,16 @@ pub(super) async fn logon(
             return Err(refused(account, &error));
         }
     }
-    Ok(Session::over(Box::new(context), Protocol::Spnego))
+    let told = reply.offered().iter().find_map(|header| session::token(header));
+    if let (Some(spnego), Some(told)) = (&spnego, told) {
+        spnego.finish(&told, &mut keys).map_err(|error| negotiation(&error))?;
+    }
+    Ok(Session::over(Box::new(Context::from(keys)), Protocol::Spnego))
 }
 
-fn step(
-    context: &mut Context,
-    account: &Account,
-    token: Option<&[u8]>,
-) -> Result<Vec<u8>, HostError> {
-    let token = context.step(token).map_err(|error| refused(account, &error.into()))?;
-    Ok(token.unwrap_or_default())
+/// A SPNEGO token that is not what it should be.
+fn negotiation(error: &SpnegoError) -> HostError {
+    HostError::Unexpected { expected: "NTLM inside SPNEGO".to_owned(), got: error.to_string() }
 }
 
 async fn post(pipe: &mut Pipe, token: &[u8]) -> Result<Reply, HostError> {

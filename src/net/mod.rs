@@ -15,6 +15,8 @@ pub mod kerberos;
 pub mod knock;
 pub mod link;
 mod logon;
+pub mod reach;
 pub mod shell;
 pub mod stats;
 mod tls;
+pub mod winrs;

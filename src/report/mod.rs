@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod diff;
+pub mod doctor;
 pub mod human;
 pub mod inventory;
 pub mod json;

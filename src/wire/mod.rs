@@ -15,6 +15,8 @@ pub(crate) mod regprov;
 pub mod session;
 pub mod shell;
 pub mod soap;
+pub mod spnego;
+pub mod winrs;
 pub mod wmi;
 pub mod wsman;
 pub mod xml;

@@ -13,7 +13,6 @@ use crate::wire::multipart::Sealed;
 use crate::wire::ntlm::Context;
 use crate::wire::ntlm::Keys;
 use crate::wire::ntlm::NtlmError;
-use crate::wire::ntlm::Token;
 
 /// Largest token that is read from a header, in base64.
 const MAX_TOKEN: usize = 64 * 1024;
@@ -119,8 +118,8 @@ impl Session {
 }
 
 /// The `Authorization` header's value for a token.
-pub fn authorization(token: &Token) -> String {
-    authorization_by("Negotiate", token.as_bytes())
+pub fn authorization(token: &[u8]) -> String {
+    authorization_by("Negotiate", token)
 }
 
 /// The `Authorization` header's value for a token of another scheme.
@@ -157,6 +156,13 @@ pub fn challenge(status: u16, offered: &[&str]) -> Result<Vec<u8>, SessionError>
         200 | 204 => Err(SessionError::NoLogon(status)),
         other => Err(SessionError::Status(other)),
     }
+}
+
+/// Whether the host takes Negotiate, and has no answer to the token that it was sent.
+pub fn is_unanswered(status: u16, offered: &[&str]) -> bool {
+    status == 401
+        && offered.iter().any(|header| header.trim().eq_ignore_ascii_case("Negotiate"))
+        && offered.iter().all(|header| token(header).is_none())
 }
 
 /// Judges the reply to the response: `Ok` if the connection is now logged on.

@@ -19,7 +19,9 @@ pub const STOP: &str = "powershell/signal/crtl_c";
 /// The fault of a Receive that had nothing to tell within its OperationTimeout: ask again.
 pub const TIMED_OUT: u32 = 2_150_858_793;
 
-const DONE: &str = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done";
+/// The state of a command that has ended.
+pub(crate) const DONE: &str =
+    "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done";
 
 /// One message to a shell. Ids are upper-case GUIDs, chosen by the client.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -101,7 +101,7 @@ fn log_on(socket: &mut TcpStream) -> Session {
     assert!(body.is_empty() && head.to_lowercase().contains("content-length: 0"), "{head}");
     let (challenge, server) =
         acceptor::challenge(&token(&head), &names, [7; 8], FileTime(1 << 57)).unwrap();
-    let header = format!("WWW-Authenticate: {}\r\n", session::authorization(&challenge));
+    let header = format!("WWW-Authenticate: {}\r\n", session::authorization(challenge.as_bytes()));
     write(socket, 401, &header, b"");
     let (head, body) = request(socket);
     assert!(body.is_empty());

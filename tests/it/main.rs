@@ -10,6 +10,8 @@ mod channel;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod imagined;
 #[cfg(test)]
 mod journal;
@@ -41,6 +43,8 @@ mod peers_tls;
 #[cfg(test)]
 mod peers_tls_rollout;
 #[cfg(test)]
+mod peers_winrs;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod psrp_recorded;
@@ -52,6 +56,8 @@ mod schedule;
 mod shared;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod spnego;
 #[cfg(test)]
 mod survey;
 #[cfg(test)]

@@ -20,6 +20,7 @@ use rmsfleet::model::secret::Secret;
 const USER: &str = r"CONTOSO\rms-admin";
 /// `reboot` comes last: the raw client does not reconnect by itself after its connection was reset.
 const CHECKS: &str = "identify,registry,wmi,faults,bad_password,unencrypted,reboot";
+const WRAPPED: &str = "identify,registry,wmi,faults,bad_password,unencrypted";
 const PASSWORD: &str = "Passw0rd! with a space";
 
 #[expect(clippy::disallowed_methods, reason = "the peers live in real time")]
@@ -42,7 +43,7 @@ async fn check(address: SocketAddr, arguments: &'static [&'static str]) {
         Command::new(String::from_utf8(python).unwrap().trim())
             .arg(shared.join("peers/clients.py"))
             .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
-            .args(["--user", USER, "--password", PASSWORD, "--auth", "ntlm"])
+            .args(["--user", USER, "--password", PASSWORD])
             .args(arguments)
             .output()
             .unwrap()
@@ -63,6 +64,9 @@ async fn independent_clients_find_a_windows_server() {
     let addresses = farm.addresses();
     let of = |name: &str| addresses[&HostName::new(format!("{name}.corp.contoso.com"))];
     check(of("FS01"), &["--lib", "raw,pypsrp,pywinrm", "--checks", CHECKS]).await;
+    // NTLM inside SPNEGO, raw client and pypsrp.
+    let wrapped = &["--auth", "negotiate", "--lib", "raw,pypsrp", "--checks", WRAPPED];
+    check(of("FS03"), wrapped).await;
     check(of("FS02"), &["--lib", "raw", "--no-tab", "--checks", "identify,registry"]).await;
     let exchange = &["--lib", "pypsrp", "--path", "PowerShell", "--checks", "exchange"];
     check(of("EX01"), exchange).await;

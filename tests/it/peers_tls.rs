@@ -110,7 +110,7 @@ impl Stand {
         let socket = TcpStream::connect(("127.0.0.1", self.server.port(host))).unwrap();
         let mut stream = StreamOwned::new(session, socket);
         let mut post = |token: &ntlm::Token| {
-            let authorization = session::authorization(token);
+            let authorization = session::authorization(token.as_bytes());
             let request = format!(
                 "POST /wsman HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
                  Authorization: {authorization}\r\n\r\n"

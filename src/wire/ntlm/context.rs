@@ -50,14 +50,6 @@ impl Context {
         Self { state: State::Fresh(Box::new(means)) }
     }
 
-    /// Binds the logon to its TLS channel, which is known only once the host has answered.
-    pub fn bind(&mut self, channel_binding: Option<[u8; 16]>) {
-        match &mut self.state {
-            State::Fresh(means) | State::Asked(means, _) => means.channel_binding = channel_binding,
-            State::Broken | State::Sealed(_) => {}
-        }
-    }
-
     fn sealing(&mut self) -> Result<&mut Seal, ContextError> {
         match &mut self.state {
             State::Sealed(seal) => Ok(seal),

@@ -89,7 +89,7 @@ impl fmt::Debug for Seal {
 
 impl Direction {
     pub(super) fn new(keys: DirectionKeys) -> Self {
-        Self { stream: cipher(&keys.seal), sign: keys.sign, next: Some(0) }
+        Self { stream: cipher(&keys.seal), sign: keys.sign, next: Some(keys.first) }
     }
 
     fn number(&mut self) -> Result<u32, NtlmError> {

@@ -1,0 +1,412 @@
+//! The recipe of `doctor`: from the name to the Exchange endpoint, one check on top of the other.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::host::diagnosis;
+use crate::host::exchange;
+use crate::host::identity;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Shell;
+use crate::host::link::Target;
+use crate::host::registry;
+use crate::host::registry::unexpected;
+use crate::model::checkup::Check;
+use crate::model::checkup::Checked;
+use crate::model::checkup::Checkup;
+use crate::model::checkup::Trouble;
+use crate::model::checkup::Verdict;
+use crate::model::facts::Access;
+use crate::model::registry::KeyPath;
+use crate::wire::operation::Answer;
+use crate::wire::operation::Read;
+
+/// What is looked at before anybody logs on, besides [`Connect`].
+pub trait Bedside: Connect {
+    /// The account's name, as it will be sent.
+    fn user(&self, target: &Target) -> Option<String>;
+
+    /// The addresses of the target's name, at least one.
+    fn resolve(
+        &self,
+        target: &Target,
+    ) -> impl Future<Output = Result<Vec<IpAddr>, HostError>> + Send;
+
+    /// Opens a TCP connection and closes it again; who answered.
+    fn dial(&self, target: &Target) -> impl Future<Output = Result<SocketAddr, HostError>> + Send;
+
+    /// Anonymous Identify, whatever the reply is.
+    fn greet(&self, target: &Target) -> impl Future<Output = Result<Greeting, HostError>> + Send;
+}
+
+/// The reply to an anonymous Identify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    pub words: Words,
+    /// The host's clock, if its HTTP service tells it.
+    pub date: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    Identified {
+        vendor: String,
+        version: String,
+    },
+    /// Another status than 200.
+    Status(u16),
+    /// 200 with something else than an IdentifyResponse.
+    Nonsense(String),
+}
+
+/// Who is examined, and for what.
+#[derive(Debug, Clone)]
+pub struct Patient {
+    pub target: Target,
+    /// The keys that the role's values stand in; none for a host that gets no values.
+    pub access: BTreeSet<KeyPath>,
+    /// The Exchange endpoint of a host that has one.
+    pub exchange: Option<Target>,
+}
+
+/// Examines one host. Nothing is written to it, and after a refused logon there is no other.
+pub async fn examine<B: Bedside>(bedside: &B, clock: &impl Clock, patient: &Patient) -> Checkup {
+    let mut sheet = Sheet::default();
+    // What ends the walk is on the sheet already.
+    let (Ok(()) | Err(Stopped)) = walk(bedside, clock, patient, &mut sheet).await;
+    sheet.close(patient)
+}
+
+/// A check failed that everything after it rests on.
+struct Stopped;
+
+async fn walk<B: Bedside>(
+    bedside: &B,
+    clock: &impl Clock,
+    patient: &Patient,
+    sheet: &mut Sheet,
+) -> Result<(), Stopped> {
+    let target = &patient.target;
+    let skew = reach(bedside, clock, target, sheet).await?;
+    let user = bedside.user(target);
+    let mut link = match bedside.connect(target).await {
+        Ok(link) => link,
+        Err(error) => return Err(sheet.logon(Check::Logon, &error, target, skew)),
+    };
+    let who = user.as_deref().unwrap_or("the account");
+    match first_words(&mut link).await {
+        Ok(words) => sheet.ok(Check::Logon, format!("`{who}` is let in; {words}")),
+        Err(error) => return Err(sheet.call(Check::Logon, &error, user.as_deref())),
+    }
+    let host_time = match identity::read(&mut link).await {
+        Err(error) => return Err(sheet.call(Check::Identity, &error, user.as_deref())),
+        Ok((found, os)) => {
+            if let Err(text) = identity::fits(&target.host, &found) {
+                let remedy = "the name leads to another computer: check DNS, `ansible_host` and \
+                              aliases";
+                return Err(sheet.fail(Check::Identity, Trouble::Wrong, text, vec![remedy.into()]));
+            }
+            let domain = found.domain.as_deref().unwrap_or("no domain");
+            let seen = format!("{} in {domain}, {}", found.computer, os.caption);
+            sheet.ok(Check::Identity, seen);
+            os.local_time
+        }
+    };
+    sheet.clock(host_time.duration_since(clock.now()));
+    if !patient.access.is_empty() {
+        rights(&mut link, patient, user.as_deref(), sheet).await;
+    }
+    second(bedside, target, user.as_deref(), sheet).await?;
+    drop(link);
+    if let Some(target) = &patient.exchange {
+        endpoint(bedside, target, sheet).await;
+    }
+    Ok(())
+}
+
+/// Name, TCP and HTTP: everything that costs no logon. What the clocks differ by, if told.
+async fn reach<B: Bedside>(
+    bedside: &B,
+    clock: &impl Clock,
+    target: &Target,
+    sheet: &mut Sheet,
+) -> Result<Option<SignedDuration>, Stopped> {
+    let endpoint = &target.endpoint;
+    match bedside.resolve(target).await {
+        Ok(addresses) => {
+            let seen = if endpoint.address.parse::<IpAddr>().is_ok() {
+                format!("{} is an address, no name to look up", endpoint.address)
+            } else {
+                let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                format!("{} is {}", endpoint.address, list.join(", "))
+            };
+            sheet.ok(Check::Name, seen);
+        }
+        Err(error) => {
+            let remedy = format!(
+                "`{}` has no address here: check its spelling and this workstation's DNS, or set \
+                 `ansible_host`",
+                endpoint.address
+            );
+            return Err(sheet.unreachable(Check::Name, &error, remedy));
+        }
+    }
+    match bedside.dial(target).await {
+        Ok(address) => sheet.ok(Check::Tcp, format!("{address} takes connections")),
+        Err(error) => {
+            let remedy = format!(
+                "is the host up, WinRM running (`Enable-PSRemoting`), and port {} open in every \
+                 firewall on the way? the rule for public networks lets only the own subnet in",
+                endpoint.port
+            );
+            return Err(sheet.unreachable(Check::Tcp, &error, remedy));
+        }
+    }
+    let greeting = match bedside.greet(target).await {
+        Ok(greeting) => greeting,
+        Err(error @ HostError::Unsupported(_)) => {
+            return Err(sheet.call(Check::Http, &error, None));
+        }
+        Err(error) => {
+            let remedy = "the port is open and HTTP is silent: the host may be starting, a \
+                          firewall may look into connections, or the port speaks HTTPS";
+            return Err(sheet.unreachable(Check::Http, &error, remedy.to_owned()));
+        }
+    };
+    let skew = greeting.date.map(|date| date.duration_since(clock.now()));
+    match greeting.words {
+        Words::Identified { vendor, version } => {
+            sheet.ok(Check::Http, format!("WS-Management of {vendor}, {version}"));
+        }
+        // HTTP works; whether it is WS-Management, the logon will tell.
+        Words::Status(401) => {
+            sheet.ok(Check::Http, "answers, and wants a logon even for Identify".to_owned());
+        }
+        Words::Status(status) => {
+            let remedy = diagnosis::status(status, target);
+            let seen = format!("HTTP {status} to an anonymous Identify");
+            return Err(sheet.fail(Check::Http, Trouble::Wrong, seen, remedy));
+        }
+        Words::Nonsense(text) => {
+            let remedy = vec!["this is not WS-Management: check port and path".to_owned()];
+            return Err(sheet.fail(Check::Http, Trouble::Wrong, text, remedy));
+        }
+    }
+    Ok(skew)
+}
+
+/// The first sealed message and its sealed answer.
+async fn first_words(link: &mut impl Reader) -> Result<String, HostError> {
+    match link.read(&Read::Identify).await? {
+        Answer::Identity { version, .. } => Ok(format!("messages are encrypted; {version}")),
+        other => Err(unexpected("an identity", &other)),
+    }
+}
+
+async fn rights(link: &mut impl Reader, patient: &Patient, user: Option<&str>, sheet: &mut Sheet) {
+    let mut refused = Vec::new();
+    for key in &patient.access {
+        match registry::observe_access(link, key).await {
+            Ok(Access::Granted) => {}
+            Ok(Access::Denied) => refused.push(format!("`{key}` may not be written")),
+            Ok(Access::NoKey) => refused.push(format!("`{key}` has no ancestor on this host")),
+            Ok(Access::Unreadable(why)) => refused.push(format!("`{key}` tells nothing: {why}")),
+            Err(error) => {
+                sheet.call(Check::Rights, &error, user);
+                return;
+            }
+        }
+    }
+    if refused.is_empty() {
+        let count = patient.access.len();
+        let keys = if count == 1 { "the key" } else { "all keys" };
+        sheet.ok(Check::Rights, format!("{keys} of the role may be written ({count})"));
+        return;
+    }
+    let remedy = "make the account a member of the host's Administrators group, or give it Full \
+                  Control of the keys; look for an agent that guards them";
+    sheet.fail(Check::Rights, Trouble::Wrong, refused.join("; "), vec![remedy.to_owned()]);
+}
+
+/// A second connection while the first is open.
+async fn second<B: Bedside>(
+    bedside: &B,
+    target: &Target,
+    user: Option<&str>,
+    sheet: &mut Sheet,
+) -> Result<(), Stopped> {
+    let mut link = match bedside.connect(target).await {
+        Ok(link) => link,
+        Err(error @ (HostError::Denied { .. } | HostError::Guarded { .. })) => {
+            return Err(sheet.logon(Check::Quota, &error, target, None));
+        }
+        Err(error) => {
+            sheet.quota(&error, user);
+            return Ok(());
+        }
+    };
+    match first_words(&mut link).await {
+        Ok(_) => sheet.ok(Check::Quota, "a second connection is let in beside the first".into()),
+        Err(error) => sheet.quota(&error, user),
+    }
+    Ok(())
+}
+
+/// Opens a pool, reads the IRM configuration, closes the pool.
+async fn endpoint<B: Bedside>(bedside: &B, target: &Target, sheet: &mut Sheet) {
+    let read = async {
+        let mut shell = bedside.shell(target, exchange::CONFIGURATION).await?;
+        let read = exchange::configuration(&mut shell).await;
+        shell.close().await;
+        read
+    };
+    match read.await {
+        Ok((dn, irm)) => {
+            let name = exchange::organisation_name(&dn).unwrap_or(dn);
+            let on = |value| match value {
+                Some(true) => "on",
+                Some(false) => "off",
+                None => "not told",
+            };
+            sheet.ok(
+                Check::Exchange,
+                format!(
+                    "organisation {name}, internal licensing is {}",
+                    on(irm.internal_licensing_enabled)
+                ),
+            );
+        }
+        Err(error) => {
+            let remedy = diagnosis::exchange(&error, target);
+            let trouble = trouble(&error);
+            sheet.fail(Check::Exchange, trouble, error.failure().text(), remedy);
+        }
+    }
+}
+
+/// The checks so far.
+#[derive(Default)]
+struct Sheet(Vec<Checked>);
+
+impl Sheet {
+    fn ok(&mut self, check: Check, seen: String) {
+        self.0.push(Checked { check, verdict: Verdict::Ok { seen } });
+    }
+
+    fn fail(
+        &mut self,
+        check: Check,
+        trouble: Trouble,
+        seen: String,
+        remedy: Vec<String>,
+    ) -> Stopped {
+        self.0.push(Checked { check, verdict: Verdict::Failed { trouble, seen, remedy } });
+        Stopped
+    }
+
+    fn unreachable(&mut self, check: Check, error: &HostError, remedy: String) -> Stopped {
+        self.fail(check, Trouble::Unreachable, error.failure().text(), vec![remedy])
+    }
+
+    /// A failed logon.
+    fn logon(
+        &mut self,
+        check: Check,
+        error: &HostError,
+        target: &Target,
+        skew: Option<SignedDuration>,
+    ) -> Stopped {
+        let remedy = match error {
+            HostError::Denied { user, .. } => diagnosis::refused(user, target, skew),
+            HostError::Guarded { .. } => {
+                vec!["settle the account first; it was spared a second refusal".to_owned()]
+            }
+            HostError::Unexpected { .. } => vec![
+                "the host does not take this scheme: `winrm get winrm/config/service/auth` on the \
+                 host shows what it takes, Negotiate must be true"
+                    .to_owned(),
+            ],
+            HostError::NotConnected { .. }
+            | HostError::Lost { .. }
+            | HostError::Fault(_)
+            | HostError::Cmdlet { .. }
+            | HostError::Unsupported(_) => diagnosis::call(error, None),
+        };
+        self.fail(check, trouble(error), error.failure().text(), remedy)
+    }
+
+    /// A failed call over a connection that was let in.
+    fn call(&mut self, check: Check, error: &HostError, user: Option<&str>) -> Stopped {
+        let remedy = diagnosis::call(error, user);
+        self.fail(check, trouble(error), error.failure().text(), remedy)
+    }
+
+    fn quota(&mut self, error: &HostError, user: Option<&str>) {
+        let mut remedy = diagnosis::call(error, user);
+        remedy.push(
+            "other tools may hold this account's connections open: look at MaxConnections and \
+             MaxConcurrentOperationsPerUser in `winrm get winrm/config/service`"
+                .to_owned(),
+        );
+        self.fail(Check::Quota, trouble(error), error.failure().text(), remedy);
+    }
+
+    fn clock(&mut self, skew: SignedDuration) {
+        let seen = match skew.abs().as_secs() {
+            0..=1 => "agrees with ours".to_owned(),
+            _ => format!("{} ours", diagnosis::apart(skew)),
+        };
+        if skew.abs() <= diagnosis::LARGEST_SKEW {
+            return self.ok(Check::Clock, seen);
+        }
+        let remedy = "Kerberos refuses clocks more than five minutes apart: `w32tm /resync` on the \
+                      host, or set this workstation's time";
+        self.fail(Check::Clock, Trouble::Wrong, seen, vec![remedy.to_owned()]);
+    }
+
+    /// Every check that was due and not tried is skipped, by name of what kept it.
+    fn close(mut self, patient: &Patient) -> Checkup {
+        let because = self.0.iter().rev().find_map(|checked| match checked.verdict {
+            Verdict::Failed { .. } => Some(format!("{} failed", checked.check.word())),
+            Verdict::Ok { .. } | Verdict::Skipped { .. } => None,
+        });
+        let because = because.unwrap_or_else(|| "the examination ended early".to_owned());
+        for check in due(patient) {
+            if !self.0.iter().any(|checked| checked.check == check) {
+                let verdict = Verdict::Skipped { because: because.clone() };
+                self.0.push(Checked { check, verdict });
+            }
+        }
+        Checkup { host: patient.target.host.clone(), checks: self.0 }
+    }
+}
+
+fn due(patient: &Patient) -> impl Iterator<Item = Check> {
+    let always =
+        [Check::Name, Check::Tcp, Check::Http, Check::Logon, Check::Identity, Check::Clock];
+    let rights = (!patient.access.is_empty()).then_some(Check::Rights);
+    let exchange = patient.exchange.is_some().then_some(Check::Exchange);
+    always.into_iter().chain(rights).chain([Check::Quota]).chain(exchange)
+}
+
+fn trouble(error: &HostError) -> Trouble {
+    match error {
+        HostError::NotConnected { .. } | HostError::Lost { .. } => Trouble::Unreachable,
+        HostError::Denied { .. } | HostError::Guarded { .. } => Trouble::Refused,
+        HostError::Fault(_)
+        | HostError::Unexpected { .. }
+        | HostError::Cmdlet { .. }
+        | HostError::Unsupported(_) => Trouble::Wrong,
+    }
+}
+
+#[cfg(test)]
+mod tests;
