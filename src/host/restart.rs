@@ -92,16 +92,19 @@ pub async fn order(
     }
 }
 
-/// Reads both witnesses.
-pub async fn read_boot(link: &mut impl Reader) -> Result<BootReading, HostError> {
-    let os = identity::one(link, "SELECT LastBootUpTime FROM Win32_OperatingSystem").await?;
+/// Reads the seconds since the last start.
+pub async fn read_up_seconds(link: &mut impl Reader) -> Result<u64, HostError> {
     let perf = "SELECT SystemUpTime FROM Win32_PerfFormattedData_PerfOS_System";
     let system = identity::one(link, perf).await?;
     let up = identity::text(&system, "SystemUpTime")?;
-    Ok(BootReading {
-        last_boot: identity::timestamp(&os, "LastBootUpTime")?,
-        up_seconds: up.parse().map_err(|_| identity::missing("a number in SystemUpTime", &up))?,
-    })
+    up.parse().map_err(|_| identity::missing("a number in SystemUpTime", &up))
+}
+
+/// Reads both witnesses.
+pub async fn read_boot(link: &mut impl Reader) -> Result<BootReading, HostError> {
+    let os = identity::one(link, "SELECT LastBootUpTime FROM Win32_OperatingSystem").await?;
+    let up_seconds = read_up_seconds(link).await?;
+    Ok(BootReading { last_boot: identity::timestamp(&os, "LastBootUpTime")?, up_seconds })
 }
 
 /// Those of `names` that start by themselves and are running now: what must run again later.

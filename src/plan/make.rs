@@ -238,6 +238,8 @@ fn settle_what_is_left_out(hosts: &mut BTreeMap<HostName, PlannedHost>) {
         let (why, differing) = (why.clone(), host.changes.len());
         host.changes.clear();
         host.restart = false;
+        host.mark_paid = false;
+        host.notes.retain(|note| note.id != "restart-paid");
         if differing == 0 && host.blockers.is_empty() {
             host.notes.push(note("left-out", format!("{} is as wanted; {why}", host.name)));
             host.scope = Scope::InScope;

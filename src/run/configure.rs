@@ -89,6 +89,9 @@ async fn write<C: Connect, K: Clock>(
     for (path, expected) in wanted.chain(equal) {
         registry::expect(link, path, expected).await?;
     }
+    if host.mark_paid {
+        mark::settle(means, host, link).await?;
+    }
     let values = host.changes.len() + host.equal.len();
     means.emit(Event::HostVerified { host: host.name.clone(), values })?;
     Ok(())

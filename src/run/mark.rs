@@ -44,6 +44,30 @@ pub async fn set<C: Connect, K: Clock>(
     Ok(())
 }
 
+/// Removes a mark whose restart has happened since, if it is still the one that the plan saw.
+pub async fn settle<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    let path = mark::path();
+    let found = registry::observe(link, &path).await?;
+    // INVARIANT: a debt that came after the plan is nobody's to strike out.
+    let same = match &found {
+        Reading::Known(State::Absent) => return Ok(()),
+        Reading::Known(State::Present(mark)) => Some(mark.to_string()) == host.restart_owed,
+        Reading::Unreadable(_) => false,
+    };
+    if !same {
+        let text = format!("the mark `{path}` is not the one that the plan saw");
+        return Err(Failure::new(FailureKind::Drifted, text)
+            .hint("plan again: another run may have worked on the host")
+            .into());
+    }
+    means.touch(&host.name);
+    clear(means, host, link).await
+}
+
 /// Removes the mark, and the key if nothing else is in it.
 pub async fn clear<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,

@@ -32,6 +32,7 @@ use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::state;
 
+mod debt;
 mod step;
 mod stop;
 
