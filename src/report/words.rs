@@ -122,7 +122,7 @@ pub fn words(event: &Event) -> Words {
             let text = match code {
                 Some(0) => "order taken".to_owned(),
                 Some(code) => format!("order answered with code {code}"),
-                None => "the reply to the order was lost".to_owned(),
+                None => "no reply tells whether the order was taken".to_owned(),
             };
             detail("Ordered", host(at), text)
         }

@@ -324,9 +324,20 @@ fn a_restart_that_does_not_begin_fails_and_holds_its_domain() {
 }
 
 #[test]
+fn a_fault_of_a_host_that_is_going_down_is_waited_out() {
+    for code in [995, 1115, 2_150_859_230] {
+        let fleet = ready(&["FS1"]);
+        fleet.luck("FS1", Luck { fault_order: Some(code), ..Luck::default() });
+        let report = apply(&fleet, &two_values(&["FS1"], true)).unwrap();
+        assert_eq!(outcome(&report, "FS1"), Outcome::Changed { values: 2, restarted: true });
+        assert_eq!(orders(&fleet, "FS1"), 1, "{code}");
+    }
+}
+
+#[test]
 fn a_fault_in_answer_to_the_order_holds_the_domain() {
     let fleet = ready(&["FS1", "FS2"]);
-    fleet.luck("FS1", Luck { fault_order: true, ..Luck::default() });
+    fleet.luck("FS1", Luck { fault_order: Some(5), ..Luck::default() });
     let mut plan = two_values(&["FS1", "FS2"], true);
     let names: Vec<HostName> = plan.hosts.keys().cloned().collect();
     plan.stages = vec![hosts_stage("servers", vec![names.clone()], 1, names)];
