@@ -85,10 +85,14 @@ pub enum Event {
         mark: String,
         set: bool,
     },
-    /// A restart is owed until proved or given up by name.
+    /// A restart is owed until proved or given up by name; told before the first write that
+    /// causes it.
     RestartOwed {
         host: HostName,
         reason: String,
+        /// An earlier run left it; it is owed even if this run writes nothing.
+        #[serde(default)]
+        inherited: bool,
     },
     RestartIntended {
         host: HostName,

@@ -78,8 +78,9 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
     blockers.extend(unsupported(input.survey));
 
     let mut hosts = plan_hosts(input, &dealt, steps.is_some());
-    let notes = waiver::apply(&mut hosts, input.waivers);
+    let mut notes = waiver::apply(&mut hosts, input.waivers);
     settle_what_is_left_out(&mut hosts);
+    notes.extend(marks_off(input.playbook, &hosts));
     let stages = stages(input, &dealt, &hosts, steps.unwrap_or_default());
 
     let hours = i64::from(input.playbook.plan_valid_hours);
@@ -107,6 +108,15 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
     let faults = lint::lint(&plan);
     plan.blockers.extend(faults);
     plan
+}
+
+fn marks_off(playbook: &Playbook, hosts: &BTreeMap<HostName, PlannedHost>) -> Option<Note> {
+    let restarts = hosts.values().any(|host| host.has_work() && host.restart);
+    (!playbook.marks && restarts).then(|| {
+        let text = "if a run dies between write and restart, only its journal knows the restart \
+                    owed";
+        note("marks-off", text)
+    })
 }
 
 fn within(input: &PlanInput<'_>, host: &Host) -> bool {

@@ -112,7 +112,7 @@ pub fn words(event: &Event) -> Words {
             let verb = if *set { "Marking" } else { "Unmarking" };
             detail(verb, host(at), mark.clone())
         }
-        Event::RestartOwed { host: at, reason } => {
+        Event::RestartOwed { host: at, reason, inherited: _ } => {
             Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
         }
         Event::RestartIntended { host: at, boot_before } => {

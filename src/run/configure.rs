@@ -40,11 +40,11 @@ pub async fn configure<C: Connect, K: Clock>(
     if means.stopped() >= Stop::SafePoint {
         return Ok(Configured::Stopped);
     }
+    announce_owed(means, host, restarts)?;
     let mut ledger = Ledger::default();
     match write(means, host, restarts, &mut link, &mut ledger).await {
         Ok(()) => {
             means.release(&host.name);
-            announce_owed(means, host, restarts)?;
             Ok(Configured::Verified(host.changes.len()))
         }
         Err(Trouble::Sink(error)) => Err(error),
@@ -129,6 +129,7 @@ fn moved(error: WriteError) -> Trouble {
     }
 }
 
+/// INVARIANT: a debt is on disk before the first write that causes it.
 fn announce_owed<C, K>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
@@ -143,5 +144,6 @@ where
         Outcome::RestartOwed { reason, .. } => reason,
         _ => return Ok(()),
     };
-    means.emit(Event::RestartOwed { host: host.name.clone(), reason })
+    let inherited = host.restart_owed.is_some();
+    means.emit(Event::RestartOwed { host: host.name.clone(), reason, inherited })
 }

@@ -316,3 +316,15 @@ fn a_restart_paid_since_the_mark_costs_no_second_one() {
     changing.set("FS1", probe::MARKS_KEY, "RestartOwed", "run-0 2026-10-01T00:00:00Z");
     check(&changing, "FS1", "2 restart restart-owed");
 }
+
+#[test]
+fn a_plan_that_leaves_no_marks_says_what_that_costs() {
+    let mut fleet = Fleet::new(&["FS1"]);
+    let said = |fleet: &Fleet| fleet.plan().notes.iter().any(|note| note.id == "marks-off");
+    assert!(!said(&fleet));
+    fleet.playbook.marks = false;
+    assert!(said(&fleet));
+    let first = fleet.plan();
+    fleet.apply(&first);
+    assert!(!said(&fleet), "nothing restarts");
+}
