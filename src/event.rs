@@ -9,6 +9,7 @@ use crate::model::host::HostName;
 use crate::model::irm::IrmConfiguration;
 use crate::model::outcome::Failure;
 use crate::model::outcome::Outcome;
+use crate::model::registry::KeyPath;
 
 /// The journal's format. Minor additions keep the number; readers ignore unknown fields.
 pub const JOURNAL_FORMAT: u32 = 1;
@@ -84,6 +85,12 @@ pub enum Event {
         host: HostName,
         mark: String,
         set: bool,
+    },
+    /// A key is about to be created for a value of ours, or one that we created to be deleted.
+    KeyIntended {
+        host: HostName,
+        key: KeyPath,
+        create: bool,
     },
     /// A restart is owed until proved or given up by name; told before the first write that
     /// causes it.

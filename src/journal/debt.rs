@@ -47,6 +47,7 @@ impl Debt {
             | Event::ChangeVerified { .. }
             | Event::RestoreIntended { .. }
             | Event::HostSurveyed { .. }
+            | Event::KeyIntended { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }
@@ -66,7 +67,6 @@ impl Debt {
                 self.announced = Some(reason.clone());
                 self.firm = true;
             }
-            Outcome::InDoubt(_) => {}
             // Nothing was written, or all of it was taken back and read, the mark included.
             Outcome::Refused(_)
             | Outcome::Failed(_)
@@ -80,6 +80,7 @@ impl Debt {
             }
             Outcome::Unchanged
             | Outcome::Changed { .. }
+            | Outcome::InDoubt(_)
             | Outcome::Refused(_)
             | Outcome::Failed(_)
             | Outcome::Unreachable(_)

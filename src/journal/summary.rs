@@ -111,6 +111,7 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::ChangeVerified { .. }
         | Event::RestoreIntended { .. }
         | Event::HostSurveyed { .. }
+        | Event::KeyIntended { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
         | Event::StepHeld { .. }
@@ -140,7 +141,11 @@ fn take(summary: &mut RunSummary, record: &Record) {
             summary.exit = Some((*exit, name.clone()));
         }
         Event::Halted { reason } => summary.halted = Some(reason.clone()),
-        Event::HostStarted { host, .. } => {
+        // What tells of a debt is settled with all that does.
+        Event::HostStarted { host, .. }
+        | Event::RestartOwed { host, .. }
+        | Event::MarkIntended { host, .. }
+        | Event::RestartProved { host, .. } => {
             summary.hosts.entry(host.clone()).or_default();
         }
         Event::ChangeIntended { host, index, .. } => {
@@ -160,12 +165,6 @@ fn take(summary: &mut RunSummary, record: &Record) {
         }
         Event::RestoreVerified { host, index } => {
             summary.hosts.entry(host.clone()).or_default().in_doubt.remove(index);
-        }
-        // Settled with everything else that tells of the debt.
-        Event::RestartOwed { host, .. }
-        | Event::MarkIntended { host, .. }
-        | Event::RestartProved { host, .. } => {
-            summary.hosts.entry(host.clone()).or_default();
         }
         Event::RestartIntended { host, .. } => {
             summary.hosts.entry(host.clone()).or_default().restart_ordered = true;
@@ -208,6 +207,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
         Event::StageStarted { .. }
         | Event::BatchStarted { .. }
         | Event::HostSurveyed { .. }
+        | Event::KeyIntended { .. }
         | Event::HostVerified { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }

@@ -112,6 +112,10 @@ pub fn words(event: &Event) -> Words {
             let verb = if *set { "Marking" } else { "Unmarking" };
             detail(verb, host(at), mark.clone())
         }
+        Event::KeyIntended { host: at, key, create } => {
+            let verb = if *create { "Creating" } else { "Deleting" };
+            detail(verb, host(at), key.to_string())
+        }
         Event::RestartOwed { host: at, reason, inherited: _ } => {
             Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
         }

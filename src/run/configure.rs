@@ -20,6 +20,7 @@ use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::Trouble;
 use crate::run::restore::Ledger;
+use crate::run::restore::create_keys;
 use crate::run::restore::take_back;
 use crate::run::standing::owed;
 
@@ -106,14 +107,13 @@ async fn change_one<C: Connect, K: Clock>(
     ledger: &mut Ledger,
 ) -> Result<(), Trouble> {
     let name = host.name.clone();
+    if change.before == State::Absent {
+        create_keys(means, host, link, &change.path.key, ledger).await?;
+    }
     // INVARIANT: the intent is recorded before the bytes go out.
     means.emit(Event::ChangeIntended { host: name.clone(), index, change: change.clone() })?;
     means.touch(&host.name);
     ledger.begun = index + 1;
-    if change.before == State::Absent {
-        let missing = registry::missing_ancestors(link, &change.path.key).await?;
-        ledger.created.splice(0..0, missing);
-    }
     registry::write(link, change).await?;
     registry::expect(link, &change.path, &change.after).await?;
     means.emit(Event::ChangeVerified { host: name, index })?;

@@ -16,6 +16,8 @@ use crate::model::registry::Value;
 use crate::run::means::Means;
 use crate::run::means::Trouble;
 use crate::run::restore::Ledger;
+use crate::run::restore::create_keys;
+use crate::run::restore::delete_keys;
 
 /// Sets the mark; one that an earlier run left is replaced, and put back if this run fails.
 pub async fn set<C: Connect, K: Clock>(
@@ -35,9 +37,9 @@ pub async fn set<C: Connect, K: Clock>(
     // As `host::mark::parse` reads it.
     let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
     let change = Change { path, before, after, rule: "mark".to_owned() };
+    create_keys(means, host, link, &change.path.key, ledger).await?;
     means.emit(intent(host, &change, true))?;
     means.touch(&host.name);
-    ledger.created = registry::missing_ancestors(link, &change.path.key).await?;
     ledger.mark = Some(change.clone());
     registry::write(link, &change).await?;
     registry::expect(link, &change.path, &change.after).await?;
@@ -82,8 +84,9 @@ pub async fn clear<C: Connect, K: Clock>(
     };
     let change = Change { path, before, after: State::Absent, rule: "mark".to_owned() };
     means.emit(intent(host, &change, false))?;
-    mark::remove(link).await?;
-    Ok(())
+    registry::write(link, &change).await?;
+    registry::expect(link, &change.path, &change.after).await?;
+    delete_keys(means, host, link, &[change.path.key]).await
 }
 
 /// The event of a mark about to be set or removed.

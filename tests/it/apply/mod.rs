@@ -125,6 +125,7 @@ fn check_intents(fleet: &Fleet) {
         let (host, act) = line.split_once(' ').unwrap();
         let intents: &[&str] = match act.split(' ').next().unwrap() {
             "set" | "delete" => &["change-intended", "restore-intended", "mark-intended"],
+            "create" | "drop" => &["key-intended"],
             "restart" => &["restart-intended"],
             "Set-IRMConfiguration" => &["step-intended"],
             _ => continue,
@@ -208,6 +209,7 @@ fn keys_created_for_a_value_go_when_it_is_taken_back() {
     let report = apply(&fleet, &plan).unwrap();
     assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)));
     assert_eq!(fleet.keys("FS1"), [r"HKLM\SOFTWARE"]);
+    check_intents(&fleet);
 }
 
 #[test]
