@@ -9,6 +9,7 @@ use crate::model::host::HostName;
 use crate::model::irm::IrmConfiguration;
 use crate::model::outcome::Failure;
 use crate::model::outcome::Outcome;
+use crate::model::registry::KeyPath;
 
 /// The journal's format. Minor additions keep the number; readers ignore unknown fields.
 pub const JOURNAL_FORMAT: u32 = 1;
@@ -85,10 +86,20 @@ pub enum Event {
         mark: String,
         set: bool,
     },
-    /// A restart is owed until proved or given up by name.
+    /// A key is about to be created for a value of ours, or one that we created to be deleted.
+    KeyIntended {
+        host: HostName,
+        key: KeyPath,
+        create: bool,
+    },
+    /// A restart is owed until proved or given up by name; told before the first write that
+    /// causes it.
     RestartOwed {
         host: HostName,
         reason: String,
+        /// An earlier run left it; it is owed even if this run writes nothing.
+        #[serde(default)]
+        inherited: bool,
     },
     RestartIntended {
         host: HostName,

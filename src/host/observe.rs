@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use crate::host::identity;
 use crate::host::link::HostError;
 use crate::host::link::Reader;
+use crate::host::mark;
 use crate::host::registry;
+use crate::host::restart;
 use crate::model::facts::Observation;
 use crate::model::probe::Probe;
+use crate::model::registry::Reading;
+use crate::model::registry::State;
 
 /// Answers a probe. What can be told stands in the observation, unreadable parts included; only a
 /// call that fails altogether is an error.
@@ -31,7 +35,20 @@ pub async fn observe(
     for key in &probe.access {
         access.insert(key.clone(), registry::observe_access(link, key).await?);
     }
-    Ok(Observation { taken: now, identity, os, values, listings, access })
+    let up_seconds = match values.get(&mark::path()) {
+        Some(Reading::Known(State::Present(_))) => up_seconds(link).await?,
+        Some(Reading::Known(State::Absent) | Reading::Unreadable(_)) | None => None,
+    };
+    Ok(Observation { taken: now, identity, os, values, listings, access, up_seconds })
+}
+
+/// A host that cannot tell is not in the way: its restart stays owed.
+async fn up_seconds(link: &mut impl Reader) -> Result<Option<u64>, HostError> {
+    match restart::read_up_seconds(link).await {
+        Ok(seconds) => Ok(Some(seconds)),
+        Err(HostError::Fault(_) | HostError::Unexpected { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -42,13 +59,11 @@ mod tests {
     use crate::model::facts::Access;
     use crate::model::registry::KeyPath;
     use crate::model::registry::Listing;
-    use crate::model::registry::Reading;
-    use crate::model::registry::State;
+    use crate::model::registry::Value;
     use crate::model::registry::ValuePath;
 
-    #[tokio::test]
-    async fn a_probe_is_answered_in_full_and_changes_nothing() {
-        let mut host = Imagined::new()
+    fn fs01() -> Imagined {
+        Imagined::new()
             .with_instance(
                 "Win32_OperatingSystem",
                 &[
@@ -61,7 +76,29 @@ mod tests {
                 ],
             )
             .with_instance("Win32_ComputerSystem", &[("PartOfDomain", "false")])
-            .denying(r"SOFTWARE\Microsoft");
+    }
+
+    #[tokio::test]
+    async fn a_marked_host_is_asked_how_long_it_has_been_up() {
+        let mut probe = Probe::default();
+        probe.values.insert(mark::path());
+        let up = &[("SystemUpTime", "86400")];
+        let timed = || fs01().with_instance("Win32_PerfFormattedData_PerfOS_System", up);
+        let marked = |host: Imagined| {
+            let text = Value::Sz("run-0 2026-01-05T00:00:00Z".to_owned());
+            host.with_value(r"SOFTWARE\rmsfleet", "RestartOwed", text)
+        };
+        for (mut host, expected) in
+            [(timed(), None), (marked(timed()), Some(86_400)), (marked(fs01()), None)]
+        {
+            let seen = observe(&mut host, &probe, Timestamp::UNIX_EPOCH).await.unwrap();
+            assert_eq!(seen.up_seconds, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_is_answered_in_full_and_changes_nothing() {
+        let mut host = fs01().denying(r"SOFTWARE\Microsoft");
         let path = ValuePath::new(r"SOFTWARE\Absent", "x");
         let key = KeyPath::new(r"SOFTWARE\Microsoft");
         let mut probe = Probe::default();

@@ -159,6 +159,11 @@ pub async fn write(link: &mut impl Writer, change: &Change) -> Result<(), WriteE
     }
 }
 
+/// Creates a key and those above it.
+pub async fn create_key(link: &mut impl Writer, key: &KeyPath) -> Result<(), WriteError> {
+    done(link, &Write::CreateKey(key.clone()), "CreateKey", key, &[DONE]).await
+}
+
 /// Compares, writes and reads back.
 pub async fn apply(link: &mut impl Writer, change: &Change) -> Result<(), WriteError> {
     expect(link, &change.path, &change.before).await?;
@@ -271,7 +276,8 @@ async fn exists(link: &mut impl Reader, key: &KeyPath) -> Result<bool, HostError
     }
 }
 
-async fn is_empty(link: &mut impl Reader, key: &KeyPath) -> Result<bool, HostError> {
+/// Whether a key is there with nothing in it.
+pub async fn is_empty(link: &mut impl Reader, key: &KeyPath) -> Result<bool, HostError> {
     match link.read(&Read::EnumKeys(key.clone())).await? {
         Answer::Keys { code: DONE, names } if names.is_empty() => {}
         Answer::Keys { .. } => return Ok(false),

@@ -22,6 +22,13 @@ use crate::wire::shell::TIMED_OUT;
 /// `LastBootUpTime` moves by this much with clock corrections, without any restart.
 const JITTER: SignedDuration = SignedDuration::from_secs(5);
 
+/// Refused logons borne in one wait; each counts against the account (`winrm.md` 5.5, step 6).
+const REFUSALS: u32 = 6;
+
+/// Faults of a service that is stopping or a host that is going down: `ERROR_OPERATION_ABORTED`,
+/// `ERROR_SHUTDOWN_IN_PROGRESS`, and WinRM's own word for the first. The order may be the reason.
+const GOING_DOWN: [u32; 3] = [995, 1115, 2_150_859_230];
+
 /// What two witnesses say about a host's last start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootReading {
@@ -61,7 +68,7 @@ pub struct Pace {
     pub knock: Duration,
     /// Between looks that were let in: they cost the host a logon and the account nothing.
     pub look: Duration,
-    /// After a refused logon, which counts against the account (`winrm.md` 5.5, step 6).
+    /// After the first refused logon; twice as long after each further one.
     pub refused: Duration,
 }
 
@@ -75,8 +82,8 @@ impl Default for Pace {
     }
 }
 
-/// Orders a restart, once. `None` if the outcome is not known: the reply was lost or made no
-/// sense. The code proves nothing; only the boot time does. Never repeat the order.
+/// Orders a restart, once. `None` if the outcome is not known: the reply was lost, made no
+/// sense, or told only that the host is going down. The code proves nothing; only the boot time does. Never repeat the order.
 pub async fn order(
     link: &mut impl Writer,
     delay_seconds: u32,
@@ -87,21 +94,28 @@ pub async fn order(
         Ok(Answer::Done { code }) => Ok(Some(code)),
         Ok(other) => Err(unexpected("a return code", &other)),
         Err(HostError::Lost { .. } | HostError::Unexpected { .. }) => Ok(None),
-        Err(HostError::Fault(fault)) if fault.code == Some(TIMED_OUT) => Ok(None),
+        Err(HostError::Fault(fault))
+            if fault.code.is_some_and(|code| code == TIMED_OUT || GOING_DOWN.contains(&code)) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
+}
+
+/// Reads the seconds since the last start.
+pub async fn read_up_seconds(link: &mut impl Reader) -> Result<u64, HostError> {
+    let perf = "SELECT SystemUpTime FROM Win32_PerfFormattedData_PerfOS_System";
+    let system = identity::one(link, perf).await?;
+    let up = identity::text(&system, "SystemUpTime")?;
+    up.parse().map_err(|_| identity::missing("a number in SystemUpTime", &up))
 }
 
 /// Reads both witnesses.
 pub async fn read_boot(link: &mut impl Reader) -> Result<BootReading, HostError> {
     let os = identity::one(link, "SELECT LastBootUpTime FROM Win32_OperatingSystem").await?;
-    let perf = "SELECT SystemUpTime FROM Win32_PerfFormattedData_PerfOS_System";
-    let system = identity::one(link, perf).await?;
-    let up = identity::text(&system, "SystemUpTime")?;
-    Ok(BootReading {
-        last_boot: identity::timestamp(&os, "LastBootUpTime")?,
-        up_seconds: up.parse().map_err(|_| identity::missing("a number in SystemUpTime", &up))?,
-    })
+    let up_seconds = read_up_seconds(link).await?;
+    Ok(BootReading { last_boot: identity::timestamp(&os, "LastBootUpTime")?, up_seconds })
 }
 
 /// Those of `names` that start by themselves and are running now: what must run again later.
@@ -156,11 +170,15 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
     let mut next_logon = wait.ordered_at;
     while clock.now() < wait.deadline {
         match connect.knock(target).await {
-            Ok(()) if clock.now() >= next_logon => {
+            Ok(()) if seen.refused < REFUSALS && clock.now() >= next_logon => {
                 let look = look(connect, target, wait.services).await;
                 let now = clock.now();
                 let pause = match &look {
-                    Err(HostError::Denied { .. }) => wait.pace.refused,
+                    Err(HostError::Denied { .. }) => {
+                        let doubled = wait.pace.refused.saturating_mul(1 << seen.refused);
+                        seen.refused += 1;
+                        doubled
+                    }
                     Ok(_) | Err(_) => wait.pace.look,
                 };
                 next_logon = now.checked_add(pause).unwrap_or(wait.deadline);
@@ -240,6 +258,8 @@ struct Seen {
     proved: Option<Timestamp>,
     /// Whether the last thing seen was the old boot, alive.
     old_boot: bool,
+    /// Logons refused so far.
+    refused: u32,
     text: String,
     told: String,
 }
@@ -306,7 +326,12 @@ impl Seen {
             Failure::new(FailureKind::RestartNotBegun, text)
                 .hint("look for an application or a logged-on user that keeps the host from ending")
         } else {
-            let text = format!("the host was not back within {waited} s; last seen: {seen}");
+            let mut text = format!("the host was not back within {waited} s; last seen: {seen}");
+            if self.refused >= REFUSALS {
+                text.push_str(&format!(
+                    "; after {REFUSALS} refused logons no other was tried, to spare the account"
+                ));
+            }
             Failure::new(FailureKind::NotBack, text)
                 .hint("look at the host's console; the restart stays owed until it is proved")
         }

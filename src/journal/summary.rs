@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::event::Event;
 use crate::event::Record;
+use crate::journal::debt::Debt;
 use crate::model::host::HostName;
 use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
@@ -79,10 +80,49 @@ impl HostSummary {
 /// Folds the records of one run.
 pub fn summarise(records: &[Record]) -> RunSummary {
     let mut summary = RunSummary::default();
+    let mut debts: BTreeMap<HostName, Debt> = BTreeMap::new();
     for record in records {
         take(&mut summary, record);
+        if let Some(host) = host_of(&record.event) {
+            debts.entry(host.clone()).or_default().take(&record.event);
+        }
+    }
+    for (host, debt) in debts {
+        summary.hosts.entry(host).or_default().restart_owed = debt.reason();
     }
     summary
+}
+
+/// Whom an event tells of, where that may bear on a restart.
+fn host_of(event: &Event) -> Option<&HostName> {
+    match event {
+        Event::ChangeIntended { host, .. }
+        | Event::RestoreVerified { host, .. }
+        | Event::MarkIntended { host, .. }
+        | Event::HostVerified { host, .. }
+        | Event::RestartOwed { host, .. }
+        | Event::RestartIntended { host, .. }
+        | Event::RestartProved { host, .. }
+        | Event::HostEnded { host, .. } => Some(host),
+        Event::RunStarted { .. }
+        | Event::StageStarted { .. }
+        | Event::BatchStarted { .. }
+        | Event::HostStarted { .. }
+        | Event::ChangeVerified { .. }
+        | Event::RestoreIntended { .. }
+        | Event::HostSurveyed { .. }
+        | Event::KeyIntended { .. }
+        | Event::RestartOrdered { .. }
+        | Event::RestartWaiting { .. }
+        | Event::StepHeld { .. }
+        | Event::StepIntended { .. }
+        | Event::StepVerified { .. }
+        | Event::StepUnchanged { .. }
+        | Event::StepFailed { .. }
+        | Event::StageEnded { .. }
+        | Event::Halted { .. }
+        | Event::RunEnded { .. } => None,
+    }
 }
 
 fn take(summary: &mut RunSummary, record: &Record) {
@@ -101,7 +141,11 @@ fn take(summary: &mut RunSummary, record: &Record) {
             summary.exit = Some((*exit, name.clone()));
         }
         Event::Halted { reason } => summary.halted = Some(reason.clone()),
-        Event::HostStarted { host, .. } => {
+        // What tells of a debt is settled with all that does.
+        Event::HostStarted { host, .. }
+        | Event::RestartOwed { host, .. }
+        | Event::MarkIntended { host, .. }
+        | Event::RestartProved { host, .. } => {
             summary.hosts.entry(host.clone()).or_default();
         }
         Event::ChangeIntended { host, index, .. } => {
@@ -122,23 +166,13 @@ fn take(summary: &mut RunSummary, record: &Record) {
         Event::RestoreVerified { host, index } => {
             summary.hosts.entry(host.clone()).or_default().in_doubt.remove(index);
         }
-        Event::RestartOwed { host, reason } => {
-            let host = summary.hosts.entry(host.clone()).or_default();
-            host.restart_owed = Some(reason.clone());
-        }
         Event::RestartIntended { host, .. } => {
             summary.hosts.entry(host.clone()).or_default().restart_ordered = true;
-        }
-        Event::RestartProved { host, .. } => {
-            summary.hosts.entry(host.clone()).or_default().restart_owed = None;
         }
         Event::HostEnded { host, outcome } => {
             let host = summary.hosts.entry(host.clone()).or_default();
             // An outcome settles what was announced; one in doubt says so itself.
             host.in_doubt.clear();
-            if let Outcome::RestartOwed { reason, .. } = outcome {
-                host.restart_owed = Some(reason.clone());
-            }
             host.outcome = Some(outcome.clone());
         }
         Event::StepHeld { organisation, reason } => {
@@ -173,8 +207,8 @@ fn take(summary: &mut RunSummary, record: &Record) {
         Event::StageStarted { .. }
         | Event::BatchStarted { .. }
         | Event::HostSurveyed { .. }
+        | Event::KeyIntended { .. }
         | Event::HostVerified { .. }
-        | Event::MarkIntended { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
         | Event::StageEnded { .. } => {}

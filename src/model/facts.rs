@@ -58,6 +58,9 @@ pub struct Observation {
     pub values: BTreeMap<ValuePath, Reading>,
     pub listings: BTreeMap<KeyPath, Listing>,
     pub access: BTreeMap<KeyPath, Access>,
+    /// Seconds since the last start, by no clock; read only where a restart mark stands.
+    #[serde(default)]
+    pub up_seconds: Option<u64>,
 }
 
 impl Observation {

@@ -91,6 +91,9 @@ pub struct PlannedHost {
     pub restart: bool,
     /// A restart that an earlier run left owed, as its mark on the host says.
     pub restart_owed: Option<String>,
+    /// The host has provably restarted since that mark was set, so that only the mark has to go.
+    #[serde(default)]
+    pub mark_paid: bool,
     pub restart_timeout: u32,
     pub domains: Vec<FailureDomain>,
     pub blockers: Vec<Blocker>,
@@ -104,7 +107,7 @@ impl PlannedHost {
 
     /// Whether the run has anything to do here.
     pub fn has_work(&self) -> bool {
-        !self.is_blocked() && (!self.changes.is_empty() || self.restart)
+        !self.is_blocked() && (!self.changes.is_empty() || self.restart || self.mark_paid)
     }
 }
 

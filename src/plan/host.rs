@@ -25,6 +25,7 @@ use crate::model::rules::Support;
 use crate::model::tls::TlsTrust;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Verdict;
+use crate::plan::debt;
 use crate::plan::desired;
 use crate::plan::diff;
 use crate::plan::domain;
@@ -80,6 +81,7 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         },
         restart: false,
         restart_owed: None,
+        mark_paid: false,
         restart_timeout: timeout,
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
@@ -154,7 +156,8 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
         Err(error) => planned.blockers.push(blocker("no-values", &error.to_string())),
     }
     decide(&mut planned, host, role, observation, context);
-    if let (Some(window), true) = (&host.window, !planned.changes.is_empty() || planned.restart) {
+    let writes = !planned.changes.is_empty() || planned.restart || planned.mark_paid;
+    if let (Some(window), true) = (&host.window, writes) {
         let text = format!("this version does not keep `rms_window: {window}`");
         planned.blockers.push(Blocker {
             hint: Some(format!(
@@ -164,8 +167,8 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
             ..blocker("window", &text)
         });
     }
-    let marked =
-        (context.playbook.marks && planned.restart).then(|| KeyPath::new(probe::MARKS_KEY));
+    let marked = ((context.playbook.marks && planned.restart) || planned.mark_paid)
+        .then(|| KeyPath::new(probe::MARKS_KEY));
     let keys = planned.changes.iter().map(|change| change.path.key.clone()).chain(marked);
     let rights = diff::rights(keys, observation);
     planned.blockers.extend(rights);
@@ -193,12 +196,24 @@ fn decide(
     if !planned.changes.is_empty() {
         conflicts(planned, &traces.leftovers, &traces.other_connectors);
     }
+    let paid = debt::paid(observation).filter(|_| planned.changes.is_empty());
+    if let Some(boot) = paid {
+        planned.mark_paid = true;
+        planned.notes.push(note(
+            "restart-paid",
+            format!(
+                "{} owed a restart and has booted since, at {boot}; only its mark is removed",
+                host.name
+            ),
+        ));
+    }
     let decided = verdict::decide(verdict::Case {
         role,
         changes: planned.changes.len(),
         evidence: traces.evidence,
         prior: host.prior_adrms,
         owed: planned.restart_owed.as_deref(),
+        paid,
     });
     planned.verdict = decided.verdict;
     let required = planned.verdict.need == RestartNeed::Required;

@@ -78,8 +78,9 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
     blockers.extend(unsupported(input.survey));
 
     let mut hosts = plan_hosts(input, &dealt, steps.is_some());
-    let notes = waiver::apply(&mut hosts, input.waivers);
+    let mut notes = waiver::apply(&mut hosts, input.waivers);
     settle_what_is_left_out(&mut hosts);
+    notes.extend(marks_off(input.playbook, &hosts));
     let stages = stages(input, &dealt, &hosts, steps.unwrap_or_default());
 
     let hours = i64::from(input.playbook.plan_valid_hours);
@@ -107,6 +108,15 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
     let faults = lint::lint(&plan);
     plan.blockers.extend(faults);
     plan
+}
+
+fn marks_off(playbook: &Playbook, hosts: &BTreeMap<HostName, PlannedHost>) -> Option<Note> {
+    let restarts = hosts.values().any(|host| host.has_work() && host.restart);
+    (!playbook.marks && restarts).then(|| {
+        let text = "if a run dies between write and restart, only its journal knows the restart \
+                    owed";
+        note("marks-off", text)
+    })
 }
 
 fn within(input: &PlanInput<'_>, host: &Host) -> bool {
@@ -238,6 +248,8 @@ fn settle_what_is_left_out(hosts: &mut BTreeMap<HostName, PlannedHost>) {
         let (why, differing) = (why.clone(), host.changes.len());
         host.changes.clear();
         host.restart = false;
+        host.mark_paid = false;
+        host.notes.retain(|note| note.id != "restart-paid");
         if differing == 0 && host.blockers.is_empty() {
             host.notes.push(note("left-out", format!("{} is as wanted; {why}", host.name)));
             host.scope = Scope::InScope;

@@ -114,6 +114,7 @@ pub(crate) fn observation(name: &str, role: Role) -> Observation {
         values: questions.values.into_iter().map(|path| (path, absent.clone())).collect(),
         listings: questions.listings.into_iter().map(|key| (key, Listing::NoKey)).collect(),
         access: questions.access.into_iter().map(|key| (key, Access::Granted)).collect(),
+        up_seconds: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether a host must restart, decided from the state before the change (`connector.md` 5).
 
+use jiff::Timestamp;
+
 use crate::model::host::PriorAdrms;
 use crate::model::plan::Blocker;
 use crate::model::product::Role;
@@ -20,6 +22,8 @@ pub struct Case<'a> {
     pub prior: PriorAdrms,
     /// The mark of an earlier run that left a restart owed.
     pub owed: Option<&'a str>,
+    /// When the host has restarted since that mark, as both witnesses say.
+    pub paid: Option<Timestamp>,
 }
 
 /// The verdict, and what keeps it from being relied on.
@@ -31,11 +35,16 @@ pub struct Decided {
 
 /// Decides one host's restart. Unknown evidence never becomes a silent "no".
 pub fn decide(case: Case<'_>) -> Decided {
-    let Case { role, changes, mut evidence, prior, owed } = case;
+    let Case { role, changes, mut evidence, prior, owed, paid } = case;
     let plain = |need, rule: &str, evidence| Decided {
         verdict: Verdict { need, rule: rule.to_owned(), evidence },
         blocker: None,
     };
+    if let (Some(mark), Some(boot), 0) = (owed, paid, changes) {
+        let text = format!("a restart was owed ({mark}), and the host has booted since, at {boot}");
+        evidence.insert(0, fact(Weight::Against, text));
+        return plain(RestartNeed::NotRequired, "restart-paid", evidence);
+    }
     if let Some(mark) = owed {
         evidence
             .insert(0, fact(Weight::For, format!("an earlier run left a restart owed: {mark}")));
@@ -144,7 +153,7 @@ mod tests {
             .map(|weight| fact(weight, format!("{weight:?}")))
             .collect();
         let pieces = evidence.len();
-        let decided = decide(Case { role, changes, evidence, prior, owed: None });
+        let decided = decide(Case { role, changes, evidence, prior, owed: None, paid: None });
         let blocker = decided.blocker.as_ref().map(|one| one.id.as_str());
         assert_eq!((decided.verdict.need, decided.verdict.rule.as_str(), blocker), expected);
         assert!(decided.verdict.evidence.len() >= pieces, "no piece of evidence is dropped");
@@ -191,6 +200,7 @@ mod tests {
             evidence: Vec::new(),
             prior: Auto,
             owed: Some("run 7"),
+            paid: None,
         };
         let decided = decide(case);
         assert_eq!(decided.verdict.need, Required);

@@ -126,6 +126,7 @@ impl Board {
             }
             Event::Halted { .. } => self.stage.push_str("   stopping"),
             Event::RunStarted { .. }
+            | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }
             | Event::RestartOrdered { .. }
             | Event::StepHeld { .. }

@@ -121,6 +121,7 @@ impl Lines {
             | Event::RestoreIntended { .. }
             | Event::RestoreVerified { .. }
             | Event::MarkIntended { .. }
+            | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }

@@ -112,7 +112,11 @@ pub fn words(event: &Event) -> Words {
             let verb = if *set { "Marking" } else { "Unmarking" };
             detail(verb, host(at), mark.clone())
         }
-        Event::RestartOwed { host: at, reason } => {
+        Event::KeyIntended { host: at, key, create } => {
+            let verb = if *create { "Creating" } else { "Deleting" };
+            detail(verb, host(at), key.to_string())
+        }
+        Event::RestartOwed { host: at, reason, inherited: _ } => {
             Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
         }
         Event::RestartIntended { host: at, boot_before } => {
@@ -122,7 +126,7 @@ pub fn words(event: &Event) -> Words {
             let text = match code {
                 Some(0) => "order taken".to_owned(),
                 Some(code) => format!("order answered with code {code}"),
-                None => "the reply to the order was lost".to_owned(),
+                None => "no reply tells whether the order was taken".to_owned(),
             };
             detail("Ordered", host(at), text)
         }

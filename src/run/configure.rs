@@ -20,6 +20,7 @@ use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::Trouble;
 use crate::run::restore::Ledger;
+use crate::run::restore::create_keys;
 use crate::run::restore::take_back;
 use crate::run::standing::owed;
 
@@ -40,11 +41,11 @@ pub async fn configure<C: Connect, K: Clock>(
     if means.stopped() >= Stop::SafePoint {
         return Ok(Configured::Stopped);
     }
+    announce_owed(means, host, restarts)?;
     let mut ledger = Ledger::default();
     match write(means, host, restarts, &mut link, &mut ledger).await {
         Ok(()) => {
             means.release(&host.name);
-            announce_owed(means, host, restarts)?;
             Ok(Configured::Verified(host.changes.len()))
         }
         Err(Trouble::Sink(error)) => Err(error),
@@ -89,6 +90,9 @@ async fn write<C: Connect, K: Clock>(
     for (path, expected) in wanted.chain(equal) {
         registry::expect(link, path, expected).await?;
     }
+    if host.mark_paid {
+        mark::settle(means, host, link).await?;
+    }
     let values = host.changes.len() + host.equal.len();
     means.emit(Event::HostVerified { host: host.name.clone(), values })?;
     Ok(())
@@ -103,14 +107,13 @@ async fn change_one<C: Connect, K: Clock>(
     ledger: &mut Ledger,
 ) -> Result<(), Trouble> {
     let name = host.name.clone();
+    if change.before == State::Absent {
+        create_keys(means, host, link, &change.path.key, ledger).await?;
+    }
     // INVARIANT: the intent is recorded before the bytes go out.
     means.emit(Event::ChangeIntended { host: name.clone(), index, change: change.clone() })?;
     means.touch(&host.name);
     ledger.begun = index + 1;
-    if change.before == State::Absent {
-        let missing = registry::missing_ancestors(link, &change.path.key).await?;
-        ledger.created.splice(0..0, missing);
-    }
     registry::write(link, change).await?;
     registry::expect(link, &change.path, &change.after).await?;
     means.emit(Event::ChangeVerified { host: name, index })?;
@@ -126,6 +129,7 @@ fn moved(error: WriteError) -> Trouble {
     }
 }
 
+/// INVARIANT: a debt is on disk before the first write that causes it.
 fn announce_owed<C, K>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
@@ -140,5 +144,6 @@ where
         Outcome::RestartOwed { reason, .. } => reason,
         _ => return Ok(()),
     };
-    means.emit(Event::RestartOwed { host: host.name.clone(), reason })
+    let inherited = host.restart_owed.is_some();
+    means.emit(Event::RestartOwed { host: host.name.clone(), reason, inherited })
 }

@@ -16,6 +16,8 @@ use crate::model::registry::Value;
 use crate::run::means::Means;
 use crate::run::means::Trouble;
 use crate::run::restore::Ledger;
+use crate::run::restore::create_keys;
+use crate::run::restore::delete_keys;
 
 /// Sets the mark; one that an earlier run left is replaced, and put back if this run fails.
 pub async fn set<C: Connect, K: Clock>(
@@ -35,13 +37,37 @@ pub async fn set<C: Connect, K: Clock>(
     // As `host::mark::parse` reads it.
     let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
     let change = Change { path, before, after, rule: "mark".to_owned() };
+    create_keys(means, host, link, &change.path.key, ledger).await?;
     means.emit(intent(host, &change, true))?;
     means.touch(&host.name);
-    ledger.created = registry::missing_ancestors(link, &change.path.key).await?;
     ledger.mark = Some(change.clone());
     registry::write(link, &change).await?;
     registry::expect(link, &change.path, &change.after).await?;
     Ok(())
+}
+
+/// Removes a mark whose restart has happened since, if it is still the one that the plan saw.
+pub async fn settle<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    let path = mark::path();
+    let found = registry::observe(link, &path).await?;
+    // INVARIANT: a debt that came after the plan is nobody's to strike out.
+    let same = match &found {
+        Reading::Known(State::Absent) => return Ok(()),
+        Reading::Known(State::Present(mark)) => Some(mark.to_string()) == host.restart_owed,
+        Reading::Unreadable(_) => false,
+    };
+    if !same {
+        let text = format!("the mark `{path}` is not the one that the plan saw");
+        return Err(Failure::new(FailureKind::Drifted, text)
+            .hint("plan again: another run may have worked on the host")
+            .into());
+    }
+    means.touch(&host.name);
+    clear(means, host, link).await
 }
 
 /// Removes the mark, and the key if nothing else is in it.
@@ -58,8 +84,9 @@ pub async fn clear<C: Connect, K: Clock>(
     };
     let change = Change { path, before, after: State::Absent, rule: "mark".to_owned() };
     means.emit(intent(host, &change, false))?;
-    mark::remove(link).await?;
-    Ok(())
+    registry::write(link, &change).await?;
+    registry::expect(link, &change.path, &change.after).await?;
+    delete_keys(means, host, link, &[change.path.key]).await
 }
 
 /// The event of a mark about to be set or removed.

@@ -39,7 +39,7 @@ pub async fn take_back<C: Connect, K: Clock>(
 ) -> Result<Failure, SinkError> {
     let lost = trouble.lost_connection();
     let failure = trouble.failure()?;
-    if ledger.begun == 0 && ledger.mark.is_none() {
+    if ledger.begun == 0 && ledger.mark.is_none() && ledger.created.is_empty() {
         return Ok(failure);
     }
     let first = if lost { None } else { Some(link) };
@@ -84,7 +84,49 @@ async fn restore<C: Connect, K: Clock>(
         put_back(means, link, mark, mark::intent(host, mark, false)).await?;
     }
     // A key that somebody has used meanwhile stays.
-    registry::delete_empty_keys(link, &ledger.created).await?;
+    delete_keys(means, host, link, &ledger.created).await
+}
+
+/// Creates what is missing above a value that is about to be written.
+pub async fn create_keys<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+    key: &KeyPath,
+    ledger: &mut Ledger,
+) -> Result<(), Trouble> {
+    let missing = registry::missing_ancestors(link, key).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // INVARIANT: every key is on disk before the act that creates it.
+    for key in missing.iter().rev() {
+        means.emit(Event::KeyIntended {
+            host: host.name.clone(),
+            key: key.clone(),
+            create: true,
+        })?;
+    }
+    means.touch(&host.name);
+    ledger.created.splice(0..0, missing);
+    registry::create_key(link, key).await?;
+    Ok(())
+}
+
+/// Deletes those of our keys that hold nothing, deepest first.
+pub async fn delete_keys<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+    keys: &[KeyPath],
+) -> Result<(), Trouble> {
+    for key in keys {
+        if registry::is_empty(link, key).await? {
+            let (host, key) = (host.name.clone(), key.clone());
+            means.emit(Event::KeyIntended { host, key: key.clone(), create: false })?;
+            registry::delete_empty_keys(link, &[key]).await?;
+        }
+    }
     Ok(())
 }
 

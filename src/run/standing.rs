@@ -45,7 +45,7 @@ pub fn standings(plan: &Plan) -> BTreeMap<HostName, Standing> {
 
 /// Where a verified host ends that this run does not restart.
 pub fn owed(host: &PlannedHost, values: usize) -> Outcome {
-    if let Some(reason) = &host.restart_owed {
+    if let (Some(reason), false) = (&host.restart_owed, host.mark_paid) {
         return Outcome::RestartOwed { values, reason: reason.clone() };
     }
     match host.verdict.need {

@@ -226,7 +226,11 @@ fn an_outcome_settles_what_was_announced_unless_it_is_in_doubt_itself() {
 
 #[test]
 fn a_restart_stays_owed_until_it_is_proved() {
-    let owed = Event::RestartOwed { host: fs1(), reason: "rule `fci.always`".to_owned() };
+    let owed = Event::RestartOwed {
+        host: fs1(),
+        reason: "rule `fci.always`".to_owned(),
+        inherited: false,
+    };
     let ordered = Event::RestartIntended { host: fs1(), boot_before: noon() };
     let proved = Event::RestartProved { host: fs1(), boot_after: noon(), up_seconds: 9 };
     check_host(&[owed.clone(), ordered.clone()], |host| {

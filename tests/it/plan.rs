@@ -137,6 +137,7 @@ fn fresh(host: &Host, pack: &RulePack) -> HostSurvey {
         values: questions.values.into_iter().map(read).collect(),
         listings: questions.listings.into_iter().map(|key| (key, Listing::NoKey)).collect(),
         access: questions.access.into_iter().map(|key| (key, Access::Granted)).collect(),
+        up_seconds: None,
     }))
 }
 

@@ -216,6 +216,18 @@ async fn a_guarded_account_is_not_tried_again() {
     assert_eq!(ended.logons.len(), 1);
 }
 
+#[tokio::test]
+async fn refused_logons_grow_rarer_and_end() {
+    let ended = wait(&[(0, Phase::Denies)]).await;
+    assert_eq!(ended.logons.len(), 6);
+    for (place, pair) in ended.logons.windows(2).enumerate() {
+        let pause = SignedDuration::from_secs(15 << place);
+        assert!(pair[1].duration_since(pair[0]) >= pause, "{pair:?}");
+    }
+    let text = ended.result.unwrap_err().text();
+    assert!(text.contains("after 6 refused logons no other was tried"), "{text}");
+}
+
 #[test]
 fn a_proof_needs_both_witnesses() {
     let check = |boot, up_seconds, now, expected| {

@@ -290,3 +290,41 @@ fn a_value_of_another_type_is_replaced_and_its_form_kept_for_undo() {
     let plan = fleet.plan();
     assert_eq!(plan.hosts[&HostName::new("FS1")].changes[0].before, expand);
 }
+
+#[test]
+fn a_restart_paid_since_the_mark_costs_no_second_one() {
+    let mark = |fleet: &mut Fleet| {
+        let first = fleet.plan();
+        fleet.apply(&first);
+        let since = "run-0 2026-10-01T00:00:00Z";
+        fleet.set("FS1", probe::MARKS_KEY, "RestartOwed", since);
+    };
+    let mut fleet = Fleet::new(&["FS1"]);
+    fleet.seen("FS1").up_seconds = Some(3600);
+    mark(&mut fleet);
+    check(&fleet, "FS1", "0 stay restart-paid");
+    let plan = fleet.plan();
+    assert!(noted(&plan, "FS1", "restart-paid"));
+    let PlannedWork::Hosts { batches, restarts, .. } = &plan.stages[0].work else { panic!() };
+    assert_eq!((batches.concat(), restarts.len()), (vec![HostName::new("FS1")], 0));
+    assert_eq!(plan.blockers, []);
+
+    fleet.seen("FS1").up_seconds = None;
+    check(&fleet, "FS1", "0 restart restart-owed");
+    let mut changing = Fleet::new(&["FS1"]);
+    changing.seen("FS1").up_seconds = Some(3600);
+    changing.set("FS1", probe::MARKS_KEY, "RestartOwed", "run-0 2026-10-01T00:00:00Z");
+    check(&changing, "FS1", "2 restart restart-owed");
+}
+
+#[test]
+fn a_plan_that_leaves_no_marks_says_what_that_costs() {
+    let mut fleet = Fleet::new(&["FS1"]);
+    let said = |fleet: &Fleet| fleet.plan().notes.iter().any(|note| note.id == "marks-off");
+    assert!(!said(&fleet));
+    fleet.playbook.marks = false;
+    assert!(said(&fleet));
+    let first = fleet.plan();
+    fleet.apply(&first);
+    assert!(!said(&fleet), "nothing restarts");
+}

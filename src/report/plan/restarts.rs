@@ -116,7 +116,8 @@ fn verdicts(plan: &Plan, options: &RenderOptions) -> Vec<String> {
 
 /// A verdict worth telling: something changes, or a restart is due. Blocked hosts are told apart.
 fn concerns(host: &PlannedHost) -> bool {
-    !host.is_blocked() && (!host.changes.is_empty() || host.restart || host.restart_owed.is_some())
+    let owes = host.restart_owed.is_some() && !host.mark_paid;
+    !host.is_blocked() && (!host.changes.is_empty() || host.restart || owes)
 }
 
 /// How many places were looked at for traces.

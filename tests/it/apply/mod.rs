@@ -32,6 +32,7 @@ use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::state;
 
+mod debt;
 mod step;
 mod stop;
 
@@ -124,6 +125,7 @@ fn check_intents(fleet: &Fleet) {
         let (host, act) = line.split_once(' ').unwrap();
         let intents: &[&str] = match act.split(' ').next().unwrap() {
             "set" | "delete" => &["change-intended", "restore-intended", "mark-intended"],
+            "create" | "drop" => &["key-intended"],
             "restart" => &["restart-intended"],
             "Set-IRMConfiguration" => &["step-intended"],
             _ => continue,
@@ -207,6 +209,7 @@ fn keys_created_for_a_value_go_when_it_is_taken_back() {
     let report = apply(&fleet, &plan).unwrap();
     assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)));
     assert_eq!(fleet.keys("FS1"), [r"HKLM\SOFTWARE"]);
+    check_intents(&fleet);
 }
 
 #[test]
@@ -323,9 +326,20 @@ fn a_restart_that_does_not_begin_fails_and_holds_its_domain() {
 }
 
 #[test]
+fn a_fault_of_a_host_that_is_going_down_is_waited_out() {
+    for code in [995, 1115, 2_150_859_230] {
+        let fleet = ready(&["FS1"]);
+        fleet.luck("FS1", Luck { fault_order: Some(code), ..Luck::default() });
+        let report = apply(&fleet, &two_values(&["FS1"], true)).unwrap();
+        assert_eq!(outcome(&report, "FS1"), Outcome::Changed { values: 2, restarted: true });
+        assert_eq!(orders(&fleet, "FS1"), 1, "{code}");
+    }
+}
+
+#[test]
 fn a_fault_in_answer_to_the_order_holds_the_domain() {
     let fleet = ready(&["FS1", "FS2"]);
-    fleet.luck("FS1", Luck { fault_order: true, ..Luck::default() });
+    fleet.luck("FS1", Luck { fault_order: Some(5), ..Luck::default() });
     let mut plan = two_values(&["FS1", "FS2"], true);
     let names: Vec<HostName> = plan.hosts.keys().cloned().collect();
     plan.stages = vec![hosts_stage("servers", vec![names.clone()], 1, names)];

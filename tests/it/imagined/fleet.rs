@@ -77,8 +77,8 @@ pub(crate) struct Luck {
     pub(crate) hangs: bool,
     /// The answer to the restart order is lost.
     pub(crate) lose_order: bool,
-    /// The restart order is answered with a fault, as by a host that is going down already.
-    pub(crate) fault_order: bool,
+    /// The restart order is carried out and answered with a fault of this code.
+    pub(crate) fault_order: Option<u32>,
 }
 
 impl Fleet {
@@ -324,8 +324,8 @@ impl Writer for ImaginedLink {
         if order && luck.lose_order {
             return Err(self.lost("the order"));
         }
-        if order && luck.fault_order {
-            let fault = Fault { code: Some(1115), ..Fault::default() };
+        if order && luck.fault_order.is_some() {
+            let fault = Fault { code: luck.fault_order, ..Fault::default() };
             return Err(HostError::Fault(Box::new(fault)));
         }
         self.broken |= breaks || order;

@@ -89,6 +89,7 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         },
         restart: false,
         restart_owed: None,
+        mark_paid: false,
         restart_timeout: 600,
         domains: Vec::new(),
         blockers: Vec::new(),
