@@ -14,3 +14,4 @@ pub mod rollout;
 pub mod rules;
 pub mod secret;
 pub mod verdict;
+pub mod visible;
