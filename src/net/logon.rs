@@ -42,7 +42,7 @@ pub(super) async fn logon(
         });
     }
 
-    let permit = guard.admit(account).await?;
+    let mut permit = guard.admit(account).await?;
     let name = format!("HTTP/{}", pipe.target().endpoint.address);
     let service = Service { name: &name, channel_binding: None };
     let entropy = entropy::ntlm().map_err(|error| HostError::Unsupported(error.to_string()))?;
@@ -51,6 +51,7 @@ pub(super) async fn logon(
         .answer(&challenge, account, &service, entropy, now)
         .map_err(|error| refused(account, &SessionError::Ntlm(error)))?;
     pipe.count(Counters { logons: 1, ..Counters::default() });
+    permit.sent();
     let reply = post(pipe, &response).await?;
     match session::admitted(reply.status) {
         Ok(()) => permit.accepted(),
