@@ -52,6 +52,11 @@ impl Network {
         Self { phase: phase.to_owned(), ..self.clone() }
     }
 
+    /// Whether the account for a target was refused at its first logon.
+    pub fn is_refused(&self, target: &Target) -> bool {
+        self.accounts.find(target).is_some_and(|account| self.guard.is_refused(&account))
+    }
+
     async fn open(&self, target: &Target) -> Result<Channel, HostError> {
         if let Some(reason) = unsupported(&target.endpoint) {
             return Err(HostError::Unsupported(reason));
