@@ -5,6 +5,7 @@ use std::fs::File;
 use std::fs::TryLockError;
 use std::path::Path;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::cli::again;
@@ -39,6 +40,7 @@ use crate::plan::seal::hex;
 use crate::report::human::Labels;
 use crate::report::screen::Screen;
 use crate::report::summary::Recap;
+use crate::run::action::Options;
 use crate::run::action::Stop as Urgency;
 use crate::run::driver::RunContext;
 use crate::run::driver::RunReport;
@@ -65,7 +67,7 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
     // Told before anything is shown or asked: there is nothing to decide.
     unused(&store, &plan.id)?;
     plan::show(plan, Some(&sealed.digest), console)?;
-    usable(&sealed)?;
+    usable(&sealed, SystemClock.now())?;
     if !plan.has_work() {
         // Where hosts are blocked, the plan has said what cannot be done, and why.
         if !plan.hosts.values().any(PlannedHost::is_blocked) {
@@ -76,7 +78,8 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
         }
         return Ok(plan::exit(plan, false));
     }
-    let options = consent::obtain(plan, &request.plan, console).await?;
+    let consent = consent::obtain(plan, &request.plan, console);
+    let options = in_time(&sealed, || SystemClock.now(), consent).await?;
     let _lock = if plan.lab { None } else { Some(lock(&request.plan.state)?) };
     let folder = begin(&store, &plan.id, &bytes)?;
 
@@ -132,8 +135,8 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
 }
 
 /// Expired or blocked plans are shown and not applied.
-fn usable(sealed: &Sealed) -> Result<(), Stop> {
-    check_usable(sealed, SystemClock.now()).map_err(|refusal| {
+fn usable(sealed: &Sealed, now: Timestamp) -> Result<(), Stop> {
+    check_usable(sealed, now).map_err(|refusal| {
         let exit = match refusal {
             crate::plan::Refusal::Expired { .. } => Exit::Refused,
             crate::plan::Refusal::Blocked(_) => Exit::Blocked,
@@ -141,6 +144,17 @@ fn usable(sealed: &Sealed) -> Result<(), Stop> {
         let hint = sealed.plan.blockers.first().and_then(|blocker| blocker.hint.clone());
         Stop::because(exit, &refusal).hint(hint.unwrap_or_else(|| "rmsfleet plan".to_owned()))
     })
+}
+
+/// The consent, and the plan looked at once more: a question may stay open overnight.
+async fn in_time(
+    sealed: &Sealed,
+    now: impl Fn() -> Timestamp,
+    consent: impl Future<Output = Result<Options, Stop>>,
+) -> Result<Options, Stop> {
+    let options = consent.await?;
+    usable(sealed, now())?;
+    Ok(options)
 }
 
 /// One run at a time from this state folder; the lock ends with the process.
@@ -240,4 +254,25 @@ fn next(report: &RunReport, folder: &RunFolder, request: &ApplyRequest) -> Vec<S
         | Exit::Interrupted => next.push(format!("rmsfleet plan{flags}")),
     }
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::plan::sample;
+
+    #[tokio::test]
+    async fn a_plan_that_expired_while_the_question_was_open_is_not_applied() {
+        let sealed = Sealed { plan: sample::plan(), digest: String::new() };
+        let until = sealed.plan.valid_until;
+        let agree = async |now: Timestamp| {
+            let consent = async { Ok(Options::default()) };
+            in_time(&sealed, || now, consent).await.map_err(|stop| stop.exit)
+        };
+        assert_eq!(agree(until).await, Ok(Options::default()));
+        let late = until.saturating_add(SignedDuration::from_secs(1)).unwrap();
+        assert_eq!(agree(late).await, Err(Exit::Refused));
+    }
 }

@@ -10,6 +10,7 @@ use crate::error::Exit;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedWork;
+use crate::model::visible::Visible;
 use crate::report::plural;
 use crate::run::action::Options;
 
@@ -103,7 +104,8 @@ fn known(plan: &Plan, confirmed: &BTreeSet<String>) -> Result<(), Stop> {
 
 /// Waits for an answer, or for Ctrl-C, which is one too.
 async fn ask(console: &mut Console, question: &str) -> Result<String, Stop> {
-    console.out.text(&format!("{question} "))?;
+    // The organisation's name in it comes from a host.
+    console.out.text(&format!("{} ", Visible(question)))?;
     let answer = tokio::task::spawn_blocking(Console::answer);
     tokio::select! {
         answer = answer => match answer {

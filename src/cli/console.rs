@@ -8,6 +8,7 @@ use crate::cli::request::Format;
 use crate::cli::request::Output;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
+use crate::model::visible::visible;
 use crate::report::json;
 use crate::report::out::Out;
 use crate::report::style::Style;
@@ -111,13 +112,15 @@ impl Console {
 
 /// An error on standard error: what, why, what to do, and the exit code with its name.
 pub fn complain(stop: &Stop, style: Style) {
+    // What the user typed is shown as typed; everything else may come from a host.
+    let shown = |text: &str| if stop.exit == Exit::Usage { text.to_owned() } else { visible(text) };
     let mut text = String::new();
     if let Some(report) = &stop.report {
         text.push_str(&format!("{}\n\n", report.trim_end()));
     }
-    text.push_str(&format!("{} {stop}\n", style.paint(Tint::Bad, "error:")));
+    text.push_str(&format!("{} {}\n", style.paint(Tint::Bad, "error:"), shown(&stop.to_string())));
     if let Some(hint) = &stop.hint {
-        text.push_str(&format!("{} {hint}\n", style.paint(Tint::Strong, "hint:")));
+        text.push_str(&format!("{} {}\n", style.paint(Tint::Strong, "hint:"), shown(hint)));
     }
     text.push_str(&format!("{}\n", stop.exit));
     // If standard error is gone, the exit code still tells.

@@ -209,19 +209,20 @@ async fn read(
     let seconds = SystemClock.now().duration_since(began).as_secs_f64();
     let took = plural::duration(seconds);
     console.did("Read", &format!("{answered}/{} in {took}", questions.len()))?;
-    refused(&survey)?;
+    let spent = questions.iter().map(|one| &one.target).filter(|target| wired.is_refused(target));
+    refused(&survey, &spent.map(|target| &target.host).collect())?;
     Ok(survey)
 }
 
-/// An account that was refused before it was accepted anywhere stops everything.
-fn refused(survey: &Survey) -> Result<(), Stop> {
+/// An account that was refused before it was accepted anywhere stops everything. `spent` are the
+/// hosts of such accounts; hosts of other accounts may have answered well.
+fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
     let failures = survey.hosts.iter().filter_map(|(host, survey)| match survey {
         HostSurvey::Read(_) => None,
-        HostSurvey::Failed(failure) => Some((host, failure)),
+        HostSurvey::Failed(failure) => spent.contains(host).then_some((host, failure)),
     });
     let mut denied = None;
     let mut guarded = 0;
-    let mut others = 0;
     for (host, failure) in failures {
         match failure.kind {
             FailureKind::Denied => denied = Some((host, failure)),
@@ -234,14 +235,10 @@ fn refused(survey: &Survey) -> Result<(), Stop> {
             | FailureKind::InDoubt
             | FailureKind::NotBack
             | FailureKind::RestartNotBegun
-            | FailureKind::Unsupported => others += 1,
+            | FailureKind::Unsupported => {}
         }
     }
     let Some((host, failure)) = denied else { return Ok(()) };
-    let nobody = others + guarded + 1 == survey.hosts.len();
-    if guarded == 0 && !nobody {
-        return Ok(());
-    }
     let spared = match guarded {
         0 => String::new(),
         1 => "; 1 other host was not tried with it".to_owned(),
@@ -260,4 +257,31 @@ fn waivers(request: &PlanRequest, inventory: &Inventory) -> Result<Vec<(HostName
         Ok((host.name.clone(), id.clone()))
     });
     waived.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Failure;
+    use crate::plan::sample;
+
+    #[test]
+    fn an_account_refused_at_its_first_logon_ends_all_though_another_works() {
+        let check = |spent: &[&str], expected: Option<Exit>| {
+            let hosts = ["EX1", "FS1", "FS2"].map(|name| sample::host(name, Role::Fci));
+            let mut survey = sample::survey(&hosts);
+            for (name, kind) in [("FS1", FailureKind::Denied), ("FS2", FailureKind::AccountGuarded)]
+            {
+                let failed = HostSurvey::Failed(Failure::new(kind, "because"));
+                survey.hosts.insert(HostName::new(name), failed);
+            }
+            let spent: Vec<HostName> = spent.iter().map(|name| HostName::new(*name)).collect();
+            let got = refused(&survey, &spent.iter().collect()).err().map(|stop| stop.exit);
+            assert_eq!(got, expected, "{spent:?}");
+        };
+        check(&["FS1"], Some(Exit::Auth));
+        check(&["FS1", "FS2"], Some(Exit::Auth));
+        // Accepted elsewhere: the refusal concerns one host.
+        check(&[], None);
+    }
 }

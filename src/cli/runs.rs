@@ -13,6 +13,7 @@ use crate::journal::store::Store;
 use crate::journal::store::StoreError;
 use crate::journal::summary::RunSummary;
 use crate::journal::summary::summarise;
+use crate::model::visible::Visible;
 use crate::report::human::Labels;
 use crate::report::human::Lines;
 use crate::report::json;
@@ -94,7 +95,7 @@ fn tell(folder: &RunFolder, journal: &Journal, console: &mut Console) -> Result<
     }
     for (host, part) in &summary.hosts {
         if let Some(reason) = &part.restart_owed {
-            console.say(&format!("{} owes a restart: {reason}", host.as_str()))?;
+            console.say(&format!("{} owes a restart: {}", host.as_str(), Visible(reason)))?;
         }
         if part.is_in_doubt() {
             console.say(&format!("{} is in doubt: read it with a new plan", host.as_str()))?;

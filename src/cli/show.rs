@@ -7,6 +7,7 @@ use crate::cli::plan;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::link::Clock;
+use crate::model::visible::visible;
 use crate::net::clock::SystemClock;
 use crate::plan::SealError;
 use crate::plan::Sealed;
@@ -22,7 +23,8 @@ pub fn run(path: &Path, console: &mut Console) -> Result<Exit, Stop> {
             console.next(&format!("rmsfleet apply {}{lab}", path.display()))?;
         }
         Err(refusal) => {
-            let note = console.style().paint(Tint::Change, &format!("not for use: {refusal}"));
+            let note =
+                console.style().paint(Tint::Change, &visible(&format!("not for use: {refusal}")));
             console.say(&note)?;
         }
     }

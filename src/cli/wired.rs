@@ -37,6 +37,11 @@ impl Wired {
         Self { network, lab: lab.map(Arc::new), phases: Arc::default() }
     }
 
+    /// Whether the account for a target was refused at its first logon.
+    pub fn is_refused(&self, target: &Target) -> bool {
+        self.network.is_refused(target)
+    }
+
     /// Follows the run: what a host is busy with from here on.
     pub fn note(&self, event: &Event) {
         let (host, phase) = match event {

@@ -99,8 +99,8 @@ pub async fn configuration(
         internal_licensing_enabled: bool(object, "InternalLicensingEnabled"),
         external_licensing_enabled: bool(object, "ExternalLicensingEnabled"),
         client_access_server_enabled: bool(object, "ClientAccessServerEnabled"),
-        service_location: text(object, "ServiceLocation"),
-        publishing_location: text(object, "PublishingLocation"),
+        service_location: location(object, "ServiceLocation"),
+        publishing_location: location(object, "PublishingLocation"),
         licensing_location: texts(object, "LicensingLocation"),
     };
     Ok((dn, irm))
@@ -181,11 +181,25 @@ fn text(object: &PsObject, name: &str) -> Option<String> {
     object.property(name)?.to_text().filter(|text| !text.is_empty())
 }
 
-fn texts(object: &PsObject, name: &str) -> Vec<String> {
-    let Some(value) = object.property(name) else { return Vec::new() };
-    match value.list() {
-        Some(items) => items.iter().filter_map(PsObject::to_text).collect(),
-        None => value.to_text().into_iter().filter(|text| !text.is_empty()).collect(),
+/// A location's text, empty where the host says that there is none; `None` if it does not say.
+fn location(object: &PsObject, name: &str) -> Option<String> {
+    told(object.property(name)?)
+}
+
+fn texts(object: &PsObject, name: &str) -> Option<Vec<String>> {
+    let value = object.property(name)?;
+    let mut texts = match value.list() {
+        Some(items) => items.iter().map(told).collect::<Option<Vec<_>>>()?,
+        None => vec![told(value)?],
+    };
+    texts.retain(|text| !text.is_empty());
+    Some(texts)
+}
+
+fn told(value: &PsObject) -> Option<String> {
+    match value {
+        PsObject::Null => Some(String::new()),
+        other => other.to_text(),
     }
 }
 
@@ -199,6 +213,28 @@ fn missing(cmdlet: &str, property: &str) -> HostError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::psrp::object::Complex;
+
+    #[test]
+    fn a_location_that_is_not_told_is_no_empty_one() {
+        let check = |value: Option<PsObject>, one: Option<&str>, many: Option<&[&str]>| {
+            let properties = value.into_iter().map(|value| ("X".to_owned(), value)).collect();
+            let object = PsObject::Complex(Box::new(Complex { properties, ..Complex::default() }));
+            assert_eq!(location(&object, "X").as_deref(), one, "{object:?}");
+            let many = many.map(|many| many.iter().map(|&text| text.to_owned()).collect());
+            assert_eq!(texts(&object, "X"), many, "{object:?}");
+        };
+        let text = |text: &str| PsObject::Text(text.to_owned());
+        check(None, None, None);
+        check(Some(PsObject::Null), Some(""), Some(&[]));
+        check(Some(text("")), Some(""), Some(&[]));
+        check(Some(text("https://a")), Some("https://a"), Some(&["https://a"]));
+        check(Some(PsObject::List(Vec::new())), None, Some(&[]));
+        check(Some(PsObject::List(vec![text("https://a")])), None, Some(&["https://a"]));
+        // What cannot be read as text is not known to be empty.
+        check(Some(PsObject::Bytes(vec![1])), None, None);
+        check(Some(PsObject::List(vec![PsObject::Bytes(vec![1])])), None, None);
+    }
 
     #[test]
     fn the_organisation_is_named_by_its_container() {

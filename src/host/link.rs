@@ -130,8 +130,8 @@ pub enum HostError {
     #[error("the host refused the logon of `{user}`: {detail}")]
     Denied { user: String, detail: String },
     /// The account guard kept the account from being tried.
-    #[error("account `{user}` was refused elsewhere, so it is not tried here")]
-    Guarded { user: String },
+    #[error("account `{user}` {why}, so it is not tried here")]
+    Guarded { user: String, why: &'static str },
     #[error("fault {}: {}", .0.code_text(), .0.reason)]
     Fault(Box<Fault>),
     /// An answer that is no answer to what was asked.

@@ -6,6 +6,9 @@ use serde::Serialize;
 use crate::model::host::HostName;
 
 /// `Get-IRMConfiguration`, the properties that we set, read or reason with.
+///
+/// `None` is a property that was not told, as a narrow role of the account leaves some out. A
+/// location that was told to be nowhere is the empty text, or the empty list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IrmConfiguration {
     pub internal_licensing_enabled: Option<bool>,
@@ -13,7 +16,7 @@ pub struct IrmConfiguration {
     pub client_access_server_enabled: Option<bool>,
     pub service_location: Option<String>,
     pub publishing_location: Option<String>,
-    pub licensing_location: Vec<String>,
+    pub licensing_location: Option<Vec<String>>,
 }
 
 /// One row of `Get-ExchangeServer`.

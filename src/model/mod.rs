@@ -16,3 +16,4 @@ pub mod rules;
 pub mod secret;
 pub mod tls;
 pub mod verdict;
+pub mod visible;

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::visible::Visible;
+
 /// A key below `HKEY_LOCAL_MACHINE`, without the hive: `SOFTWARE\Microsoft\MSDRM`.
 ///
 /// Names compare without regard to ASCII case, as the registry's do; the spelling is kept.
@@ -61,7 +63,7 @@ impl ValueName {
 
 impl fmt::Display for ValueName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        visible(f, if self.is_default() { "(Default)" } else { &self.0 })
+        Visible(if self.is_default() { "(Default)" } else { &self.0 }).fmt(f)
     }
 }
 
@@ -211,7 +213,7 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sz(text) | Self::ExpandSz(text) => visible(f, text),
+            Self::Sz(text) | Self::ExpandSz(text) => Visible(text).fmt(f),
             Self::Binary(bytes) => {
                 for (place, byte) in bytes.iter().enumerate() {
                     let comma = if place == 0 { "" } else { "," };
@@ -221,22 +223,9 @@ impl fmt::Display for Value {
             }
             Self::Dword(number) => write!(f, "{number} (0x{number:08x})"),
             Self::Qword(number) => write!(f, "{number} (0x{number:016x})"),
-            Self::MultiSz(texts) => visible(f, &texts.join(" | ")),
+            Self::MultiSz(texts) => Visible(&texts.join(" | ")).fmt(f),
         }
     }
-}
-
-/// Writes what a host holds so that it stays within its line: a line break or a terminal's own
-/// signs in a value could otherwise pass for what the tool says.
-fn visible(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|c| match c {
-        // The last two ranges turn the reading direction.
-        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            write!(f, "{}", c.escape_unicode())
-        }
-        c if c.is_control() => write!(f, "{}", c.escape_unicode()),
-        c => write!(f, "{c}"),
-    })
 }
 
 /// What stands at a path: nothing, or a value.

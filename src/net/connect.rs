@@ -67,6 +67,11 @@ impl Network {
         WinrsShell::open(channel, self.header(target), PATIENCE, ids).await
     }
 
+    /// Whether the account for a target was refused at its first logon.
+    pub fn is_refused(&self, target: &Target) -> bool {
+        self.accounts.find(target).is_some_and(|login| self.guard.is_refused(login.user()))
+    }
+
     async fn open(&self, target: &Target) -> Result<Channel, HostError> {
         if let Some(reason) = unsupported(&target.endpoint) {
             return Err(HostError::Unsupported(reason));

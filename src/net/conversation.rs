@@ -141,7 +141,8 @@ async fn log_on_by_basic(
 ) -> Result<(), HostError> {
     let envelope = wsman::encode_identify()
         .map_err(|error| HostError::Unsupported(format!("Identify: {error}")))?;
-    let permit = guard.admit(&account.user).await?;
+    let mut permit = guard.admit(&account.user).await?;
+    permit.sent();
     pipe.count(Counters { logons: 1, ..Counters::default() });
     let reply = pipe.post(LOGON, SOAP, Some((AUTHORIZATION, header.clone())), envelope).await?;
     match reply.status {

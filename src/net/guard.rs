@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -15,7 +17,8 @@ use crate::host::link::HostError;
 ///
 /// If it is refused, nobody tries that account again. If it succeeds, all others go at once, and a
 /// refusal after that concerns its host only. If it ends in neither way (no answer, cancelled), the
-/// next one takes its place.
+/// next one takes its place, until too many logons were sent that nobody answered: each of them may
+/// have been a wrong password that was counted.
 #[derive(Debug, Clone, Default)]
 pub struct AccountGuard(Arc<Mutex<BTreeMap<String, Arc<Entry>>>>);
 
@@ -24,7 +27,12 @@ struct Entry {
     /// One permit: the right to be the first.
     turn: Arc<Semaphore>,
     verdict: OnceLock<Verdict>,
+    /// First logons that were sent and not answered.
+    unanswered: AtomicUsize,
 }
+
+/// Unanswered first logons of an account that are borne.
+const BORNE: usize = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -37,16 +45,34 @@ enum Verdict {
 #[derive(Debug)]
 pub struct Permit {
     /// Held only by the first.
-    first: Option<(Arc<Entry>, OwnedSemaphorePermit)>,
+    first: Option<First>,
+}
+
+#[derive(Debug)]
+struct First {
+    entry: Arc<Entry>,
+    is_sent: bool,
+    turn: OwnedSemaphorePermit,
 }
 
 impl AccountGuard {
-    /// Whether the account was refused somewhere, asked before a connection is spent on it.
+    /// Whether the account must not be tried, asked before a connection is spent on it.
     pub fn check(&self, user: &str) -> Result<(), HostError> {
-        match self.entry(user).verdict.get() {
-            Some(Verdict::Refused) => Err(HostError::Guarded { user: user.to_owned() }),
-            Some(Verdict::Accepted) | None => Ok(()),
-        }
+        let entry = self.entry(user);
+        let why = match entry.verdict.get() {
+            Some(Verdict::Refused) => "was refused elsewhere",
+            None if entry.is_worn_out() => {
+                "was tried on 2 hosts that did not answer its logon, which may count as wrong \
+                 passwords"
+            }
+            Some(Verdict::Accepted) | None => return Ok(()),
+        };
+        Err(HostError::Guarded { user: user.to_owned(), why })
+    }
+
+    /// Whether the account was refused at its first logon.
+    pub fn is_refused(&self, user: &str) -> bool {
+        self.entry(user).verdict.get() == Some(&Verdict::Refused)
     }
 
     /// Waits until the account may be tried, or is known to be refused.
@@ -58,8 +84,9 @@ impl AccountGuard {
             // The semaphore is never closed, so an error cannot come; the verdict decides anyway.
             if let Ok(turn) = Arc::clone(&entry.turn).acquire_owned().await
                 && entry.verdict.get().is_none()
+                && !entry.is_worn_out()
             {
-                return Ok(Permit { first: Some((entry, turn)) });
+                return Ok(Permit { first: Some(First { entry, is_sent: false, turn }) });
             }
         }
         self.check(user).map(|()| Permit { first: None })
@@ -68,12 +95,29 @@ impl AccountGuard {
     fn entry(&self, user: &str) -> Arc<Entry> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(user.to_lowercase()).or_insert_with(|| {
-            Arc::new(Entry { turn: Arc::new(Semaphore::new(1)), verdict: OnceLock::new() })
+            Arc::new(Entry {
+                turn: Arc::new(Semaphore::new(1)),
+                verdict: OnceLock::new(),
+                unanswered: AtomicUsize::new(0),
+            })
         }))
     }
 }
 
+impl Entry {
+    fn is_worn_out(&self) -> bool {
+        self.unanswered.load(Ordering::Acquire) >= BORNE
+    }
+}
+
 impl Permit {
+    /// The password's proof is about to be sent: from here on silence may have cost an attempt.
+    pub fn sent(&mut self) {
+        if let Some(first) = &mut self.first {
+            first.is_sent = true;
+        }
+    }
+
     /// The host took the logon.
     pub fn accepted(self) {
         self.settle(Verdict::Accepted);
@@ -84,10 +128,20 @@ impl Permit {
         self.settle(Verdict::Refused);
     }
 
-    fn settle(self, verdict: Verdict) {
-        if let Some((entry, turn)) = self.first {
+    fn settle(mut self, verdict: Verdict) {
+        if let Some(First { entry, turn, .. }) = self.first.take() {
             // INVARIANT: the verdict stands before the turn passes on.
             entry.verdict.get_or_init(|| verdict);
+            drop(turn);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(First { entry, is_sent, turn }) = self.first.take() {
+            // INVARIANT: the attempt is counted before the turn passes on.
+            entry.unanswered.fetch_add(usize::from(is_sent), Ordering::AcqRel);
             drop(turn);
         }
     }
@@ -155,5 +209,25 @@ mod tests {
         assert!(ask(&guard, "a").is_none(), "the third is alone again");
         permit.accepted();
         drop(granted(&guard, "a"));
+    }
+
+    #[test]
+    fn two_logons_without_an_answer_are_the_last() {
+        let guard = AccountGuard::default();
+        // What was never sent costs nothing.
+        for _ in 0..3 {
+            drop(granted(&guard, "a"));
+        }
+        for _ in 0..2 {
+            let mut permit = granted(&guard, "a");
+            permit.sent();
+        }
+        let third = ask(&guard, "a").expect("must wait").expect_err("admitted").to_string();
+        assert!(third.contains("2 hosts that did not answer"), "{third}");
+        assert!(guard.check("A").is_err() && !guard.is_refused("a"));
+        let mut other = granted(&guard, "b");
+        other.sent();
+        other.accepted();
+        assert!(guard.check("b").is_ok());
     }
 }

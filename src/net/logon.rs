@@ -62,7 +62,7 @@ pub(super) async fn logon(
         });
     }
 
-    let permit = guard.admit(&account.user).await?;
+    let mut permit = guard.admit(&account.user).await?;
     let name = format!("HTTP/{}", pipe.target().endpoint.address);
     let binding = pipe.end_point_binding()?;
     let channel_binding = binding.map(|data| ntlm::channel_binding(&data));
@@ -77,6 +77,7 @@ pub(super) async fn logon(
         Some(spnego) => spnego.authenticate(&response, &mut keys),
         None => response.as_bytes().to_vec(),
     };
+    permit.sent();
     let reply = post(pipe, &last).await?;
     match session::admitted(reply.status) {
         Ok(()) => permit.accepted(),

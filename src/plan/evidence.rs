@@ -114,7 +114,7 @@ pub fn organisation(
     let foreign: Vec<&str> = irm
         .service_location
         .iter()
-        .chain(&irm.licensing_location)
+        .chain(irm.licensing_location.iter().flatten())
         .map(String::as_str)
         .filter(|text| !text.is_empty())
         .filter(|text| match whose(text, ours) {
@@ -123,7 +123,18 @@ pub fn organisation(
             Whose::NoUrl => true,
         })
         .collect();
+    let untold: Vec<&str> = [
+        ("ServiceLocation", irm.service_location.is_none()),
+        ("LicensingLocation", irm.licensing_location.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_untold)| is_untold.then_some(name))
+    .collect();
     match (foreign.as_slice(), irm.internal_licensing_enabled) {
+        ([], _) if !untold.is_empty() => say(
+            Weight::Unknown,
+            format!("Get-IRMConfiguration does not tell {}", untold.join(" and ")),
+        ),
         ([], _) => say(Weight::Against, "Get-IRMConfiguration names no AD RMS server".to_owned()),
         ([first, ..], Some(true)) => say(
             Weight::For,
@@ -358,7 +369,7 @@ mod tests {
         let mut check = |enabled, location: &[&str], expected| {
             organisation.irm.internal_licensing_enabled = enabled;
             organisation.irm.licensing_location =
-                location.iter().map(|&text| text.to_owned()).collect();
+                Some(location.iter().map(|&text| text.to_owned()).collect());
             let got = super::organisation(Some(&organisation), None, ours(&host, &[]));
             assert_eq!(got[0].weight, expected, "{got:?}");
         };
@@ -369,6 +380,18 @@ mod tests {
         check(Some(true), &[], Weight::Against);
         check(Some(true), &["https://x.rms.na.aadrm.com/_wmcs/licensing"], Weight::Against);
         check(Some(true), &["https://notaadrm.com/_wmcs/licensing"], Weight::For);
+        organisation.irm.licensing_location = None;
+        let untold = super::organisation(Some(&organisation), None, ours(&host, &[]));
+        assert_eq!(untold[0].weight, Weight::Unknown);
+        assert_eq!(untold[0].text, "Get-IRMConfiguration does not tell LicensingLocation");
+        organisation.irm.internal_licensing_enabled = Some(true);
+        organisation.irm.service_location = Some(adrms.to_owned());
+        let half = super::organisation(Some(&organisation), None, ours(&host, &[]));
+        assert_eq!(half[0].weight, Weight::For, "what is told counts: {half:?}");
+        organisation.irm.service_location = None;
+        organisation.irm.licensing_location = Some(Vec::new());
+        let untold = super::organisation(Some(&organisation), None, ours(&host, &[]));
+        assert_eq!(untold[0].weight, Weight::Unknown, "{untold:?}");
         let unread = super::organisation(None, None, ours(&host, &[]));
         assert_eq!(unread[0].weight, Weight::Unknown);
     }

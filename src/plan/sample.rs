@@ -175,9 +175,9 @@ pub(crate) fn organisation(servers: &[&str]) -> Organisation {
             internal_licensing_enabled: Some(false),
             external_licensing_enabled: Some(false),
             client_access_server_enabled: Some(true),
-            service_location: None,
-            publishing_location: None,
-            licensing_location: Vec::new(),
+            service_location: Some(String::new()),
+            publishing_location: Some(String::new()),
+            licensing_location: Some(Vec::new()),
         },
         servers: servers
             .iter()

@@ -10,6 +10,7 @@ use crate::event::Phase;
 use crate::event::Record;
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
+use crate::model::visible::visible;
 use crate::report::human::Labels;
 use crate::report::plural;
 use crate::report::style::Sign;
@@ -146,7 +147,7 @@ impl Board {
         let mut rows = self.head(now);
         rows.extend(self.in_flight(now, columns));
         rows.resize(height, String::new());
-        rows.into_iter().map(|row| fit(&row, columns, self.style)).collect()
+        rows.into_iter().map(|row| fit(&visible(&row), columns, self.style)).collect()
     }
 
     fn head(&self, now: Timestamp) -> Vec<String> {

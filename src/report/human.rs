@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use crate::event::Event;
 use crate::event::Record;
 use crate::model::host::HostName;
+use crate::model::visible::Visible;
+use crate::model::visible::visible;
 use crate::report::plural;
 use crate::report::style::Style;
 use crate::report::style::Tint;
@@ -86,12 +88,13 @@ impl Lines {
             About::Name(name) => name,
             About::Run => "run",
         };
+        let about = visible(about);
         let width = self.labels.width.max(8);
         let mut line = format!(
             "{} {}  {about:<width$}  {}",
             self.style.paint(Tint::Faint, &record.ts.strftime("%H:%M:%SZ").to_string()),
             self.style.paint(words.tint, &format!("{:>VERB$}", words.verb)),
-            words.text,
+            Visible(&words.text),
         );
         if let Some(took) = took {
             line.push_str("  ");
@@ -175,6 +178,17 @@ mod tests {
                 (210, Event::HostVerified { host: fs(12), values: 2 }),
             ],
             &["22:14:08Z     Verified  FS12      2 values  0.21s"],
+        );
+    }
+
+    #[test]
+    fn what_a_host_says_stays_within_its_line() {
+        let text = "no\n22:14:08Z     Verified  FS12\u{1b}[2J";
+        let failure = Failure::new(FailureKind::Fault, text);
+        check(
+            Weight::Problem,
+            vec![(0, Event::HostEnded { host: fs(3), outcome: Outcome::Failed(failure) })],
+            &[r"22:14:08Z       Failed  FS03      no\u{a}22:14:08Z     Verified  FS12\u{1b}[2J"],
         );
     }
 

@@ -53,9 +53,8 @@ pub fn render(plan: &Plan, options: &RenderOptions) -> String {
         Some((name, None)) => vec![format!("the plan has no host `{name}`")],
         None => whole(plan, options),
     };
-    let mut text = lines.join("\n");
-    text.push('\n');
-    text
+    // What hosts say stands in many places of a plan; here it meets the terminal.
+    lines.iter().map(|line| options.style.line(line) + "\n").collect()
 }
 
 /// The plan as one JSON document, with what is derived from it: sets and summary.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::error::Exit;
+use crate::model::visible::visible;
 use crate::report::plural;
 use crate::report::style::Style;
 use crate::report::style::Tint;
@@ -68,12 +69,12 @@ pub fn table(rows: &[RunRow], style: Style) -> String {
         if row.in_doubt > 0 {
             extra.push_str(&format!("  {} in doubt", plural::count(row.in_doubt, "host")));
         }
-        let operator = fit(&row.operator, 20, style);
+        let operator = fit(&visible(&row.operator), 20, style);
         text.push_str(&format!(
             "{:<width$}  {started:<17}  {operator:<20}  {:>5}  {}{extra}\n",
             row.id,
             row.hosts,
-            style.paint(tint, &state),
+            style.paint(tint, &visible(&state)),
         ));
     }
     text

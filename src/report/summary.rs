@@ -7,6 +7,8 @@ use crate::error::Exit;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::Outcome;
+use crate::model::visible::Visible;
+use crate::model::visible::visible;
 use crate::report::human::Labels;
 use crate::report::plural;
 use crate::report::style::Sign;
@@ -47,6 +49,7 @@ impl Recap<'_> {
             push_host(&mut text, style, labels.label(host), width, outcome);
         }
         for command in self.next {
+            let command = Visible(command);
             text.push_str(&format!("{}  {command}\n", style.paint(Tint::Strong, "Next")));
         }
         text
@@ -115,13 +118,14 @@ fn failure(outcome: &Outcome) -> Option<&Failure> {
 fn push_host(text: &mut String, style: Style, label: &str, width: usize, outcome: &Outcome) {
     let (verb, tint, reason) = ending(outcome);
     let verb = style.paint(tint, &format!("{verb:>12}"));
+    let reason = Visible(&reason);
     text.push_str(&format!("{verb}  {label:<width$}  {reason}\n"));
     if let Some(hint) = failure(outcome).and_then(|failure| failure.hint.as_ref()) {
         text.push_str(&format!(
             "{:>12}  {:<width$}  {}\n",
             "",
             "",
-            style.paint(Tint::Strong, hint)
+            style.paint(Tint::Strong, &visible(hint))
         ));
     }
 }
@@ -137,7 +141,10 @@ mod tests {
         let outcomes: BTreeMap<HostName, Outcome> = [
             ("A", Outcome::InDoubt(failure(FailureKind::InDoubt, "lost"))),
             ("B", Outcome::Changed { values: 2, restarted: true }),
-            ("C", Outcome::Failed(failure(FailureKind::NotBack, "not back").hint("look at C"))),
+            (
+                "C",
+                Outcome::Failed(failure(FailureKind::NotBack, "not\u{85}back").hint("look\nat C")),
+            ),
             ("D", Outcome::Unchanged),
         ]
         .into_iter()
@@ -160,8 +167,8 @@ mod tests {
     Finished  4 hosts: 1 unchanged, 1 changed, 1 failed, 1 in doubt · 2 values written · \
              1 restart · 7.25s
     In doubt  A         lost
-      Failed  C         not back
-                        look at C
+      Failed  C         not\\u{85}back
+                        look\\u{a}at C
 Next  rmsfleet runs show r1
 ";
         assert_eq!(text, expected);

@@ -150,9 +150,9 @@ fn organisation(via: &HostName) -> Organisation {
             internal_licensing_enabled: Some(false),
             external_licensing_enabled: Some(false),
             client_access_server_enabled: Some(true),
-            service_location: None,
-            publishing_location: None,
-            licensing_location: Vec::new(),
+            service_location: Some(String::new()),
+            publishing_location: Some(String::new()),
+            licensing_location: Some(Vec::new()),
         },
         servers: ["EX01", "EX02"]
             .map(|name| ExchangeServer {

@@ -313,8 +313,8 @@ fn the_organisation_is_observed_and_nothing_is_guessed() {
     assert_eq!(seen.irm.internal_licensing_enabled, Some(false));
     assert_eq!(seen.irm.external_licensing_enabled, None);
     assert_eq!(seen.irm.client_access_server_enabled, Some(true));
-    assert_eq!(seen.irm.licensing_location, ["https://a.example/_wmcs"]);
-    assert_eq!(seen.irm.service_location, None);
+    assert_eq!(seen.irm.licensing_location, Some(vec!["https://a.example/_wmcs".to_owned()]));
+    assert_eq!(seen.irm.service_location.as_deref(), Some(""));
     let edges: Vec<_> =
         seen.servers.iter().map(|server| (server.name.as_str(), server.is_edge)).collect();
     assert_eq!(edges, [("EX01", false), ("EDGE01", true)]);

@@ -56,7 +56,7 @@ impl Bed {
             Broken::Denied(number) if number == count => {
                 Err(HostError::Denied { user, detail: "401".to_owned() })
             }
-            Broken::Guarded => Err(HostError::Guarded { user }),
+            Broken::Guarded => Err(HostError::Guarded { user, why: "was refused elsewhere" }),
             _ => Ok(()),
         }
     }

@@ -89,7 +89,7 @@ impl Connect for Farm {
             Phase::Corrected => (30, -90_000, "Running"),
             Phase::Silent => return Err(refused()),
             Phase::Denies => return Err(HostError::Denied { user, detail: "401".to_owned() }),
-            Phase::Guarded => return Err(HostError::Guarded { user }),
+            Phase::Guarded => return Err(HostError::Guarded { user, why: "was refused" }),
         };
         let up = now.duration_since(at(up_since)).as_secs().to_string();
         let boot = at(boot).to_string();

@@ -115,6 +115,29 @@ fn blockers_are_said_in_words_with_what_to_do() {
 }
 
 #[test]
+fn what_hosts_say_cannot_forge_a_line_of_the_plan() {
+    let mut plan = tour().plan();
+    let forged = "x\n! EX9  forged: line\u{1b}[2J\u{202e}";
+    for host in plan.hosts.values_mut() {
+        for evidence in &mut host.verdict.evidence {
+            evidence.text = forged.to_owned();
+        }
+        host.blockers.push(Blocker { id: "fault".into(), text: forged.into(), hint: None });
+    }
+    for stage in &mut plan.stages {
+        if let PlannedWork::Step(step) = &mut stage.work {
+            step.organisation = forged.to_owned();
+            step.dn = forged.to_owned();
+        }
+    }
+    for full in [false, true] {
+        let text = render(&plan, &RenderOptions { full, ..options() });
+        assert!(!text.contains("\n! EX9") && text.contains(r"\u{a}!"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+}
+
+#[test]
 fn a_plan_without_work_says_so() {
     let mut fleet = tour();
     let plan = fleet.plan();

@@ -102,9 +102,9 @@ pub(crate) fn irm(enabled: bool) -> IrmConfiguration {
         internal_licensing_enabled: Some(enabled),
         external_licensing_enabled: Some(false),
         client_access_server_enabled: Some(enabled),
-        service_location: None,
-        publishing_location: None,
-        licensing_location: Vec::new(),
+        service_location: Some(String::new()),
+        publishing_location: Some(String::new()),
+        licensing_location: Some(Vec::new()),
     }
 }
 
