@@ -171,7 +171,7 @@ fn length(bytes: &mut [u8], dice: &mut Dice) {
         1 => u64::try_from(bytes.len()).unwrap_or(0).wrapping_add(border & 1),
         _ => border,
     };
-    let size = [2, 4, 8][dice.below(3)];
+    let size = 2_usize << dice.below(3);
     let mut field: Vec<u8> = nudged.to_le_bytes().into_iter().take(size).collect();
     if dice.below(2) == 0 {
         field.reverse();

@@ -2,11 +2,15 @@
 
 // The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
 #[cfg(test)]
+mod account_safety;
+#[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod channel;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod imagined;
 #[cfg(test)]
