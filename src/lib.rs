@@ -14,6 +14,8 @@ pub mod cli;
 pub mod error;
 pub mod event;
 pub mod host;
+#[doc(hidden)]
+pub mod hostile;
 pub mod journal;
 pub mod lab;
 pub mod manifest;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use quick_xml::NsReader;
 use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::escape::unescape;
 use quick_xml::events::BytesStart;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
@@ -15,6 +16,10 @@ use crate::wire::namespace;
 const MAX_DEPTH: usize = 128;
 /// Most elements that a document may have.
 const MAX_ELEMENTS: usize = 400_000;
+/// Most attributes of one element: each is compared with all before it.
+const MAX_ATTRIBUTES: usize = 256;
+/// Most bytes of namespaces that are copied into one tree.
+const MAX_COPIED: usize = 2 * MAX_BYTES;
 /// Largest document, in bytes; Windows' envelopes stay below 500 KiB, several times that is ours.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -258,26 +263,18 @@ pub fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
     })?;
     let mut reader = NsReader::from_str(text);
     let mut stack: Vec<Element> = Vec::new();
-    let mut elements = 0_usize;
+    let mut tally = Tally::default();
     loop {
         let event = reader.read_event().map_err(|error| malformed(&reader, &error))?;
         match event {
             Event::Start(start) => {
-                elements += 1;
-                if elements > MAX_ELEMENTS {
-                    return Err(XmlError::TooLarge);
-                }
                 if stack.len() >= MAX_DEPTH {
                     return Err(XmlError::TooDeep);
                 }
-                stack.push(open(&reader, &start)?);
+                stack.push(tally.open(&reader, &start)?);
             }
             Event::Empty(start) => {
-                elements += 1;
-                if elements > MAX_ELEMENTS {
-                    return Err(XmlError::TooLarge);
-                }
-                let element = open(&reader, &start)?;
+                let element = tally.open(&reader, &start)?;
                 match stack.last_mut() {
                     Some(parent) => parent.children.push(Node::Element(element)),
                     None => return Ok(element),
@@ -329,31 +326,67 @@ fn malformed(reader: &NsReader<&[u8]>, error: &dyn std::fmt::Display) -> XmlErro
     XmlError::Malformed { at: reader.buffer_position(), detail: error.to_string() }
 }
 
-fn open(reader: &NsReader<&[u8]>, start: &BytesStart<'_>) -> Result<Element, XmlError> {
-    let (space, local) = reader.resolver().resolve_element(start.name());
-    let name = local.as_ref().to_owned();
-    let mut element = Element::new(resolved(space)?, name);
-    for attribute in start.attributes() {
-        let attribute = attribute.map_err(|error| malformed(reader, &error))?;
-        if attribute.key.as_namespace_binding().is_some() {
-            continue;
-        }
-        let (space, local) = reader.resolver().resolve_attribute(attribute.key);
-        let value = attribute
-            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-            .map_err(|error| malformed(reader, &error))?
-            .into_owned();
-        let name = local.as_ref().to_owned();
-        element.attributes.push((resolved(space)?, name, value));
-    }
-    Ok(element)
+/// What the tree holds that its text does not show: every element has its own copy of its namespace.
+#[derive(Default)]
+struct Tally {
+    elements: usize,
+    copied: usize,
 }
 
-fn resolved(space: ResolveResult<'_>) -> Result<String, XmlError> {
-    match space {
-        ResolveResult::Bound(space) => Ok(space.as_ref().to_owned()),
-        ResolveResult::Unbound => Ok(String::new()),
-        ResolveResult::Unknown(prefix) => Err(XmlError::Prefix(prefix.clone())),
+impl Tally {
+    fn open(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        start: &BytesStart<'_>,
+    ) -> Result<Element, XmlError> {
+        self.elements += 1;
+        if self.elements > MAX_ELEMENTS {
+            return Err(XmlError::TooLarge);
+        }
+        let (space, local) = reader.resolver().resolve_element(start.name());
+        let name = local.as_ref().to_owned();
+        let mut element = Element::new(self.resolved(reader, space)?, name);
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| malformed(reader, &error))?;
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
+            let (space, local) = reader.resolver().resolve_attribute(attribute.key);
+            let value = attribute
+                .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+                .map_err(|error| malformed(reader, &error))?
+                .into_owned();
+            let (space, name) = (self.resolved(reader, space)?, local.as_ref().to_owned());
+            if element.attributes.len() >= MAX_ATTRIBUTES {
+                return Err(XmlError::TooLarge);
+            }
+            // The package compares names as they are spelled; prefixes may differ and mean the same.
+            if !space.is_empty() && element.attr(&space, &name).is_some() {
+                return Err(malformed(reader, &format!("attribute `{name}` stands twice")));
+            }
+            element.attributes.push((space, name, value));
+        }
+        Ok(element)
+    }
+
+    /// The namespace; the package hands it out as it stands in the text.
+    fn resolved(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        space: ResolveResult<'_>,
+    ) -> Result<String, XmlError> {
+        match space {
+            ResolveResult::Bound(space) => {
+                self.copied += space.as_ref().len();
+                if self.copied > MAX_COPIED {
+                    return Err(XmlError::TooLarge);
+                }
+                let text = unescape(space.as_ref()).map_err(|error| malformed(reader, &error))?;
+                Ok(text.into_owned())
+            }
+            ResolveResult::Unbound => Ok(String::new()),
+            ResolveResult::Unknown(prefix) => Err(XmlError::Prefix(prefix.clone())),
+        }
     }
 }
 
@@ -391,5 +424,25 @@ mod tests {
         assert_eq!(parse(b""), Err(XmlError::Empty));
         assert!(parse(b"<a><b></a>").is_err());
         assert!(parse(b"<p:a/>").is_err());
+    }
+    #[test]
+    fn a_namespace_is_read_as_it_was_meant() {
+        let tree = parse(b"<p:a xmlns:p='urn:a&amp;b' p:x='1'/>").unwrap();
+        assert!(tree.is("urn:a&b", "a"));
+        assert_eq!(parse(tree.to_xml().as_bytes()), Ok(tree));
+        assert!(parse(b"<a xmlns='urn:&b;'/>").is_err());
+    }
+
+    #[test]
+    fn a_long_namespace_does_not_multiply() {
+        let long = "u".repeat(1 << 20);
+        let text = format!("<a xmlns='{long}'>{}</a>", "<b/>".repeat(100));
+        assert_eq!(parse(text.as_bytes()), Err(XmlError::TooLarge));
+    }
+
+    #[test]
+    fn an_attribute_stands_once_whatever_its_prefix() {
+        assert!(parse(b"<a xmlns:p='urn:1' xmlns:q='urn:1' p:x='' q:x=''/>").is_err());
+        assert!(parse(b"<a xmlns:p='urn:1' xmlns:q='urn:2' p:x='' q:x='' x=''/>").is_ok());
     }
 }

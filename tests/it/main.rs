@@ -2,6 +2,8 @@
 
 // The attribute tells clippy what cargo knows: a helper here may unwrap, as a test may.
 #[cfg(test)]
+mod account_safety;
+#[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod certificates;
@@ -11,6 +13,8 @@ mod channel;
 mod cli;
 #[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod imagined;
 #[cfg(test)]

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("journal", &["model", "plan", "event", "error"]),
     ("report", &["model", "plan", "event", "manifest", "error"]),
     ("lab", &["model", "wire"]),
+    ("hostile", &["model", "event", "manifest", "plan", "wire", "journal", "lab"]),
     (
         "cli",
         &[
