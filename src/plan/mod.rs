@@ -1,7 +1,7 @@
 //! Desired state against observed state: the plan. Pure and deterministic; time and ids come in.
 //!
-//! `probe` asks, [`make`] answers: desired values, diff, verdict, stages, organisation steps,
-//! lint. [`seal`] makes the file. Nothing here reads a clock, a file or a socket.
+//! `probe` asks, [`make()`] answers: desired values, diff, verdict, stages, organisation steps,
+//! lint. [`seal()`] makes the file. Nothing here reads a clock, a file or a socket.
 
 pub mod debt;
 pub mod desired;
