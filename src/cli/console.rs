@@ -4,9 +4,9 @@
 use std::fs::File;
 use std::io::BufRead;
 
-use crate::cli::request::Format;
 use crate::cli::request::Output;
 use crate::cli::stop::Stop;
+use crate::cli::usage::Format;
 use crate::error::Exit;
 use crate::model::visible::visible;
 use crate::report::json;

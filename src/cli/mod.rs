@@ -32,6 +32,7 @@ pub mod stats;
 pub mod stop;
 pub mod surroundings;
 pub mod terminal;
+mod usage;
 pub mod wired;
 
 pub use crate::cli::entry::run;

@@ -17,6 +17,8 @@ use crate::cli::args::Verb;
 use crate::cli::sealed;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
+use crate::cli::usage::Format;
+use crate::cli::usage::UsageError;
 use crate::report::screen::Look;
 
 /// A command with its settings.
@@ -38,15 +40,6 @@ pub struct Output {
     pub full: bool,
     /// Only this host.
     pub host: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Human,
-    /// One document at the end.
-    Json,
-    /// One object per line, as it happens.
-    Jsonl,
 }
 
 /// What to do.
@@ -148,20 +141,6 @@ pub struct Consent {
 pub struct By {
     pub operator: String,
     pub workstation: String,
-}
-
-/// A flag, argument or variable that makes no sense.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct UsageError {
-    pub text: String,
-    pub hint: Option<String>,
-}
-
-impl UsageError {
-    fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { text: text.into(), hint: Some(hint.into()) }
-    }
 }
 
 impl Request {

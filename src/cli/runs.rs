@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
-use crate::cli::request::Format;
 use crate::cli::stop::Stop;
+use crate::cli::usage::Format;
 use crate::error::Exit;
 use crate::journal::reader::Journal;
 use crate::journal::store::RunFolder;

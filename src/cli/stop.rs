@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::cli::request::UsageError;
+use crate::cli::usage::UsageError;
 use crate::error::Exit;
 
 /// What stops a command. One host's failure is not one: that is an outcome.

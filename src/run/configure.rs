@@ -18,11 +18,11 @@ use crate::run::action::Configured;
 use crate::run::action::Stop;
 use crate::run::mark;
 use crate::run::means::Means;
-use crate::run::means::Trouble;
 use crate::run::restore::Ledger;
 use crate::run::restore::create_keys;
 use crate::run::restore::take_back;
 use crate::run::standing::owed;
+use crate::run::trouble::Trouble;
 
 /// Brings a host to its planned values, or leaves it as it was.
 ///

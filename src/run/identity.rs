@@ -6,7 +6,7 @@ use crate::model::facts::Identity;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
-use crate::run::means::Trouble;
+use crate::run::trouble::Trouble;
 
 /// Asks the host who it is and compares with the plan; a host that was never asked is refused.
 pub async fn check(link: &mut impl Reader, host: &PlannedHost) -> Result<(), Trouble> {

@@ -1,6 +1,5 @@
 //! The mark of a restart that is owed: set before the first write, removed after the proof.
 
-use crate::event::Event;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::Writer;
@@ -14,10 +13,11 @@ use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::run::means::Means;
-use crate::run::means::Trouble;
 use crate::run::restore::Ledger;
 use crate::run::restore::create_keys;
 use crate::run::restore::delete_keys;
+use crate::run::restore::mark_intent;
+use crate::run::trouble::Trouble;
 
 /// Sets the mark; one that an earlier run left is replaced, and put back if this run fails.
 pub async fn set<C: Connect, K: Clock>(
@@ -38,7 +38,7 @@ pub async fn set<C: Connect, K: Clock>(
     let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
     let change = Change { path, before, after, rule: "mark".to_owned() };
     create_keys(means, host, link, &change.path.key, ledger).await?;
-    means.emit(intent(host, &change, true))?;
+    means.emit(mark_intent(host, &change, true))?;
     means.touch(&host.name);
     ledger.mark = Some(change.clone());
     registry::write(link, &change).await?;
@@ -83,13 +83,8 @@ pub async fn clear<C: Connect, K: Clock>(
         Reading::Unreadable(_) => State::Absent,
     };
     let change = Change { path, before, after: State::Absent, rule: "mark".to_owned() };
-    means.emit(intent(host, &change, false))?;
+    means.emit(mark_intent(host, &change, false))?;
     registry::write(link, &change).await?;
     registry::expect(link, &change.path, &change.after).await?;
     delete_keys(means, host, link, &[change.path.key]).await
-}
-
-/// The event of a mark about to be set or removed.
-pub fn intent(host: &PlannedHost, change: &Change, set: bool) -> Event {
-    Event::MarkIntended { host: host.name.clone(), mark: change.path.to_string(), set }
 }

@@ -20,3 +20,4 @@ pub mod scheduler;
 pub mod standing;
 pub mod step;
 pub mod survey;
+pub mod trouble;

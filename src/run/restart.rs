@@ -20,8 +20,8 @@ use crate::run::action::Restarted;
 use crate::run::action::Stop;
 use crate::run::mark;
 use crate::run::means::Means;
-use crate::run::means::Trouble;
 use crate::run::means::target;
+use crate::run::trouble::Trouble;
 
 /// Seconds until the host begins to end, so that the reply to the order can leave it.
 const DELAY: u32 = 2;

@@ -12,9 +12,8 @@ use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
-use crate::run::mark;
 use crate::run::means::Means;
-use crate::run::means::Trouble;
+use crate::run::trouble::Trouble;
 
 /// What may have been written on a host.
 #[derive(Debug, Default)]
@@ -81,7 +80,7 @@ async fn restore<C: Connect, K: Clock>(
         means.emit(Event::RestoreVerified { host: name, index })?;
     }
     if let Some(mark) = &ledger.mark {
-        put_back(means, link, mark, mark::intent(host, mark, false)).await?;
+        put_back(means, link, mark, mark_intent(host, mark, false)).await?;
     }
     // A key that somebody has used meanwhile stays.
     delete_keys(means, host, link, &ledger.created).await
@@ -170,4 +169,9 @@ fn in_doubt(failure: Failure, doubt: Failure) -> Failure {
     chain.extend(failure.chain);
     Failure { kind: FailureKind::InDoubt, chain, hint: None }
         .hint("read the host before anything else is written to it")
+}
+
+/// The event of a mark about to be set or removed.
+pub fn mark_intent(host: &PlannedHost, change: &Change, set: bool) -> Event {
+    Event::MarkIntended { host: host.name.clone(), mark: change.path.to_string(), set }
 }

@@ -18,9 +18,9 @@ use crate::model::plan::PlannedHost;
 use crate::run::action::StepDone;
 use crate::run::action::Stop;
 use crate::run::means::Means;
-use crate::run::means::Trouble;
 use crate::run::means::lock;
 use crate::run::means::target;
+use crate::run::trouble::Trouble;
 
 /// Carries out a step whose gate is open.
 pub async fn step<C: Connect, K: Clock>(
