@@ -12,6 +12,8 @@ use crate::manifest::scalar::Mismatch;
 use crate::manifest::source::Source;
 use crate::manifest::tree;
 use crate::manifest::tree::Node;
+use crate::model::care::Care;
+use crate::model::conditions::Conditions;
 use crate::model::rollout::Budget;
 use crate::model::rollout::Limits;
 use crate::model::rollout::Playbook;
@@ -72,7 +74,9 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
         restart_exchange,
         restart_sharepoint,
         restart_fci,
+        restart_groups: Vec::new(),
         stages: stages?,
+        conditions: Conditions::default(),
     })
 }
 
@@ -128,7 +132,11 @@ fn change(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> u32 {
 
 /// Exchange, SharePoint, FCI: the failure domain each is counted in, and the time it may take.
 fn restarts(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> [RestartSettings; 3] {
-    let usual = |minutes: u32| RestartSettings { max_unavailable: 1, timeout: minutes * 60 };
+    let usual = |minutes: u32| RestartSettings {
+        max_unavailable: 1,
+        timeout: minutes * 60,
+        care: Care::default(),
+    };
     let mut settings = [usual(30), usual(20), usual(15)];
     let roles = [("exchange", "rms_dag"), ("sharepoint", "rms_farm"), ("fci", "rms_site")];
     let Some(mut inner) = open(fields, "restart", diagnostics) else { return settings };

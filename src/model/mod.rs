@@ -1,8 +1,11 @@
 //! The nouns: what a host, a value, a change and a plan are. No I/O, no YAML, no XML, no clap.
 
+pub mod care;
 pub mod change;
 pub mod checkup;
+pub mod conditions;
 pub mod facts;
+pub mod gate;
 pub mod host;
 pub mod irm;
 pub mod origin;
@@ -17,3 +20,4 @@ pub mod secret;
 pub mod tls;
 pub mod verdict;
 pub mod visible;
+pub mod window;

@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::care::Care;
 use crate::model::change::Change;
+use crate::model::conditions::Conditions;
 use crate::model::facts::Identity;
+use crate::model::gate::StageGates;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::irm::IrmConfiguration;
@@ -95,6 +98,12 @@ pub struct PlannedHost {
     #[serde(default)]
     pub mark_paid: bool,
     pub restart_timeout: u32,
+    /// How it is taken down and brought back.
+    #[serde(default, skip_serializing_if = "Care::is_default")]
+    pub care: Care,
+    /// The window of the plan's conditions in which it may be touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
     pub domains: Vec<FailureDomain>,
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,
@@ -154,6 +163,8 @@ pub enum PlannedWork {
 pub struct PlannedStage {
     pub name: String,
     pub work: PlannedWork,
+    #[serde(default, skip_serializing_if = "StageGates::is_empty")]
+    pub gates: StageGates,
 }
 
 /// All that a run will do.
@@ -175,6 +186,8 @@ pub struct Plan {
     pub lab: bool,
     pub hosts: BTreeMap<HostName, PlannedHost>,
     pub stages: Vec<PlannedStage>,
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub conditions: Conditions,
     /// Findings about the fleet as a whole that keep the plan from being sealed or applied.
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,

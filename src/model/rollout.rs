@@ -3,6 +3,10 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::care::Care;
+use crate::model::conditions::Conditions;
+use crate::model::gate::StageGates;
+
 /// How many hosts a batch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,13 +33,14 @@ pub struct Limits {
     pub restart: u32,
 }
 
-/// Restart settings of a role.
+/// Restart settings of a role or a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartSettings {
     /// Hosts of one failure domain (DAG, farm, cluster, site) that may be down at once.
     pub max_unavailable: u32,
     /// One wall-clock budget from the order to stable services, in seconds.
     pub timeout: u32,
+    pub care: Care,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +56,7 @@ pub enum StageWork {
 pub struct PlaybookStage {
     pub name: String,
     pub work: StageWork,
+    pub gates: StageGates,
 }
 
 /// A playbook as read from its file.
@@ -67,5 +73,8 @@ pub struct Playbook {
     pub restart_exchange: RestartSettings,
     pub restart_sharepoint: RestartSettings,
     pub restart_fci: RestartSettings,
+    /// Settings of groups, in the file's order; a host in one takes them over its role's.
+    pub restart_groups: Vec<(String, RestartSettings)>,
     pub stages: Vec<PlaybookStage>,
+    pub conditions: Conditions,
 }

@@ -6,8 +6,18 @@ use crate::model::product::Role;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::RestartSettings;
 
-/// The restart settings of a role; `None` for a role that is never restarted.
-pub fn restart_settings(playbook: &Playbook, role: Role) -> Option<&RestartSettings> {
+/// The restart settings of a host: those of the nearest of its groups that has some, else its
+/// role's; `None` for a role that is never restarted.
+pub fn restart_settings<'p>(host: &Host, playbook: &'p Playbook) -> Option<&'p RestartSettings> {
+    let role = host.role?;
+    let of_group = |group: &String| {
+        playbook.restart_groups.iter().find(|(name, _)| name == group).map(|(_, found)| found)
+    };
+    if role != Role::Connector
+        && let Some(settings) = host.groups.iter().rev().find_map(of_group)
+    {
+        return Some(settings);
+    }
     match role {
         Role::Exchange => Some(&playbook.restart_exchange),
         Role::Sharepoint => Some(&playbook.restart_sharepoint),
@@ -19,7 +29,7 @@ pub fn restart_settings(playbook: &Playbook, role: Role) -> Option<&RestartSetti
 /// The failure domains of a host. A host whose inventory names none shares its role's.
 pub fn domains(host: &Host, playbook: &Playbook) -> Vec<FailureDomain> {
     let Some(role) = host.role else { return Vec::new() };
-    let Some(settings) = restart_settings(playbook, role) else { return Vec::new() };
+    let Some(settings) = restart_settings(host, playbook) else { return Vec::new() };
     let named = |kind: &str, name: &Option<String>| FailureDomain {
         id: name.as_ref().map_or_else(|| format!("role:{role}"), |name| format!("{kind}:{name}")),
         max_unavailable: settings.max_unavailable,

@@ -56,10 +56,7 @@ pub struct Context<'a> {
 
 /// A host that this run leaves alone, and why.
 pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHost {
-    let timeout = host
-        .role
-        .and_then(|role| domain::restart_settings(context.playbook, role))
-        .map_or(0, |settings| settings.timeout);
+    let settings = domain::restart_settings(host, context.playbook);
     PlannedHost {
         name: host.name.clone(),
         scope,
@@ -82,7 +79,9 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         restart: false,
         restart_owed: None,
         mark_paid: false,
-        restart_timeout: timeout,
+        restart_timeout: settings.map_or(0, |settings| settings.timeout),
+        care: settings.map(|settings| settings.care.clone()).unwrap_or_default(),
+        window: host.window.clone(),
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
         notes: Vec::new(),

@@ -102,6 +102,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         lab: input.lab,
         hosts,
         stages,
+        conditions: input.playbook.conditions.clone(),
         blockers,
         notes,
     };
@@ -298,6 +299,7 @@ fn stages(
                         budget: stage::budget(*budget, busy.len()),
                         restarts: stage::restart_order(&restarts),
                     },
+                    gates: stage.gates.clone(),
                 });
             }
             // Once, however often the playbook says it.
@@ -320,6 +322,7 @@ fn step_stages(stage: &PlaybookStage, steps: Vec<OrganisationStep>) -> Vec<Plann
                 stage.name.clone()
             },
             work: PlannedWork::Step(Box::new(step)),
+            gates: stage.gates.clone(),
         })
         .collect()
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::model::care::Care;
+use crate::model::conditions::Conditions;
 use crate::model::facts::Access;
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Identity;
 use crate::model::facts::Observation;
 use crate::model::facts::OperatingSystem;
 use crate::model::facts::Survey;
+use crate::model::gate::StageGates;
 use crate::model::host::Configure;
 use crate::model::host::Endpoint;
 use crate::model::host::Host;
@@ -275,12 +278,14 @@ pub(crate) fn stage(name: &str, pattern: &str) -> PlaybookStage {
             serial: vec![BatchSize::Count(1), BatchSize::Percent(50)],
             budget: Budget::Percent(10),
         },
+        gates: StageGates::default(),
     }
 }
 
 /// Everything in one stage, then the organisation.
 pub(crate) fn playbook() -> Playbook {
-    let restart = |max_unavailable| RestartSettings { max_unavailable, timeout: 900 };
+    let restart =
+        |max_unavailable| RestartSettings { max_unavailable, timeout: 900, care: Care::default() };
     Playbook {
         name: "sample".into(),
         description: None,
@@ -291,10 +296,16 @@ pub(crate) fn playbook() -> Playbook {
         restart_exchange: restart(1),
         restart_sharepoint: restart(1),
         restart_fci: restart(2),
+        restart_groups: Vec::new(),
         stages: vec![
             stage("servers", "all"),
-            PlaybookStage { name: "organisation".into(), work: StageWork::ExchangeIrm },
+            PlaybookStage {
+                name: "organisation".into(),
+                work: StageWork::ExchangeIrm,
+                gates: StageGates::default(),
+            },
         ],
+        conditions: Conditions::default(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
+use crate::model::gate::StageGates;
 use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
 use crate::model::rollout::PlaybookStage;
@@ -122,7 +123,7 @@ fn stage(node: &Node, usual: Budget, diagnostics: &mut Diagnostics) -> Option<Pl
         }
     };
     fields.finish(diagnostics);
-    Some(PlaybookStage { name: name?, work: work? })
+    Some(PlaybookStage { name: name?, work: work?, gates: StageGates::default() })
 }
 
 fn org_step(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<StageWork> {

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use rmsfleet::model::care::Care;
 use rmsfleet::model::change::Change;
+use rmsfleet::model::conditions::Conditions;
 use rmsfleet::model::facts::Identity;
+use rmsfleet::model::gate::StageGates;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
@@ -91,6 +94,8 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         restart_owed: None,
         mark_paid: false,
         restart_timeout: 600,
+        care: Care::default(),
+        window: None,
         domains: Vec::new(),
         blockers: Vec::new(),
         notes: Vec::new(),
@@ -133,11 +138,15 @@ pub(crate) fn hosts_stage(
     restarts: Vec<HostName>,
 ) -> PlannedStage {
     let work = PlannedWork::Hosts { batches, budget, restarts };
-    PlannedStage { name: name.to_owned(), work }
+    PlannedStage { name: name.to_owned(), work, gates: StageGates::default() }
 }
 
 pub(crate) fn step_stage(name: &str, step: OrganisationStep) -> PlannedStage {
-    PlannedStage { name: name.to_owned(), work: PlannedWork::Step(Box::new(step)) }
+    PlannedStage {
+        name: name.to_owned(),
+        work: PlannedWork::Step(Box::new(step)),
+        gates: StageGates::default(),
+    }
 }
 
 pub(crate) fn plan(hosts: Vec<PlannedHost>, stages: Vec<PlannedStage>) -> Plan {
@@ -158,6 +167,7 @@ pub(crate) fn plan(hosts: Vec<PlannedHost>, stages: Vec<PlannedStage>) -> Plan {
         lab: false,
         hosts,
         stages,
+        conditions: Conditions::default(),
         blockers: Vec::new(),
         notes: Vec::new(),
     }

@@ -1,0 +1,74 @@
+//! Gates: what must be true before a run goes on. A gate is checked, never assumed.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// One of the playbook's `gates`. All times in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Gate {
+    /// Asked from the host itself; any HTTP status counts as an answer.
+    Http { url: String, within: u32 },
+    /// Evidence in the connector nodes' event log about each host.
+    EventLog { need: Vec<u32>, forbid: Vec<u32>, within: u32 },
+    /// The Exchange server's own view of itself.
+    Exchange { checks: Vec<ExchangeCheck>, within: u32 },
+    /// Services that must run, by their short names.
+    Service { names: Vec<String>, within: u32 },
+    /// A port of the host that must accept a connection from the controller.
+    Tcp { port: u16, within: u32 },
+    /// The other gates of the same list stay green for so long, looked at again and again.
+    Soak { duration: u32, recheck_every: u32 },
+    /// A person says go. When the time is over the run stays paused; it never goes on by itself.
+    Approval { prompt: String, role: Option<String>, timeout: u32 },
+    /// A program on the controller: JSON on its standard input, JSON on its output.
+    Command { argv: Vec<String>, timeout: u32 },
+}
+
+/// One question of an `exchange` gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExchangeCheck {
+    /// `Test-ServiceHealth` finds every required service running.
+    ServicesRunning,
+    /// No component that was active before the run is inactive.
+    ComponentStatesAsFound,
+    /// Every database copy is Mounted or Healthy, or was suspended before the run.
+    CopiesHealthy,
+    /// `ServerWideOffline` is Active.
+    NotInMaintenance,
+    /// Every queue holds fewer messages.
+    QueuesBelow(u32),
+    /// `Test-IRMConfiguration -Sender` passes.
+    TestIrmConfiguration { sender: String },
+}
+
+/// Which gates a stage has, by their names in the plan's conditions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StageGates {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// After each batch but the last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub between: Vec<String>,
+    /// After the stage's restarts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+impl StageGates {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A program that the controller runs around a host's restart. `{{ host.* }}` was filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    pub argv: Vec<String>,
+    /// In seconds.
+    pub timeout: u32,
+    /// The hook that takes this one back.
+    pub undo: Option<String>,
+}
