@@ -1,9 +1,14 @@
 //! Playbooks: the part of `features.md` 4.3 and 4.4 that this version keeps.
 //!
-//! A key of the format that is not honoured is an error that says so: a gate that is not checked
-//! would be worse than none.
+//! A key of the format that is not honoured is an error that says so: an approval that is not asked
+//! for would be worse than none.
 
+mod clock;
+mod gates;
+mod restart;
 mod stage;
+
+use std::collections::BTreeMap;
 
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
@@ -12,21 +17,17 @@ use crate::manifest::scalar::Mismatch;
 use crate::manifest::source::Source;
 use crate::manifest::tree;
 use crate::manifest::tree::Node;
-use crate::model::care::Care;
+use crate::manifest::tree::Value;
 use crate::model::conditions::Conditions;
 use crate::model::rollout::Budget;
 use crate::model::rollout::Limits;
 use crate::model::rollout::Playbook;
-use crate::model::rollout::RestartSettings;
 
 const FORKS: u32 = 20;
 const RESTARTS: u32 = 1;
 const PLAN_VALID_HOURS: u32 = 72;
 
-const GATE: &str = "a gate that is not checked would be worse than none";
-const WINDOW: &str = "a window that is not kept would be worse than none";
 const APPROVAL: &str = "an approval that is not asked for would be worse than none";
-const DRAIN: &str = "a restart here neither drains nor restores; do that around the run";
 const FLAG: &str = "it is a flag of the command line";
 const FIXED: &str = "this version has one fixed behaviour here";
 
@@ -48,22 +49,24 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
         ("inventory", FLAG),
         ("credentials", FLAG),
         ("rules", FLAG),
-        ("windows", WINDOW),
         ("preflight", "the survey's own checks always run"),
-        ("gates", GATE),
-        ("hooks", "a hook that is not run would be worse than none"),
         ("reports", "reports are asked for on the command line"),
     ] {
         fields.refuse(key, why, diagnostics);
     }
     let limits = limits(&mut fields, diagnostics);
     let defaults = defaults(&mut fields, diagnostics);
-    let plan_valid_hours = change(&mut fields, diagnostics);
+    let mut conditions = Conditions {
+        windows: clock::windows(&mut fields, diagnostics),
+        gates: gates::gates(&mut fields, diagnostics),
+        hooks: restart::hooks(&mut fields, diagnostics),
+        ..Conditions::default()
+    };
+    let plan_valid_hours = change(&mut fields, &mut conditions, diagnostics);
     let marks = fields.read("marks", diagnostics, scalar::boolean).unwrap_or(true);
-    let restarts = restarts(&mut fields, diagnostics);
-    let stages = stage::stages(&mut fields, defaults.budget, diagnostics);
+    let restarts = restart::restarts(&mut fields, &conditions, diagnostics);
+    let stages = stage::stages(&mut fields, defaults.budget, &conditions.gates, diagnostics);
     fields.finish(diagnostics);
-    let [restart_exchange, restart_sharepoint, restart_fci] = restarts;
     Some(Playbook {
         name: name?,
         description,
@@ -71,12 +74,12 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
         count_unreachable_as_failed: defaults.count_unreachable_as_failed,
         plan_valid_hours,
         marks,
-        restart_exchange,
-        restart_sharepoint,
-        restart_fci,
-        restart_groups: Vec::new(),
+        restart_exchange: restarts.exchange,
+        restart_sharepoint: restarts.sharepoint,
+        restart_fci: restarts.fci,
+        restart_groups: restarts.groups,
         stages: stages?,
-        conditions: Conditions::default(),
+        conditions,
     })
 }
 
@@ -111,12 +114,16 @@ fn defaults(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Defaults 
     defaults
 }
 
-/// `change.plan_valid_for`, in hours.
-fn change(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> u32 {
+/// `change`: its id and freezes go to the conditions; `plan_valid_for` comes back, in hours.
+fn change(
+    fields: &mut Fields<'_>,
+    conditions: &mut Conditions,
+    diagnostics: &mut Diagnostics,
+) -> u32 {
     let Some(mut inner) = open(fields, "change", diagnostics) else { return PLAN_VALID_HOURS };
-    inner.refuse("id", "nothing is kept of it yet", diagnostics);
+    conditions.change = inner.read("id", diagnostics, |node| scalar::text(node).map(str::to_owned));
+    conditions.freezes = clock::freezes(&mut inner, diagnostics);
     inner.refuse("approvals", APPROVAL, diagnostics);
-    inner.refuse("freeze", WINDOW, diagnostics);
     let hours = inner.read("plan_valid_for", diagnostics, |node| {
         let seconds = scalar::seconds(node)?;
         if seconds % 3600 == 0 {
@@ -130,57 +137,6 @@ fn change(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> u32 {
     hours.unwrap_or(PLAN_VALID_HOURS)
 }
 
-/// Exchange, SharePoint, FCI: the failure domain each is counted in, and the time it may take.
-fn restarts(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> [RestartSettings; 3] {
-    let usual = |minutes: u32| RestartSettings {
-        max_unavailable: 1,
-        timeout: minutes * 60,
-        care: Care::default(),
-    };
-    let mut settings = [usual(30), usual(20), usual(15)];
-    let roles = [("exchange", "rms_dag"), ("sharepoint", "rms_farm"), ("fci", "rms_site")];
-    let Some(mut inner) = open(fields, "restart", diagnostics) else { return settings };
-    for ((role, domain), settings) in roles.into_iter().zip(&mut settings) {
-        if let Some(mut role) = open(&mut inner, role, diagnostics) {
-            restart(&mut role, domain, settings, diagnostics);
-            role.finish(diagnostics);
-        }
-    }
-    inner.finish(diagnostics);
-    settings
-}
-
-fn restart(
-    fields: &mut Fields<'_>,
-    domain: &'static str,
-    settings: &mut RestartSettings,
-    diagnostics: &mut Diagnostics,
-) {
-    for (key, why) in [
-        ("when", "the rule is fixed: file servers always, the others if they used AD RMS"),
-        ("drain", DRAIN),
-        ("restore", DRAIN),
-        ("order", "hosts restart in the order of the inventory"),
-        ("boot_proof", "a later boot time and a second witness are always asked for"),
-        ("warn_users", "a warning that is not sent would be worse than none"),
-        ("gates_after", GATE),
-    ] {
-        fields.refuse(key, why, diagnostics);
-    }
-    if let Some(timeout) = fields.read("timeout", diagnostics, scalar::seconds) {
-        settings.timeout = timeout;
-    }
-    if let Some(mut inner) = open(fields, "max_unavailable", diagnostics) {
-        inner.require("per", diagnostics, |node| {
-            scalar::choice(node, &[(domain, ())])
-                .map_err(|wrong| wrong.help(format!("this role is counted per `{domain}`")))
-        });
-        let count = inner.require("count", diagnostics, |node| scalar::integer(node, 1, 1000));
-        settings.max_unavailable = count.unwrap_or(1);
-        inner.finish(diagnostics);
-    }
-}
-
 /// The mapping under a key, if the key is there.
 fn open<'n>(
     fields: &mut Fields<'n>,
@@ -189,4 +145,24 @@ fn open<'n>(
 ) -> Option<Fields<'n>> {
     let entry = fields.take(key)?;
     Fields::open(&entry.value, key, entry.key.span, diagnostics)
+}
+
+/// A mapping of names to things of one kind.
+fn named<T>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    diagnostics: &mut Diagnostics,
+    mut read: impl FnMut(&Node, &mut Diagnostics) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let Some(entry) = fields.take(key) else { return BTreeMap::new() };
+    // Only to complain of what is no mapping.
+    Fields::open(&entry.value, key, entry.key.span, diagnostics);
+    let Value::Mapping(entries) = &entry.value.value else { return BTreeMap::new() };
+    let mut things = BTreeMap::new();
+    for entry in entries {
+        if let Some(thing) = read(&entry.value, diagnostics) {
+            things.insert(entry.key.text.clone(), thing);
+        }
+    }
+    things
 }

@@ -104,6 +104,9 @@ pub struct PlannedHost {
     /// The window of the plan's conditions in which it may be touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
+    /// The connector that it is pointed at, for gates that ask from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<String>,
     pub domains: Vec<FailureDomain>,
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,

@@ -38,6 +38,7 @@ use crate::plan::probe;
 use crate::plan::product;
 use crate::plan::product::Found;
 use crate::plan::verdict;
+use crate::plan::window;
 
 /// A host's clock may differ from ours by this much before the plan says so, in seconds. Kerberos
 /// bears no more either.
@@ -82,6 +83,7 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         restart_timeout: settings.map_or(0, |settings| settings.timeout),
         care: settings.map(|settings| settings.care.clone()).unwrap_or_default(),
         window: host.window.clone(),
+        connector: host.connector.as_ref().map(ToString::to_string),
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
         notes: Vec::new(),
@@ -157,14 +159,7 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     decide(&mut planned, host, role, observation, context);
     let writes = !planned.changes.is_empty() || planned.restart || planned.mark_paid;
     if let (Some(window), true) = (&host.window, writes) {
-        let text = format!("this version does not keep `rms_window: {window}`");
-        planned.blockers.push(Blocker {
-            hint: Some(format!(
-                "run inside the window yourself, with --waive {}:window",
-                host.name
-            )),
-            ..blocker("window", &text)
-        });
+        planned.blockers.extend(window_blocker(&planned, window, context.playbook));
     }
     let marked = ((context.playbook.marks && planned.restart) || planned.mark_paid)
         .then(|| KeyPath::new(probe::MARKS_KEY));
@@ -252,6 +247,25 @@ fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String])
             hint: Some(format!("correct `rms_connector_url`, or --waive {name}:other-connector")),
         });
     }
+}
+
+/// A window that the playbook does not know, or in which the host's work cannot end.
+fn window_blocker(planned: &PlannedHost, name: &str, playbook: &Playbook) -> Option<Blocker> {
+    let worst = window::worst_case(planned, planned.restart);
+    let text = match playbook.conditions.windows.get(name) {
+        None => format!("the playbook defines no window `{name}`"),
+        Some(found) if !window::can_fit(found, worst) => format!(
+            "its work may take {} min, and window `{name}` has {} min before its cutoff",
+            worst.div_ceil(60),
+            found.duration.saturating_sub(found.cutoff) / 60
+        ),
+        Some(_) => return None,
+    };
+    let hint = format!(
+        "correct `windows` in the playbook, or run at any time with --waive {}:window",
+        planned.name
+    );
+    Some(Blocker { hint: Some(hint), ..blocker("window", &text) })
 }
 
 fn not_read(failure: &Failure) -> Blocker {

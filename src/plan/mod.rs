@@ -25,6 +25,7 @@ pub mod stage;
 pub mod url;
 pub mod verdict;
 pub mod waiver;
+pub mod window;
 
 pub use make::PlanInput;
 pub use make::make;

@@ -30,6 +30,9 @@ pub fn apply(
                 .into_iter()
                 .partition::<Vec<_>, _>(|blocker| blocker.id == *id);
             host.blockers = kept;
+            if id == "window" && !waived.is_empty() {
+                host.window = None;
+            }
             for blocker in waived {
                 used = true;
                 let text = format!("{id} was waived: {}", blocker.text);

@@ -1,6 +1,7 @@
 //! Texts in, values or complaints out: what users will type, right and wrong.
 
 mod broken;
+mod conditions;
 mod documents;
 mod hostile;
 mod patterns;

@@ -7,7 +7,7 @@ use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
 use crate::manifest::pattern;
 use crate::manifest::playbook::FIXED;
-use crate::manifest::playbook::GATE;
+use crate::manifest::playbook::gates;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
 use crate::manifest::source::Span;
@@ -15,6 +15,7 @@ use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
+use crate::model::gate::Gate;
 use crate::model::gate::StageGates;
 use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
@@ -25,6 +26,7 @@ use crate::model::rollout::StageWork;
 pub(super) fn stages(
     fields: &mut Fields<'_>,
     usual: Budget,
+    gates: &BTreeMap<String, Gate>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<PlaybookStage>> {
     let Some(Entry { key, value }) = fields.take("stages") else {
@@ -51,7 +53,7 @@ pub(super) fn stages(
     let mut organisation: Option<Span> = None;
     let mut stages = Vec::new();
     for item in items {
-        let Some(stage) = stage(item, usual, diagnostics) else { continue };
+        let Some(stage) = stage(item, usual, gates, diagnostics) else { continue };
         if let Some(first) = names.insert(stage.name.clone(), item.span) {
             diagnostics.push(
                 Diagnostic::error(item.span, format!("a second stage is named `{}`", stage.name))
@@ -73,13 +75,15 @@ pub(super) fn stages(
     Some(stages)
 }
 
-fn stage(node: &Node, usual: Budget, diagnostics: &mut Diagnostics) -> Option<PlaybookStage> {
+fn stage(
+    node: &Node,
+    usual: Budget,
+    known: &BTreeMap<String, Gate>,
+    diagnostics: &mut Diagnostics,
+) -> Option<PlaybookStage> {
     let mut fields = Fields::open(node, "a stage", node.span, diagnostics)?;
     let name = fields.require("name", diagnostics, |node| scalar::text(node).map(str::to_owned));
     for (key, why) in [
-        ("gates_before", GATE),
-        ("gates_between", GATE),
-        ("gates_after", GATE),
         ("vars", "set variables in the inventory or with `--var`"),
         ("identity", "the organisation is always found in the directory"),
         ("needs", "an organisation step always waits for every server of the organisation"),
@@ -88,6 +92,11 @@ fn stage(node: &Node, usual: Budget, diagnostics: &mut Diagnostics) -> Option<Pl
     ] {
         fields.refuse(key, why, diagnostics);
     }
+    let gates = StageGates {
+        before: gates::names(&mut fields, "gates_before", known, diagnostics),
+        between: gates::names(&mut fields, "gates_between", known, diagnostics),
+        after: gates::names(&mut fields, "gates_after", known, diagnostics),
+    };
     let hosts = fields.take("hosts");
     let work = match (fields.take("org_step"), hosts) {
         (Some(step), None) => org_step(step, diagnostics),
@@ -123,7 +132,7 @@ fn stage(node: &Node, usual: Budget, diagnostics: &mut Diagnostics) -> Option<Pl
         }
     };
     fields.finish(diagnostics);
-    Some(PlaybookStage { name: name?, work: work?, gates: StageGates::default() })
+    Some(PlaybookStage { name: name?, work: work?, gates })
 }
 
 fn org_step(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<StageWork> {

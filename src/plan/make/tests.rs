@@ -5,6 +5,8 @@ use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
+use crate::model::window::Day;
+use crate::model::window::Window;
 use crate::plan::probe;
 use crate::plan::sample::Fleet;
 use crate::plan::seal;
@@ -124,12 +126,28 @@ fn a_host_that_did_not_answer_is_blocked_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_window_that_is_not_kept_blocks_until_waived() {
+fn a_window_that_cannot_be_kept_blocks_until_waived() {
     let mut fleet = Fleet::new(&["FS1"]);
     fleet.host("FS1").window = Some("files-ams".into());
     check(&fleet, "FS1", "2 restart fci.always window");
+    // A restart of 15 min and the writes do not fit before the cutoff, then they do.
+    let mut window = Window {
+        tz: "Europe/Amsterdam".into(),
+        days: vec![Day::Tue],
+        start: 0,
+        duration: 1200,
+        cutoff: 300,
+    };
+    fleet.playbook.conditions.windows = [("files-ams".to_owned(), window.clone())].into();
+    check(&fleet, "FS1", "2 restart fci.always window");
+    window.cutoff = 60;
+    fleet.playbook.conditions.windows = [("files-ams".to_owned(), window)].into();
+    check(&fleet, "FS1", "2 restart fci.always");
+    assert_eq!(fleet.plan().hosts[&HostName::new("FS1")].window.as_deref(), Some("files-ams"));
+    fleet.playbook.conditions.windows.clear();
     fleet.waivers = vec![(HostName::new("FS1"), "window".into())];
     check(&fleet, "FS1", "2 restart fci.always");
+    assert_eq!(fleet.plan().hosts[&HostName::new("FS1")].window, None);
 }
 
 #[test]

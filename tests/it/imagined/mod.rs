@@ -96,6 +96,7 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         restart_timeout: 600,
         care: Care::default(),
         window: None,
+        connector: None,
         domains: Vec::new(),
         blockers: Vec::new(),
         notes: Vec::new(),

@@ -124,18 +124,10 @@ fn a_playbook_carries_what_it_says() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     let none = "worse than none";
-    playbook_complains(
-        &stage("gates_before: [x]"),
-        (6, 5),
-        "`gates_before` is not supported",
-        none,
-    );
-    playbook_complains(&with("windows: {}"), (3, 1), "`windows` is not supported", none);
-    playbook_complains(&with("hooks: {}"), (3, 1), "`hooks` is not supported", none);
-    playbook_complains(&with("change: { freeze: [] }"), (3, 11), "`freeze` is not supported", none);
     playbook_complains(&with("change: { approvals: 2 }"), (3, 11), "`approvals`", none);
     playbook_complains(&with("reports: []"), (3, 1), "`reports` is not supported", "command line");
-    playbook_complains(&with("restart: { fci: { drain: none } }"), (3, 19), "`drain`", "drains");
+    let dag = with("restart: { exchange: { drain: exchange-dag } }");
+    playbook_complains(&dag, (3, 31), "`exchange-dag` is not supported", "hook");
     playbook_complains(&with("limits: { per_host: {} }"), (3, 11), "`per_host`", "inventory");
     let text =
         "version: 1\nname: x\nstages:\n  - name: a\n    org_step: sharepoint.use-this-rms-server\n";

@@ -1,0 +1,86 @@
+//! Gates, hooks, windows and freezes of a playbook.
+
+use rmsfleet::manifest::playbook;
+use rmsfleet::manifest::source::Source;
+use rmsfleet::model::care::Drain;
+use rmsfleet::model::gate::ExchangeCheck;
+use rmsfleet::model::gate::Gate;
+
+const FULL: &str = r#"version: 1
+name: full
+change:
+  id: CHG0041234
+  freeze:
+    - { from: "2026-12-15T00:00:00+01:00", to: "2027-01-05T00:00:00+01:00", reason: year-end }
+windows:
+  night: { tz: Europe/Amsterdam, days: [tue, wed], start: "22:00", duration: 6h, cutoff: 45m }
+gates:
+  answers: { type: http, from: host, url: "{{ host.rms_connector_url }}/_wmcs/licensing", within: 10s }
+  saw-host:
+    type: event-log
+    from: rms_connectors
+    need: { any_node: true, ids: [1002], about: host, within: 30m }
+    forbid: { ids: [2001, 3000], about: host }
+  healthy: { type: exchange, checks: [services-running, { queues-below: 200 }] }
+  runs: { type: service, names: [SrmSvc] }
+  port: { type: tcp, port: 445, within: 5m }
+  soak: { type: soak, duration: 30m, recheck_every: 5m }
+  go: { type: approval, prompt: Go on?, role: change-manager, timeout: 24h }
+  check: { type: command, argv: [check, "{{ host.name }}"], timeout: 5s }
+hooks:
+  away: { run_on: controller, argv: [lb, drain], timeout: 1m, undo: back }
+  back: { argv: [lb, enable], timeout: 1m }
+restart:
+  sharepoint: { drain: { hook: away }, gates_after: [answers] }
+  fci: { warn_users: { message: Restart, lead: 5m }, timeout: 20m }
+  cluster_a: { max_unavailable: { per: rms_cluster, count: 1 } }
+stages:
+  - name: a
+    hosts: all
+    gates_before: [go]
+    gates_between: [runs, port]
+    gates_after: [answers, saw-host, soak]
+"#;
+
+#[test]
+fn gates_windows_hooks_and_freezes_are_read() {
+    let playbook = playbook::parse(&Source::new("p.yml", FULL)).unwrap();
+    let conditions = &playbook.conditions;
+    assert_eq!(conditions.change.as_deref(), Some("CHG0041234"));
+    assert_eq!(conditions.windows["night"].start, 22 * 60);
+    assert_eq!(conditions.windows["night"].cutoff, 45 * 60);
+    assert_eq!(conditions.freezes[0].from.to_string(), "2026-12-14T23:00:00Z");
+    assert_eq!(conditions.gates.len(), 8);
+    let saw = Gate::EventLog { need: vec![1002], forbid: vec![2001, 3000], within: 1800 };
+    assert_eq!(conditions.gates["saw-host"], saw);
+    let checks = vec![ExchangeCheck::ServicesRunning, ExchangeCheck::QueuesBelow(200)];
+    assert_eq!(conditions.gates["healthy"], Gate::Exchange { checks, within: 300 });
+    assert_eq!(playbook.restart_sharepoint.care.drain, Drain::Hook("away".to_owned()));
+    assert_eq!(playbook.restart_fci.care.warn.as_ref().map(|warning| warning.lead), Some(300));
+    assert_eq!(playbook.restart_groups[0].0, "cluster_a");
+    assert_eq!(playbook.stages[0].gates.between, ["runs", "port"]);
+}
+
+#[test]
+fn conditions_that_cannot_hold_are_told() {
+    let broken = |from: &str, to: &str| FULL.replace(from, to);
+    let check = |text: &str, message: &str, help: &str| {
+        let refused = playbook::parse(&Source::new("p.yml", text)).expect_err("refused");
+        let complaints = refused.render(false);
+        assert!(complaints.contains(message), "{complaints}");
+        assert!(complaints.contains(help), "{complaints}");
+    };
+    check(&broken("[answers, saw-host, soak]", "[anwsers]"), "names no gate", "`answers`?");
+    check(&broken("[answers, saw-host, soak]", "[soak]"), "nothing to look at again", "before it");
+    check(&broken("Amsterdam", "Amstrdam"), "needs a time zone", "IANA");
+    check(&broken("\"22:00\"", "22"), "needs a time of day", "\"22:00\"");
+    check(&broken("cutoff: 45m", "cutoff: 6h"), "nothing can start", "longer than its cutoff");
+    check(&broken("2027-01-05", "2026-01-05"), "ends before it begins", "exchange");
+    check(&broken("recheck_every: 5m", "recheck_every: 40m"), "never looks again", "at most");
+    check(&broken(", undo: back", ""), "which has no undo", "brings the host");
+    check(&broken("undo: back", "undo: bak"), "names no hook", "`back`?");
+    check(&broken("[answers] }", "[go] }"), "waits for a person", "stage's `gates_after`");
+    check(&broken("SrmSvc", "\"x' OR 1\""), "short name", "SrmSvc");
+    check(&broken("services-running", "on"), "needs one of", "one of these words");
+    check(&broken("type: tcp", "type: udp"), "needs one of", "`tcp`");
+}
