@@ -28,8 +28,11 @@ fn fleet() -> Value {
     let both = json!([exchange, adrms]);
     let quick = json!({"delay": 0.1, "down": 0.3, "silent": 0.1, "starting": 0.1, "logon": 0.2});
     let listen = |path: &str| json!({"address": "127.0.0.1:0", "paths": [path]});
+    // Every file server takes its time once, so that hosts at work side by side do overlap.
+    let slow = json!({"do": "slow", "host": "FS0*", "match": "SetStringValue", "seconds": 0.5});
     json!({
         "users": {USER: PASSWORD},
+        "faults": [slow],
         "defaults": {"domain": "peers.test", "reboot": quick},
         "hosts": [
             {"name": "EX01", "listen": [listen("/wsman"), listen("/powershell")], "os": "2019",
