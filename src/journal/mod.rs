@@ -1,5 +1,6 @@
 //! A run's record: one line per event, on disk before the act it announces.
 
+pub mod chain;
 mod debt;
 pub mod reader;
 pub mod store;

@@ -55,6 +55,7 @@ mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;
 #[cfg(test)]
+mod resume;
 mod schedule;
 #[cfg(test)]
 mod shared;
