@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
+use crate::host::link::Reader;
 use crate::host::registry;
 use crate::host::restart::BootReading;
 use crate::host::restart::Wait;
@@ -63,10 +64,9 @@ pub(super) async fn settle<C: Connect, K: Clock>(
                 now
             }
         }
-        Ok(_) => full,
+        // Back already; or down, booting, or out of reach: the wait tells.
+        Ok(_) | Err(Trouble::Host(_)) => full,
         Err(Trouble::Sink(error)) => return Err(error),
-        // Down, booting, or out of reach: the wait tells.
-        Err(Trouble::Host(_)) => full,
         Err(Trouble::Failure(failure)) => return Ok(Restarted::NotProved(failure)),
     };
     loop {
@@ -129,12 +129,18 @@ async fn verified<C: Connect, K: Clock>(
     host: &PlannedHost,
 ) -> Result<C::Link, Trouble> {
     let mut link = means.connect(host).await?;
+    as_wanted(&mut link, host).await?;
+    Ok(link)
+}
+
+/// An earlier process wrote the values; this one has not seen them.
+async fn as_wanted(link: &mut impl Reader, host: &PlannedHost) -> Result<(), Trouble> {
     let wanted = host.changes.iter().map(|change| (&change.path, &change.after));
     let equal = host.equal.iter().map(|(path, state)| (path, state));
     for (path, expected) in wanted.chain(equal) {
-        registry::expect(&mut link, path, expected).await.map_err(moved)?;
+        registry::expect(link, path, expected).await.map_err(moved)?;
     }
-    Ok(link)
+    Ok(())
 }
 
 /// Orders the restart over the connection on which the old boot time is read.
@@ -146,7 +152,7 @@ async fn again<C: Connect, K: Clock>(
     if means.stopped() >= Stop::SafePoint {
         return Ok(stopped());
     }
-    let found = match ready(means, host).await {
+    let mut found = match ready(means, host).await {
         Ok(found) => found,
         Err(trouble) => return Ok(Restarted::NotProved(trouble.failure()?)),
     };
@@ -161,6 +167,9 @@ async fn again<C: Connect, K: Clock>(
         let failure = Failure::new(FailureKind::NotBack, text)
             .hint("compare the clocks of host and workstation, then resume again");
         return Ok(Restarted::NotProved(failure));
+    }
+    if let Err(trouble) = as_wanted(&mut found.link, host).await {
+        return Ok(Restarted::Failed(trouble.failure()?));
     }
     let services = if past.services.is_empty() { found.services } else { past.services.clone() };
     order(means, host, Ready { services, ..found }).await

@@ -46,6 +46,7 @@ use crate::imagined::step;
 use crate::imagined::step_stage;
 
 mod claims;
+mod settled;
 
 const SETTLE: SignedDuration = SignedDuration::from_secs(300);
 
@@ -151,7 +152,7 @@ fn farm() -> Plan {
         }
         // FS5 needs none.
         host.restart = name != "FS5";
-        let domain = match (&name[..2], place % 2) {
+        let domain = match (name.get(..2).unwrap_or_default(), place % 2) {
             ("EX", 0) => "dag:DAG-1",
             ("EX", _) => "dag:DAG-2",
             ("SP", _) => "farm:SP-1",
@@ -292,6 +293,24 @@ fn check_end(fleet: &Fleet, report: &RunReport, untouched: &Fleet, what: &str) {
         assert_eq!(machine.1, same, "{what}: {name}");
     }
     assert_eq!(exactly(fleet, "EX1 Set-IRMConfiguration"), 1, "{what}");
+    check_domains(fleet, what);
+}
+
+/// Nobody was down while another of its failure domain was.
+#[track_caller]
+fn check_domains(fleet: &Fleet, what: &str) {
+    let plan = farm();
+    let mut down = Vec::new();
+    for (name, host) in &plan.hosts {
+        let span = fleet.with(|world| world.machines[name.as_str()].down);
+        down.extend(span.map(|(from, until)| (host.domains[0].id.clone(), name, from, until)));
+    }
+    for (domain, one, from, until) in &down {
+        let met = down.iter().find(|(other, name, begins, _)| {
+            other == domain && name != one && from <= begins && begins < until
+        });
+        assert_eq!(met, None, "{what}: down at once with {one}");
+    }
 }
 
 /// An undisturbed run: how many lines it writes, and what it leaves.
@@ -307,30 +326,52 @@ fn undisturbed(plan: &Plan) -> (Fleet, usize) {
     (fleet, disk.lines())
 }
 
-#[test]
-fn a_run_killed_at_any_record_ends_like_one_that_was_not() {
+/// Kills a run at each of its lines in turn, in one way.
+#[track_caller]
+fn check_deaths(death: Death) {
     let plan = farm();
     let (untouched, lines) = undisturbed(&plan);
-    let mut deaths = 0;
-    for death in DEATHS {
-        for at in 0..lines {
-            let what = format!("{death:?} at line {at}");
-            let fleet = machines();
-            let (disk, died) = start(&fleet, &plan, Some((at, death)));
-            assert!(matches!(died, Err(RunError::Journal(_))), "{what}");
-            claims::check(&fleet, &disk.bytes(), &what);
-            // From at once to long after everything has come back.
-            pass_time(&fleet, [0, 20, 50, 4000][(at + deaths) % 4]);
-            let (disk, report) = go_on(&fleet, &plan, &disk, None);
-            check_end(&fleet, &report.unwrap(), &untouched, &what);
-            let bytes = disk.bytes();
-            chain::verify(&bytes, Some("0123")).unwrap();
-            let records = reader::parse(&bytes).unwrap().records;
-            assert!(is_finished(&plan, &History::of(&records)), "{what}");
-            deaths += 1;
-        }
+    assert!(lines > 100, "{lines} lines");
+    for at in 0..lines {
+        let what = format!("{death:?} at line {at}");
+        let fleet = machines();
+        let (disk, died) = start(&fleet, &plan, Some((at, death)));
+        assert!(matches!(died, Err(RunError::Journal(_))), "{what}");
+        claims::check(&fleet, &disk.bytes(), &what);
+        // From at once to long after everything has come back.
+        pass_time(&fleet, [0, 20, 50, 4000][at % 4]);
+        let (disk, report) = go_on(&fleet, &plan, &disk, None);
+        check_end(&fleet, &report.unwrap(), &untouched, &what);
+        let bytes = disk.bytes();
+        chain::verify(&bytes, Some("0123")).unwrap();
+        let records = reader::parse(&bytes).unwrap().records;
+        assert!(is_finished(&plan, &History::of(&records)), "{what}");
     }
-    assert!(deaths > 500, "{deaths}");
+}
+
+#[test]
+fn killed_after_any_record_a_run_ends_like_one_that_was_not() {
+    check_deaths(Death::After);
+}
+
+#[test]
+fn killed_before_any_record_a_run_ends_like_one_that_was_not() {
+    check_deaths(Death::Before);
+}
+
+#[test]
+fn killed_within_any_record_a_run_ends_like_one_that_was_not() {
+    check_deaths(Death::Torn);
+}
+
+#[test]
+fn with_any_last_record_lost_a_run_ends_like_one_that_was_not() {
+    check_deaths(Death::Lost);
+}
+
+#[test]
+fn with_any_last_record_torn_afterwards_a_run_ends_like_one_that_was_not() {
+    check_deaths(Death::LostTorn);
 }
 
 #[test]
@@ -346,8 +387,8 @@ fn a_run_may_die_again_and_again() {
             while report.is_err() {
                 processes += 1;
                 // Each process tells a little before it acts, so that it needs some lines.
-                let lives = step + processes;
-                (disk, report) = go_on(&fleet, &plan, &disk, Some((lives, death)));
+                let breath = step + processes;
+                (disk, report) = go_on(&fleet, &plan, &disk, Some((breath, death)));
                 assert!(processes < 400, "{what}: no end after {} lines of {lines}", disk.lines());
             }
             check_end(&fleet, &report.unwrap(), &untouched, &what);

@@ -59,6 +59,8 @@ pub(crate) struct Machine {
     pub(crate) luck: Luck,
     /// How often it has restarted.
     pub(crate) reboots: usize,
+    /// From when to when it was last down.
+    pub(crate) down: Option<(Timestamp, Timestamp)>,
     /// When an order that it took will bring it down.
     pending: Option<Timestamp>,
     writes: usize,
@@ -98,6 +100,7 @@ impl Fleet {
                 down_until: None,
                 luck: Luck::default(),
                 reboots: 0,
+                down: None,
                 pending: None,
                 writes: 0,
             };
@@ -242,6 +245,7 @@ impl Machine {
             self.boot = down.checked_add(SignedDuration::from_secs(20)).unwrap();
             self.down_until = down.checked_add(SignedDuration::from_secs(30)).ok();
             self.reboots += 1;
+            self.down = self.down_until.map(|until| (down, until));
         }
     }
 }
