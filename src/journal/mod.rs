@@ -2,6 +2,7 @@
 
 pub mod chain;
 mod debt;
+pub mod locks;
 pub mod reader;
 pub mod store;
 pub mod summary;

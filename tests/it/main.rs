@@ -56,6 +56,9 @@ mod psrp_recorded;
 mod psrp_shell;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod runs_verify;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod shared;
