@@ -41,6 +41,8 @@ mod peers_ntlm;
 #[cfg(test)]
 mod peers_psrp;
 #[cfg(test)]
+mod peers_resume;
+#[cfg(test)]
 mod peers_rollout;
 #[cfg(test)]
 mod peers_tls;
