@@ -182,7 +182,7 @@ impl<'p> Scheduler<'p> {
             return true;
         };
         self.position = Position::Batch { batch, announced: true };
-        if !hosts.is_empty() {
+        if !hosts.is_empty() && !self.is_told(hosts) {
             let hosts = hosts.clone();
             self.ready.push_back(Action::BatchStarted { stage: self.stage, batch, hosts });
         }

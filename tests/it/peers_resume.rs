@@ -144,8 +144,8 @@ fn peers_a_run_killed_for_real_and_resumed_does_everything_once() {
     assert_eq!(undisturbed["EX01 restarts"], 1);
     assert_eq!(undisturbed["EX01 cmdlets"], 1);
     drop(bench);
-    let kills =
-        std::env::var("RMSFLEET_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
+    let wanted = std::env::var_os("RMSFLEET_KILLS").and_then(|text| text.into_string().ok());
+    let kills = wanted.and_then(|text| text.parse().ok()).unwrap_or(KILLS);
     for kill in 1..=kills {
         // Never after the last event: the run would have ended.
         let at = (events - 2) * kill / (kills + 1) + 1;

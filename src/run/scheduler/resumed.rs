@@ -20,6 +20,7 @@ use crate::run::standing::Standing;
 /// What earlier processes leave to this one; empty for a run that starts.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
+    pub(super) resumed: bool,
     /// Settled hosts: read again before a step that needs them, and never written.
     pub(super) settled: BTreeMap<HostName, Outcome>,
     /// Restarts that may be under way; their hosts count as down from the start.
@@ -45,6 +46,7 @@ impl<'p> Scheduler<'p> {
     /// that needs them; what failed, was not reached or was not begun has its turn again.
     pub fn resume(plan: &'p Plan, options: Options, history: &History) -> Self {
         let mut scheduler = Self::new(plan, options);
+        scheduler.inherited.resumed = true;
         for (name, past) in &history.hosts {
             let Some(planned) = plan.hosts.get(name).filter(|host| !host.is_blocked()) else {
                 continue;
@@ -82,6 +84,12 @@ impl<'p> Scheduler<'p> {
             scheduler.steps.insert(stage, outcome);
         }
         scheduler
+    }
+
+    /// Whether a batch was told of by an earlier process, and nothing in it is left to do.
+    pub(super) fn is_told(&self, hosts: &[HostName]) -> bool {
+        let waits = |host| matches!(self.hosts.get(host), Some(Standing::Waiting));
+        self.inherited.resumed && !hosts.iter().any(waits)
     }
 
     /// INVARIANT: a host that an earlier process verified is read again before a step relies on it.

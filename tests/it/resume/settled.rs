@@ -7,6 +7,7 @@ use rmsfleet::journal::reader;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::run::action::StepOutcome;
 use rmsfleet::run::driver::RunReport;
 use rmsfleet::run::history::History;
 use rmsfleet::run::scheduler::is_finished;
@@ -20,7 +21,9 @@ use crate::imagined::planned;
 use crate::resume::Death;
 use crate::resume::Memory;
 use crate::resume::exactly;
+use crate::resume::farm;
 use crate::resume::go_on;
+use crate::resume::machines;
 use crate::resume::pass_time;
 use crate::resume::path;
 use crate::resume::start;
@@ -142,6 +145,41 @@ fn a_host_that_cannot_be_read_stays_in_doubt_and_is_tried_again() {
     let segments = |event: &Event| matches!(event, Event::RunResumed { .. });
     let records = reader::parse(&disk.bytes()).unwrap().records;
     assert_eq!(records.iter().filter(|record| segments(&record.event)).count(), 2);
+}
+
+#[test]
+fn a_host_that_failed_has_its_turn_again() {
+    let (fleet, plan) = (ready(Luck { refuse_write: Some(1), ..Luck::default() }), alone());
+    let (disk, report) = start(&fleet, &plan, None);
+    assert!(matches!(outcome(&report.unwrap()), Outcome::Failed(_)));
+    fleet.luck("FS1", Luck::default());
+    let (_, report) = go_on(&fleet, &plan, &disk, None);
+    let report = report.unwrap();
+    assert_eq!(*outcome(&report), Outcome::Changed { values: 2, restarted: true });
+    assert_eq!((report.exit, reboots(&fleet)), (Exit::Ok, 1));
+}
+
+#[test]
+fn a_verified_host_is_read_again_before_the_step_that_needs_it() {
+    let plan = farm();
+    let (disk, _) = start(&machines(), &plan, None);
+    let bytes = disk.bytes();
+    let lines = String::from_utf8(bytes).unwrap();
+    let at = lines.lines().position(|line| line.contains("\"type\":\"step-intended\"")).unwrap();
+    let fleet = machines();
+    let (disk, _) = start(&fleet, &plan, Some((at, Death::Before)));
+    fleet.put("EX2", &path("One"), "old");
+    let (disk, report) = go_on(&fleet, &plan, &disk, None);
+    let report = report.unwrap();
+    let ex2 = &report.outcomes[&HostName::new("EX2")];
+    assert!(matches!(ex2, Outcome::Refused(_)), "{ex2:?}");
+    assert!(matches!(&report.steps[0].1, StepOutcome::Held(why) if why.contains("EX2")));
+    assert_eq!(exactly(&fleet, "EX1 Set-IRMConfiguration"), 0);
+    // Those who stayed as they were keep what they had.
+    let ex1 = &report.outcomes[&HostName::new("EX1")];
+    assert_eq!(*ex1, Outcome::Changed { values: 2, restarted: true });
+    let told = String::from_utf8(disk.bytes()).unwrap();
+    assert_eq!(told.lines().filter(|line| line.contains("batch-started")).count(), 3);
 }
 
 #[test]
