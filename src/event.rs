@@ -11,8 +11,9 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
 
-/// The journal's format. Minor additions keep the number; readers ignore unknown fields.
-pub const JOURNAL_FORMAT: u32 = 1;
+/// The journal's format. Minor additions keep the number; readers ignore unknown fields. Since 2
+/// every line is chained to the one before it.
+pub const JOURNAL_FORMAT: u32 = 2;
 
 /// One journal line: an event with its place in the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,17 @@ pub enum Event {
         operator: String,
         workstation: String,
         lab: bool,
+    },
+    /// Another process goes on with a run that died or was stopped.
+    RunResumed {
+        /// The run's process by number: the one that started it was 1.
+        segment: u32,
+        tool: String,
+        operator: String,
+        workstation: String,
+        /// What stood behind the last whole line when the run died, and was taken off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        torn: Option<String>,
     },
     StageStarted {
         stage: String,
@@ -100,6 +112,15 @@ pub enum Event {
         /// An earlier run left it; it is owed even if this run writes nothing.
         #[serde(default)]
         inherited: bool,
+    },
+    /// What the host said before its restart. An order may follow at any time from here on.
+    RestartReady {
+        host: HostName,
+        boot: Timestamp,
+        /// By no clock: how long the host had been up then.
+        up_seconds: u64,
+        /// What ran then, and must run again.
+        services: Vec<String>,
     },
     RestartIntended {
         host: HostName,

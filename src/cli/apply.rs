@@ -1,50 +1,30 @@
 //! `apply`: a sealed plan, or plan, show, ask, apply.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::fs::TryLockError;
-use std::path::Path;
-
 use jiff::Timestamp;
-use tokio::sync::watch;
 
-use crate::cli::again;
-use crate::cli::attend::Shared;
-use crate::cli::attend::attend;
 use crate::cli::consent;
 use crate::cli::console::Console;
-use crate::cli::console::TOOL;
-use crate::cli::lab;
+use crate::cli::lock;
 use crate::cli::plan;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::prepare;
 use crate::cli::reopen::reopen;
 use crate::cli::request::ApplyRequest;
+use crate::cli::rollout::Rollout;
+use crate::cli::rollout::roll_out;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
-use crate::event::Event;
-use crate::event::Record;
 use crate::host::link::Clock;
-use crate::host::restart::Pace;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
-use crate::journal::summary::summarise;
-use crate::journal::writer;
 use crate::model::plan::PlannedHost;
 use crate::net::clock::SystemClock;
 use crate::net::entropy;
 use crate::plan::Sealed;
 use crate::plan::check_usable;
 use crate::plan::seal::hex;
-use crate::report::human::Labels;
-use crate::report::screen::Screen;
-use crate::report::summary::Recap;
 use crate::run::action::Options;
-use crate::run::action::Stop as Urgency;
-use crate::run::driver::RunContext;
-use crate::run::driver::RunReport;
-use crate::run::driver::execute;
 
 pub fn run(request: &ApplyRequest, console: &mut Console) -> Result<Exit, Stop> {
     let runtime = crate::cli::runtime()?;
@@ -80,58 +60,11 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
     }
     let consent = consent::obtain(plan, &request.plan, console);
     let options = in_time(&sealed, || SystemClock.now(), consent).await?;
-    let _lock = if plan.lab { None } else { Some(lock(&request.plan.state)?) };
-    let folder = begin(&store, &plan.id, &bytes)?;
-
-    let labels = Labels::new(plan.hosts.keys());
-    let busy = plan.hosts.values().filter(|host| host.has_work()).count();
-    let machine = console.lend_machine()?;
-    let screen = Shared::new(Screen::open(console.output.look, &labels, busy, machine));
-    let observer = {
-        let (screen, wired) = (screen.clone(), wired.clone());
-        move |record: &Record| {
-            wired.note(&record.event);
-            // The journal has it; a terminal that went away does not stop a rollout.
-            drop(screen.lock().show(record));
-        }
-    };
-    let mut sink = writer::create(&folder.journal(), &folder.id, || SystemClock.now(), observer)
-        .map_err(|error| {
-            Stop::because(Exit::Internal, &error).while_doing("the journal cannot be written")
-        })?;
-    let began = SystemClock.now();
-    let (urgency, watched) = watch::channel(Urgency::Go);
-    let work = execute(RunContext {
-        plan,
-        digest: &sealed.digest,
-        run: &folder.id,
-        tool: TOOL,
-        operator: &request.plan.by.operator,
-        workstation: &request.plan.by.workstation,
-        connect: &wired,
-        clock: &SystemClock,
-        sink: &mut sink,
-        options,
-        pace: if plan.lab { lab::PACE } else { Pace::default() },
-        stop: watched,
-    });
-    let done = attend(work, &screen, &urgency).await;
-    console.take_back(screen.lock().close());
-    drop(farm);
-    let report = done
-        .ok_or_else(|| {
-            Stop::new(Exit::Interrupted, "left at once; hosts in flight are in doubt")
-                .hint(format!("rmsfleet runs show {}", folder.id))
-        })?
-        .map_err(|error| {
-            Stop::because(Exit::Internal, &error).hint(format!("rmsfleet runs show {}", folder.id))
-        })?;
-    let seconds = SystemClock.now().duration_since(began).as_secs_f64();
-    conclude(&report, &folder, seconds, &labels, request, console)?;
-    if console.output.stats {
-        stats::show(&stats, console)?;
-    }
-    Ok(report.exit)
+    let (id, by) = (run_id()?, &request.plan.by);
+    let held = if plan.lab { None } else { Some(lock::take(plan, &id, &request.plan.state, by)?) };
+    let folder = begin(&store, &plan.id, &id, &bytes)?;
+    let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past: None };
+    roll_out(rollout, &request.plan, console).await
 }
 
 /// Expired or blocked plans are shown and not applied.
@@ -157,25 +90,6 @@ async fn in_time(
     Ok(options)
 }
 
-/// One run at a time from this state folder; the lock ends with the process.
-fn lock(state: &Path) -> Result<File, Stop> {
-    let folder = state.join("locks");
-    let path = folder.join("run");
-    let fail = |error: &std::io::Error| {
-        Stop::because(Exit::Data, error)
-            .while_doing(format!("`{}` cannot be used", path.display()))
-            .hint("choose another folder with --run-dir DIR")
-    };
-    std::fs::create_dir_all(&folder).map_err(|error| fail(&error))?;
-    let file = File::create(&path).map_err(|error| fail(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Stop::new(Exit::Locked, "another run is under way")
-            .hint("rmsfleet runs list shows it; wait for its end")),
-        Err(TryLockError::Error(error)) => Err(fail(&error)),
-    }
-}
-
 /// A plan is used once; then it has a folder of its own.
 fn unused(store: &Store, plan: &str) -> Result<(), Stop> {
     let used = store.used(plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
@@ -190,70 +104,17 @@ fn unused(store: &Store, plan: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-fn begin(store: &Store, plan: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
-    unused(store, plan)?;
+fn run_id() -> Result<String, Stop> {
     let chance: [u8; 3] =
         entropy::bytes().map_err(|error| Stop::because(Exit::Internal, &error))?;
-    let id = format!("{}-{}", SystemClock.now().strftime("%Y%m%d-%H%M%S"), hex(&chance));
-    store.create(&id, bytes).map_err(|error| {
+    Ok(format!("{}-{}", SystemClock.now().strftime("%Y%m%d-%H%M%S"), hex(&chance)))
+}
+
+fn begin(store: &Store, plan: &str, id: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
+    unused(store, plan)?;
+    store.create(id, bytes).map_err(|error| {
         Stop::because(Exit::Data, &error).hint("choose another folder with --run-dir DIR")
     })
-}
-
-fn conclude(
-    report: &RunReport,
-    folder: &RunFolder,
-    seconds: f64,
-    labels: &Labels,
-    request: &ApplyRequest,
-    console: &mut Console,
-) -> Result<(), Stop> {
-    let journal = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?;
-    let proved = |record: &&Record| matches!(record.event, Event::RestartProved { .. });
-    let next = next(report, folder, request);
-    let recap = Recap {
-        outcomes: &report.outcomes,
-        written: summarise(&journal.records).hosts.values().map(|host| host.verified).sum(),
-        restarted: journal.records.iter().filter(proved).count(),
-        seconds,
-        exit: report.exit,
-        next: &next,
-    };
-    console.say(&recap.render(console.style(), labels))?;
-    let body = serde_json::json!({
-        "run": folder.id, "outcomes": report.outcomes, "seconds": seconds,
-        "exit": report.exit.code(), "name": report.exit.name(), "next": next,
-    });
-    console.document("result", &report.exit.to_string(), body)
-}
-
-/// What to type next, by how it ended.
-fn next(report: &RunReport, folder: &RunFolder, request: &ApplyRequest) -> Vec<String> {
-    let flags = again::plan(&request.plan);
-    let mut next = vec![format!("rmsfleet runs show {}", folder.id)];
-    let organisations: BTreeSet<&str> =
-        report.steps.iter().map(|(step, _)| step.organisation.as_str()).collect();
-    match report.exit {
-        Exit::Paused => next.extend(
-            organisations.iter().map(|name| format!("rmsfleet apply{flags} --confirm {name}")),
-        ),
-        Exit::Ok => {}
-        Exit::Internal
-        | Exit::Changes
-        | Exit::Refused
-        | Exit::Partial
-        | Exit::Aborted
-        | Exit::Unreachable
-        | Exit::Blocked
-        | Exit::Window
-        | Exit::Locked
-        | Exit::Usage
-        | Exit::Data
-        | Exit::NoMatch
-        | Exit::Auth
-        | Exit::Interrupted => next.push(format!("rmsfleet plan{flags}")),
-    }
-    next
 }
 
 #[cfg(test)]

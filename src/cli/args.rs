@@ -142,9 +142,15 @@ pub enum Verb {
     /// Carry a plan out: a sealed one, or plan, show, ask, apply
     #[command(after_help = help::APPLY)]
     Apply(ApplyArgs),
+    /// Go on with a run that died, was stopped or paused: hosts are read first
+    #[command(after_help = help::RESUME)]
+    Resume(ResumeArgs),
     /// Look at past runs
     #[command(subcommand, arg_required_else_help = true)]
     Runs(RunsVerb),
+    /// Who works on which organisation, farm and cluster
+    #[command(subcommand, arg_required_else_help = true)]
+    Lock(LockVerb),
     /// Look at the rule pack: which values, for which product, from which source
     #[command(subcommand, arg_required_else_help = true)]
     Rules(RulesVerb),
@@ -216,6 +222,32 @@ pub struct ApplyArgs {
     pub lab: LabArgs,
 }
 
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ResumeArgs {
+    /// Its id or the beginning of it
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// How long a restart order that nobody saw the end of is given to begin
+    #[arg(long, value_name = "SECONDS", default_value_t = 300,
+          value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub settle: u32,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum LockVerb {
+    /// List locks with owner, host, process and last sign of life
+    List,
+    /// Remove a lock that has expired; with `--force NAME` one that has not
+    Break {
+        /// As `lock list` shows it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The same name again: the lock's process may still be at work
+        #[arg(long, value_name = "NAME")]
+        force: Option<String>,
+    },
+}
+
 /// The simulated farm instead of the real hosts.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct LabArgs {
@@ -232,6 +264,12 @@ pub struct LabArgs {
 pub enum RunsVerb {
     /// List recorded runs, newest first
     List,
+    /// Check that no line of a run's journal was changed, removed or added
+    Verify {
+        /// Its id or the beginning of it
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
     /// Show one run, event by event
     Show {
         /// Its id or the beginning of it

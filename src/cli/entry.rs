@@ -21,10 +21,12 @@ use crate::cli::init;
 use crate::cli::inventory;
 use crate::cli::lab;
 use crate::cli::lint;
+use crate::cli::lock;
 use crate::cli::log;
 use crate::cli::plan;
 use crate::cli::request::Action;
 use crate::cli::request::Request;
+use crate::cli::resume;
 use crate::cli::rules;
 use crate::cli::runs;
 use crate::cli::show;
@@ -93,6 +95,12 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Plan(request) => plan::run(&request, console),
         Action::Show { file } => show::run(&file, console),
         Action::Apply(request) => apply::run(&request, console),
+        Action::Resume(request) => resume::run(&request, console),
+        Action::LockList { state, by } => lock::list(&state, &by, console),
+        Action::LockBreak { state, by, name, force } => {
+            lock::break_one(&state, &by, &name, force.as_deref(), console)
+        }
+        Action::RunsVerify { runs: state, run } => runs::verify(&state, &run, console),
         Action::LabServe(serve) => lab::serve(&serve, console),
         Action::Lint { files } => lint::run(&files, console),
         Action::RulesList { rules: path } => rules::list(path.as_deref(), console),

@@ -12,11 +12,11 @@ pub fn relevant_flags(mut command: Command) -> Command {
     for verb in command.get_subcommands_mut() {
         let name = verb.get_name().to_owned();
         let of_verb: &[&str] = match name.as_str() {
-            "plan" | "apply" => continue,
+            "plan" | "apply" | "resume" => continue,
             "lint" => &["inventory", "playbook", "credentials", "rules", "var"],
             "inventory" => &["inventory", "var", "limit"],
             "show" => &["full", "host"],
-            "runs" => &["run_dir"],
+            "runs" | "lock" => &["run_dir"],
             "rules" => &["rules"],
             _ => &[],
         };
@@ -135,6 +135,15 @@ Examples:
 
 Without --confirm NAME the run pauses before an organisation step (exit 8).
 Ctrl-C: hosts in flight finish; again: they stop at the next safe point; a third time: leave now.
+Next: rmsfleet runs show RUN";
+
+pub const RESUME: &str = "\
+Examples:
+  rmsfleet resume 20260109-120000-0a1b2c               after a crash, a stop or an outage
+  rmsfleet resume 20260109 --yes --confirm Contoso     a run that waits for its last step
+
+The sealed plan of the run goes on, even past its expiry: it began in time. What was verified stays;
+what may have been written or ordered is read first, and what somebody else changed is refused.
 Next: rmsfleet runs show RUN";
 
 pub const EXPLAIN: &str = "\

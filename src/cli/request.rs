@@ -10,6 +10,8 @@ use crate::cli::args::Args;
 use crate::cli::args::InventoryVerb;
 use crate::cli::args::LabArgs;
 use crate::cli::args::LabVerb;
+use crate::cli::args::LockVerb;
+use crate::cli::args::ResumeArgs;
 use crate::cli::args::RulesVerb;
 use crate::cli::args::RunsVerb;
 use crate::cli::args::Shared;
@@ -55,6 +57,10 @@ pub enum Action {
     Apply(Box<ApplyRequest>),
     RunsList { runs: PathBuf },
     RunsShow { runs: PathBuf, run: String },
+    RunsVerify { runs: PathBuf, run: String },
+    Resume(Box<ResumeRequest>),
+    LockList { state: PathBuf, by: By },
+    LockBreak { state: PathBuf, by: By, name: String, force: Option<String> },
     RulesList { rules: Option<PathBuf> },
     RulesExplain { rules: Option<PathBuf>, id: String },
     Explain { code: String },
@@ -117,6 +123,14 @@ pub struct ApplyRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeRequest {
+    pub run: String,
+    /// In seconds.
+    pub settle: u32,
+    pub plan: PlanRequest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeRequest {
     pub inventory: Source,
     pub lab: Lab,
@@ -168,14 +182,24 @@ impl Request {
             }
             Verb::Apply(apply) => {
                 let plan = shared.plan(None, &apply.lab)?;
-                let other = sealed::maker_of_another(&shared.shared, plan.limit.is_some());
-                if let (Some(_), Some(flag)) = (&apply.file, other) {
-                    return Err(UsageError::new(
-                        format!("{flag} cannot change a plan that is sealed"),
-                        format!("make another plan with it: rmsfleet plan {flag} ... -o FILE"),
-                    ));
+                if apply.file.is_some() {
+                    shared.refuse_another(&plan)?;
                 }
                 Action::Apply(Box::new(ApplyRequest { plan, file: apply.file }))
+            }
+            Verb::Resume(ResumeArgs { run, settle }) => {
+                let plan = shared.plan(None, &LabArgs::default())?;
+                shared.refuse_another(&plan)?;
+                Action::Resume(Box::new(ResumeRequest { run, settle, plan }))
+            }
+            Verb::Lock(LockVerb::List) => {
+                Action::LockList { state: shared.state()?, by: shared.by() }
+            }
+            Verb::Lock(LockVerb::Break { name, force }) => {
+                Action::LockBreak { state: shared.state()?, by: shared.by(), name, force }
+            }
+            Verb::Runs(RunsVerb::Verify { run }) => {
+                Action::RunsVerify { runs: shared.state()?, run }
             }
             Verb::Runs(RunsVerb::List) => Action::RunsList { runs: shared.state()? },
             Verb::Runs(RunsVerb::Show { run }) => Action::RunsShow { runs: shared.state()?, run },
@@ -314,8 +338,23 @@ impl Resolved<'_> {
             detailed_exitcode: self.switch("detailed-exitcode", self.shared.detailed_exitcode)?,
             lab,
             state: self.state()?,
-            by: By { operator: self.around.operator(), workstation: self.around.workstation() },
+            by: self.by(),
         })
+    }
+
+    fn by(&self) -> By {
+        By { operator: self.around.operator(), workstation: self.around.workstation() }
+    }
+
+    /// A sealed plan is carried out as it is.
+    fn refuse_another(&self, plan: &PlanRequest) -> Result<(), UsageError> {
+        match sealed::maker_of_another(&self.shared, plan.limit.is_some()) {
+            None => Ok(()),
+            Some(flag) => Err(UsageError::new(
+                format!("{flag} cannot change a plan that is sealed"),
+                format!("make another plan with it: rmsfleet plan {flag} ... -o FILE"),
+            )),
+        }
     }
 
     fn output(&self) -> Result<Output, UsageError> {

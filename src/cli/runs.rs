@@ -7,6 +7,10 @@ use crate::cli::console::TOOL;
 use crate::cli::stop::Stop;
 use crate::cli::usage::Format;
 use crate::error::Exit;
+use crate::journal::chain;
+use crate::journal::chain::Broken;
+use crate::journal::chain::Chain;
+use crate::journal::reader;
 use crate::journal::reader::Journal;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
@@ -14,9 +18,11 @@ use crate::journal::store::StoreError;
 use crate::journal::summary::RunSummary;
 use crate::journal::summary::summarise;
 use crate::model::visible::Visible;
+use crate::plan::Sealed;
 use crate::report::human::Labels;
 use crate::report::human::Lines;
 use crate::report::json;
+use crate::report::plural;
 use crate::report::runs::RunRow;
 use crate::report::runs::RunState;
 use crate::report::runs::table;
@@ -73,6 +79,78 @@ pub fn show(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop
     Ok(Exit::Ok)
 }
 
+/// A run whose journal and plan belong together, with no line changed, missing or added.
+pub struct Checked {
+    pub sealed: Sealed,
+    pub journal: Journal,
+    pub chain: Chain,
+}
+
+/// The one run whose id begins so.
+pub fn find(state: &Path, run: &str) -> Result<RunFolder, Stop> {
+    Store::new(state).find(run).map_err(|error| stop(&error))
+}
+
+/// Reads plan and journal, and checks one against the other.
+pub fn check(folder: &RunFolder) -> Result<Checked, Stop> {
+    let path = folder.journal();
+    let doing = format!("run {}", folder.id);
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Stop::because(Exit::Data, &error)
+            .while_doing(format!("`{}` cannot be read", path.display()))
+            .hint("the run died before its first act: apply its plan again")
+    })?;
+    let sealed = crate::cli::show::open(&folder.plan())?;
+    let chain = chain::verify(&bytes, Some(&sealed.digest)).map_err(|error| {
+        let (exit, hint) = match &error {
+            Broken::Empty => (
+                Exit::Data,
+                format!(
+                    "nothing had begun: rmsfleet apply {} starts it anew",
+                    folder.plan().display()
+                ),
+            ),
+            Broken::Changed { .. }
+            | Broken::Inserted { .. }
+            | Broken::Missing { .. }
+            | Broken::Stray { .. }
+            | Broken::OtherPlan { .. } => {
+                (Exit::Refused, "read the hosts with a new plan: rmsfleet plan".to_owned())
+            }
+        };
+        Stop::because(exit, &error).while_doing(doing.clone()).hint(hint)
+    })?;
+    let journal = reader::parse(&bytes)
+        .map_err(|error| Stop::because(Exit::Data, &error).while_doing(doing))?;
+    Ok(Checked { sealed, journal, chain })
+}
+
+/// Whether the journal is as it was written, and belongs to the plan beside it.
+pub fn verify(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop> {
+    let folder = find(state, run)?;
+    let Checked { sealed, journal, chain } = check(&folder)?;
+    let ended = summarise(&journal.records).ended.is_some();
+    let lines = plural::count(chain.lines, "line");
+    let what = if chain.chained {
+        format!("{lines}, each as it was written and in its place")
+    } else {
+        format!("{lines} of an older format that is not chained: nothing can be said about edits")
+    };
+    console.did(if chain.chained { "Verified" } else { "Unchained" }, &what)?;
+    if let Some((line, _)) = &chain.torn {
+        console.did("Torn", &format!("line {line} breaks off: the process died there"))?;
+    }
+    if !ended {
+        console.did("Open", "the run has not told its end; later lines could be missing")?;
+    }
+    let body = serde_json::json!({
+        "run": folder.id, "lines": chain.lines, "chained": chain.chained, "ended": ended,
+        "torn": chain.torn.as_ref().map(|(line, _)| line), "plan_sha256": sealed.digest,
+    });
+    console.document("verified", &format!("run {}", folder.id), body)?;
+    Ok(Exit::Ok)
+}
+
 fn tell(folder: &RunFolder, journal: &Journal, console: &mut Console) -> Result<(), Stop> {
     let summary = summarise(&journal.records);
     let labels = Labels::new(summary.hosts.keys());
@@ -98,7 +176,8 @@ fn tell(folder: &RunFolder, journal: &Journal, console: &mut Console) -> Result<
             console.say(&format!("{} owes a restart: {}", host.as_str(), Visible(reason)))?;
         }
         if part.is_in_doubt() {
-            console.say(&format!("{} is in doubt: read it with a new plan", host.as_str()))?;
+            let next = if summary.lab { "read it with a new plan" } else { "resume reads it" };
+            console.say(&format!("{} is in doubt: {next}", host.as_str()))?;
         }
     }
     let ended = match &summary.exit {

@@ -136,6 +136,11 @@ pub async fn running_services(
         .collect())
 }
 
+/// Whether two readings tell of one start, clock corrections aside.
+pub fn is_same_boot(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).abs() <= JITTER
+}
+
 /// Judges a reading taken at `now`. A later boot time alone may be a corrected clock, so the time
 /// since the start must be shorter than the time since the order as well.
 pub fn proof(

@@ -3,6 +3,7 @@
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::journal::chain;
 use crate::journal::reader;
 use crate::journal::summary;
 use crate::manifest::builtin;
@@ -31,6 +32,10 @@ pub(super) fn plan(bytes: &[u8]) {
 }
 
 pub(super) fn journal(bytes: &[u8]) {
+    // Checked before it is read: whatever holds together ends where its last whole line does.
+    if let Ok(chain) = chain::verify(bytes, None) {
+        assert!(chain.whole <= bytes.len() && chain.torn.is_some() == (chain.whole < bytes.len()));
+    }
     let Ok(journal) = reader::parse(bytes) else { return };
     drop(summary::summarise(&journal.records));
     // Records of kinds that are not known leave gaps, which a journal must not have.

@@ -41,6 +41,7 @@ impl Debt {
             Event::RestartProved { .. } => *self = Self::default(),
             Event::HostEnded { outcome, .. } => self.end(outcome),
             Event::RunStarted { .. }
+            | Event::RunResumed { .. }
             | Event::StageStarted { .. }
             | Event::BatchStarted { .. }
             | Event::HostStarted { .. }
@@ -48,6 +49,7 @@ impl Debt {
             | Event::RestoreIntended { .. }
             | Event::HostSurveyed { .. }
             | Event::KeyIntended { .. }
+            | Event::RestartReady { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }

@@ -1,6 +1,8 @@
 //! A run's record: one line per event, on disk before the act it announces.
 
+pub mod chain;
 mod debt;
+pub mod locks;
 pub mod reader;
 pub mod store;
 pub mod summary;

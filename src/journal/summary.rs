@@ -24,6 +24,8 @@ pub struct RunSummary {
     pub workstation: String,
     pub lab: bool,
     pub started: Option<Timestamp>,
+    /// How many processes have worked on it: one more for each resume.
+    pub segments: u32,
     /// `None`: the run goes on, or its process died.
     pub ended: Option<Timestamp>,
     /// The exit code and its name.
@@ -105,6 +107,7 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::RestartProved { host, .. }
         | Event::HostEnded { host, .. } => Some(host),
         Event::RunStarted { .. }
+        | Event::RunResumed { .. }
         | Event::StageStarted { .. }
         | Event::BatchStarted { .. }
         | Event::HostStarted { .. }
@@ -112,6 +115,7 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::RestoreIntended { .. }
         | Event::HostSurveyed { .. }
         | Event::KeyIntended { .. }
+        | Event::RestartReady { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
         | Event::StepHeld { .. }
@@ -135,6 +139,13 @@ fn take(summary: &mut RunSummary, record: &Record) {
             summary.workstation.clone_from(workstation);
             summary.lab = *lab;
             summary.started = Some(record.ts);
+            summary.segments = 1;
+        }
+        Event::RunResumed { segment, .. } => {
+            summary.segments = *segment;
+            summary.ended = None;
+            summary.exit = None;
+            summary.halted = None;
         }
         Event::RunEnded { exit, name } => {
             summary.ended = Some(record.ts);
@@ -209,6 +220,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::HostSurveyed { .. }
         | Event::KeyIntended { .. }
         | Event::HostVerified { .. }
+        | Event::RestartReady { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
         | Event::StageEnded { .. } => {}

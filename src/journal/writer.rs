@@ -12,12 +12,28 @@ use crate::event::Event;
 use crate::event::Record;
 use crate::event::Sink;
 use crate::event::SinkError;
+use crate::journal::chain;
+use crate::journal::chain::Chain;
+
+/// Where lines go: a file, and in tests one that fails.
+pub trait Disk: Write + Send {
+    /// Returns once what was written is safe.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
 
 /// The journal of one run, open for appending. Its only way to fail is for good.
 pub struct Writer<T, O> {
-    file: File,
+    disk: Box<dyn Disk>,
     run: String,
     seq: u64,
+    /// What the next line names as its predecessor; the first one names the plan that it starts.
+    prev: Option<String>,
     time: T,
     observer: O,
     failed: bool,
@@ -33,7 +49,56 @@ where
 {
     let file = OpenOptions::new().append(true).create_new(true).open(path)?;
     sync_folder(path)?;
-    Ok(Writer { file, run: run.to_owned(), seq: 0, time, observer, failed: false })
+    Ok(over(Box::new(file), run, time, observer))
+}
+
+/// A new journal on a disk.
+pub fn over<T, O>(disk: Box<dyn Disk>, run: &str, time: T, observer: O) -> Writer<T, O>
+where
+    T: FnMut() -> Timestamp + Send,
+    O: FnMut(&Record) + Send,
+{
+    Writer { disk, run: run.to_owned(), seq: 0, prev: None, time, observer, failed: false }
+}
+
+/// Goes on with a journal whose lines were checked: what broke off behind them is taken off, and
+/// the next line follows the last whole one.
+pub fn reopen<T, O>(
+    path: &Path,
+    run: &str,
+    chain: &Chain,
+    time: T,
+    observer: O,
+) -> io::Result<Writer<T, O>>
+where
+    T: FnMut() -> Timestamp + Send,
+    O: FnMut(&Record) + Send,
+{
+    let whole = u64::try_from(chain.whole).map_err(io::Error::other)?;
+    let file = OpenOptions::new().append(true).open(path)?;
+    if file.metadata()?.len() < whole {
+        return Err(io::Error::other("the journal was cut after it was checked"));
+    }
+    file.set_len(whole)?;
+    file.sync_all()?;
+    follow(Box::new(file), run, chain, time, observer)
+}
+
+/// Goes on with a chain whose whole lines, and no others, are on the disk.
+pub fn follow<T, O>(
+    disk: Box<dyn Disk>,
+    run: &str,
+    chain: &Chain,
+    time: T,
+    observer: O,
+) -> io::Result<Writer<T, O>>
+where
+    T: FnMut() -> Timestamp + Send,
+    O: FnMut(&Record) + Send,
+{
+    let seq = u64::try_from(chain.lines).map_err(io::Error::other)?;
+    let (run, prev) = (run.to_owned(), Some(chain.sum.clone()));
+    Ok(Writer { disk, run, seq, prev, time, observer, failed: false })
 }
 
 impl<T, O> Sink for Writer<T, O>
@@ -47,22 +112,23 @@ where
         if self.failed {
             return Err(io::Error::other("an earlier event could not be written").into());
         }
+        self.failed = true;
+        let prev = match (&self.prev, &event) {
+            (Some(prev), _) => prev.as_str(),
+            (None, Event::RunStarted { digest, .. }) => digest.as_str(),
+            (None, _) => "",
+        };
+        let prev = prev.to_owned();
         let record = Record { seq: self.seq, ts: (self.time)(), run: self.run.clone(), event };
-        if let Err(error) = append(&mut self.file, &record) {
-            self.failed = true;
-            return Err(error.into());
-        }
+        let link = chain::link(&record, &prev).map_err(io::Error::from)?;
+        self.disk.write_all(&link.line)?;
+        self.disk.sync()?;
+        self.failed = false;
+        self.prev = Some(link.sum);
         self.seq += 1;
         (self.observer)(&record);
         Ok(())
     }
-}
-
-fn append(file: &mut File, record: &Record) -> io::Result<()> {
-    let mut line = serde_json::to_vec(record)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_data()
 }
 
 /// A new file is only safe once the folder that names it is. Windows keeps no such promise apart.
@@ -93,9 +159,10 @@ mod tests {
         let event = Event::StageStarted { stage: "one".to_owned() };
         journal.emit(event.clone()).unwrap();
         // A file that is open for reading takes no line; the good one is put back afterwards.
-        let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
+        let bad = Box::new(File::open(&path).unwrap());
+        let good = std::mem::replace(&mut journal.disk, bad);
         journal.emit(event.clone()).unwrap_err();
-        journal.file = good;
+        journal.disk = good;
         journal.emit(event).unwrap_err();
         drop(journal);
         assert_eq!(told, 1, "nobody sees what is not on disk");

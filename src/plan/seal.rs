@@ -139,7 +139,8 @@ fn header(bytes: &[u8]) -> Result<Header, SealError> {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// SHA-256 in lower-case hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

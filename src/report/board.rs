@@ -127,6 +127,8 @@ impl Board {
             }
             Event::Halted { .. } => self.stage.push_str("   stopping"),
             Event::RunStarted { .. }
+            | Event::RunResumed { .. }
+            | Event::RestartReady { .. }
             | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }
             | Event::RestartOrdered { .. }

@@ -117,6 +117,7 @@ impl Lines {
                 Some(record.ts.duration_since(*began).as_secs_f64())
             }
             Event::RunStarted { .. }
+            | Event::RunResumed { .. }
             | Event::StageStarted { .. }
             | Event::BatchStarted { .. }
             | Event::ChangeIntended { .. }
@@ -126,6 +127,7 @@ impl Lines {
             | Event::MarkIntended { .. }
             | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }
+            | Event::RestartReady { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }

@@ -78,6 +78,11 @@ pub fn words(event: &Event) -> Words {
             let text = format!("{where_to} {plan}, {operator} on {workstation}");
             normal("Started", About::Run, text)
         }
+        Event::RunResumed { segment, operator, workstation, torn, tool: _ } => {
+            let torn = if torn.is_some() { ", after a line that breaks off" } else { "" };
+            let text = format!("part {segment}, {operator} on {workstation}{torn}");
+            normal("Resumed", About::Run, text)
+        }
         Event::StageStarted { stage } => normal("Stage", name(stage), String::new()),
         Event::BatchStarted { stage, batch, batches, hosts } => {
             let hosts: Vec<&str> = hosts.iter().map(HostName::short).collect();
@@ -118,6 +123,10 @@ pub fn words(event: &Event) -> Words {
         }
         Event::RestartOwed { host: at, reason, inherited: _ } => {
             Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
+        }
+        Event::RestartReady { host: at, boot, up_seconds, services: _ } => {
+            let text = format!("up since {}, for {}", minute(*boot), plural::clock(*up_seconds));
+            detail("Due", host(at), text)
         }
         Event::RestartIntended { host: at, boot_before } => {
             normal("Restarting", host(at), format!("up since {}", minute(*boot_before)))

@@ -1,5 +1,7 @@
 //! The registry work on one host: compare all, write one by one, read back, verify all.
 
+use std::collections::BTreeSet;
+
 use crate::event::Event;
 use crate::event::Phase;
 use crate::event::SinkError;
@@ -13,9 +15,11 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedHost;
+use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::run::action::Configured;
 use crate::run::action::Stop;
+use crate::run::history::HostHistory;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::restore::Ledger;
@@ -34,16 +38,27 @@ pub async fn configure<C: Connect, K: Clock>(
     restarts: bool,
 ) -> Result<Configured, SinkError> {
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Registry })?;
-    let mut link = match ready(means, host).await {
-        Ok(link) => link,
-        Err(trouble) => return Ok(Configured::Failed(trouble.failure()?)),
+    let past = means.past(&host.name);
+    let (mut link, standing) = match ready(means, host, &past).await {
+        Ok(ready) => ready,
+        Err(trouble) => return Ok(Configured::Failed(unread(&past, trouble.failure()?))),
     };
+    if past.all_verified {
+        let values = host.changes.len() + host.equal.len();
+        means.emit(Event::HostVerified { host: host.name.clone(), values })?;
+        return Ok(Configured::Verified(host.changes.len()));
+    }
     if means.stopped() >= Stop::SafePoint {
         return Ok(Configured::Stopped);
     }
     announce_owed(means, host, restarts)?;
-    let mut ledger = Ledger::default();
-    match write(means, host, restarts, &mut link, &mut ledger).await {
+    let mut ledger = Ledger {
+        mark: None,
+        begun: past.intended.last().map_or(0, |index| index + 1),
+        created: past.created.clone(),
+    };
+    let work = Work { restarts, past: &past, standing: &standing };
+    match write(means, host, &work, &mut link, &mut ledger).await {
         Ok(()) => {
             means.release(&host.name);
             Ok(Configured::Verified(host.changes.len()))
@@ -57,33 +72,98 @@ pub async fn configure<C: Connect, K: Clock>(
     }
 }
 
+/// What is left to do on a host.
+struct Work<'a> {
+    restarts: bool,
+    past: &'a HostHistory,
+    /// Places of changes that stand already.
+    standing: &'a BTreeSet<usize>,
+}
+
 /// Connects and compares everything the plan saw. Nothing is written before all of it holds.
+///
+/// Gives the places of changes that an earlier process of this run has made.
 async fn ready<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
-) -> Result<C::Link, Trouble> {
+    past: &HostHistory,
+) -> Result<(C::Link, BTreeSet<usize>), Trouble> {
     let mut link = means.connect(host).await?;
-    let changes = host.changes.iter().map(|change| (&change.path, &change.before));
-    let equal = host.equal.iter().map(|(path, state)| (path, state));
+    let mut standing = BTreeSet::new();
     // INVARIANT: a host that moved since the plan is not written at all.
-    for (path, expected) in changes.chain(equal) {
+    for (index, change) in host.changes.iter().enumerate() {
+        if stands(&mut link, change, past).await? {
+            standing.insert(index);
+        }
+    }
+    for (path, expected) in &host.equal {
         registry::expect(&mut link, path, expected).await.map_err(moved)?;
     }
-    Ok(link)
+    Ok((link, standing))
+}
+
+/// Whether the change was made by an earlier process. What it verified must have stayed; where it
+/// may have died in the middle, the value holds what was there or what was wanted, and nothing
+/// else, whatever is recorded: the last record may be lost.
+async fn stands(
+    link: &mut impl Writer,
+    change: &Change,
+    past: &HostHistory,
+) -> Result<bool, Trouble> {
+    if past.all_verified {
+        registry::expect(link, &change.path, &change.after).await.map_err(moved)?;
+        return Ok(true);
+    }
+    if past.begun {
+        let found = registry::observe(link, &change.path).await?;
+        if matches!(&found, Reading::Known(state) if *state == change.after) {
+            return Ok(true);
+        }
+    }
+    registry::expect(link, &change.path, &change.before).await.map_err(moved)?;
+    Ok(false)
+}
+
+/// A host that cannot be read stays in doubt where an earlier process may have written to it.
+fn unread(past: &HostHistory, failure: Failure) -> Failure {
+    let doubt = !past.all_verified && !past.intended.is_empty();
+    match failure.kind {
+        FailureKind::Unreachable | FailureKind::Fault if doubt => {
+            let mut chain =
+                vec!["the run died in the middle of the writes, and cannot read them".to_owned()];
+            chain.extend(failure.chain);
+            Failure { kind: FailureKind::InDoubt, chain, hint: failure.hint }
+        }
+        FailureKind::Unreachable
+        | FailureKind::Fault
+        | FailureKind::Denied
+        | FailureKind::AccountGuarded
+        | FailureKind::WrongHost
+        | FailureKind::Drifted
+        | FailureKind::WriteRefused
+        | FailureKind::InDoubt
+        | FailureKind::NotBack
+        | FailureKind::RestartNotBegun
+        | FailureKind::Unsupported => failure,
+    }
 }
 
 async fn write<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
-    restarts: bool,
+    work: &Work<'_>,
     link: &mut impl Writer,
     ledger: &mut Ledger,
 ) -> Result<(), Trouble> {
-    if means.plan.marks && restarts {
+    if means.plan.marks && work.restarts {
         mark::set(means, host, link, ledger).await?;
     }
     for (index, change) in host.changes.iter().enumerate() {
-        change_one(means, host, link, index, change, ledger).await?;
+        if work.standing.contains(&index) {
+            adopt(means, host, work.past, index, ledger)?;
+        } else {
+            change_one(means, host, link, index, change, ledger).await?;
+        }
     }
     let wanted = host.changes.iter().map(|change| (&change.path, &change.after));
     let equal = host.equal.iter().map(|(path, state)| (path, state));
@@ -113,14 +193,39 @@ async fn change_one<C: Connect, K: Clock>(
     // INVARIANT: the intent is recorded before the bytes go out.
     means.emit(Event::ChangeIntended { host: name.clone(), index, change: change.clone() })?;
     means.touch(&host.name);
-    ledger.begun = index + 1;
+    ledger.begun = ledger.begun.max(index + 1);
     registry::write(link, change).await?;
     registry::expect(link, &change.path, &change.after).await?;
     means.emit(Event::ChangeVerified { host: name, index })?;
     Ok(())
 }
 
-fn moved(error: WriteError) -> Trouble {
+/// Takes over a change that stands: the journal has it, or has lost its last record.
+fn adopt<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    past: &HostHistory,
+    index: usize,
+    ledger: &mut Ledger,
+) -> Result<(), SinkError> {
+    let name = host.name.clone();
+    if index == past.intended.len()
+        && let (false, Some(change)) = (past.intended.contains(&index), host.changes.get(index))
+    {
+        // The one act whose intent may be missing: it follows the last that is recorded.
+        let (host, change) = (name.clone(), change.clone());
+        means.emit(Event::ChangeIntended { host, index, change })?;
+        ledger.begun = ledger.begun.max(index + 1);
+        return means.emit(Event::ChangeVerified { host: name, index });
+    }
+    if past.intended.contains(&index) && !past.verified.contains(&index) {
+        means.emit(Event::ChangeVerified { host: name, index })?;
+    }
+    Ok(())
+}
+
+/// A value is not what it was: the host is refused.
+pub fn moved(error: WriteError) -> Trouble {
     match error {
         WriteError::Drifted { .. } => Failure::new(FailureKind::Drifted, error.to_string())
             .hint("plan again: the host moved since the plan was made")

@@ -34,6 +34,7 @@ use crate::run::action::StepDone;
 use crate::run::action::StepOutcome;
 use crate::run::action::Stop;
 use crate::run::configure::configure;
+use crate::run::history::Past;
 use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::recorder::Recorder;
@@ -86,17 +87,46 @@ pub enum RunError {
 pub async fn execute<C: Connect, K: Clock>(
     context: RunContext<'_, C, K>,
 ) -> Result<RunReport, RunError> {
-    let RunContext { plan, connect, clock, options, .. } = context;
-    let recorder = Recorder::new(context.sink);
-    recorder.emit(Event::RunStarted {
+    let started = Event::RunStarted {
         format: JOURNAL_FORMAT,
         tool: context.tool.to_owned(),
-        plan: plan.id.clone(),
+        plan: context.plan.id.clone(),
         digest: context.digest.to_owned(),
         operator: context.operator.to_owned(),
         workstation: context.workstation.to_owned(),
-        lab: plan.lab,
-    })?;
+        lab: context.plan.lab,
+    };
+    let scheduler = Scheduler::new(context.plan, context.options.clone());
+    drive(context, scheduler, started, &Past::default()).await
+}
+
+/// Goes on with a run whose process died or was stopped, from what its records prove and what the
+/// hosts say. The plan's expiry does not count: the run began in time, and a host that has moved
+/// since is refused by itself.
+pub async fn resume<C: Connect, K: Clock>(
+    context: RunContext<'_, C, K>,
+    past: &Past,
+) -> Result<RunReport, RunError> {
+    let resumed = Event::RunResumed {
+        segment: past.history.segments.saturating_add(1),
+        tool: context.tool.to_owned(),
+        operator: context.operator.to_owned(),
+        workstation: context.workstation.to_owned(),
+        torn: past.torn.clone(),
+    };
+    let scheduler = Scheduler::resume(context.plan, context.options.clone(), &past.history);
+    drive(context, scheduler, resumed, past).await
+}
+
+async fn drive<C: Connect, K: Clock>(
+    context: RunContext<'_, C, K>,
+    mut scheduler: Scheduler<'_>,
+    opening: Event,
+    past: &Past,
+) -> Result<RunReport, RunError> {
+    let RunContext { plan, connect, clock, .. } = context;
+    let recorder = Recorder::new(context.sink);
+    recorder.emit(opening)?;
     let mut stop = context.stop;
     let means = Means {
         plan,
@@ -104,13 +134,13 @@ pub async fn execute<C: Connect, K: Clock>(
         connect,
         clock,
         pace: context.pace,
+        past,
         recorder: &recorder,
         stop: stop.clone(),
         logged_on: Mutex::default(),
         touched: Mutex::default(),
     };
     let mut may_stop = true;
-    let mut scheduler = Scheduler::new(plan, options);
     let mut flight = Flight::default();
     let exit = loop {
         // Work in flight may have seen the request, and ended for it, before this loop did.

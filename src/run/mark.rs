@@ -34,6 +34,15 @@ pub async fn set<C: Connect, K: Clock>(
             return Err(Failure::new(FailureKind::WriteRefused, text).into());
         }
     };
+    if let State::Present(own) = &before
+        && own.as_sz().is_some_and(|text| text.split(' ').next() == Some(means.run))
+    {
+        // An earlier process of this run has set it over what the plan saw.
+        let seen = host.restart_owed.clone().map(Value::Sz).map_or(State::Absent, State::Present);
+        let rule = "mark".to_owned();
+        ledger.mark = Some(Change { path, before: seen, after: before, rule });
+        return Ok(());
+    }
     // As `host::mark::parse` reads it.
     let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
     let change = Change { path, before, after, rule: "mark".to_owned() };
@@ -56,7 +65,7 @@ pub async fn settle<C: Connect, K: Clock>(
     let found = registry::observe(link, &path).await?;
     // INVARIANT: a debt that came after the plan is nobody's to strike out.
     let same = match &found {
-        Reading::Known(State::Absent) => return Ok(()),
+        Reading::Known(State::Absent) => return delete_keys(means, host, link, &[path.key]).await,
         Reading::Known(State::Present(mark)) => Some(mark.to_string()) == host.restart_owed,
         Reading::Unreadable(_) => false,
     };
@@ -78,7 +87,8 @@ pub async fn clear<C: Connect, K: Clock>(
 ) -> Result<(), Trouble> {
     let path = mark::path();
     let before = match registry::observe(link, &path).await? {
-        Reading::Known(State::Absent) => return Ok(()),
+        // Gone already; an earlier process may have died before it took the key away.
+        Reading::Known(State::Absent) => return delete_keys(means, host, link, &[path.key]).await,
         Reading::Known(state) => state,
         Reading::Unreadable(_) => State::Absent,
     };

@@ -17,6 +17,8 @@ use crate::model::host::HostName;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::run::action::Stop;
+use crate::run::history::HostHistory;
+use crate::run::history::Past;
 use crate::run::identity;
 use crate::run::recorder::Recorder;
 use crate::run::trouble::Trouble;
@@ -29,6 +31,8 @@ pub struct Means<'a, C, K> {
     pub clock: &'a K,
     pub recorder: &'a Recorder<'a>,
     pub pace: Pace,
+    /// What earlier processes of this run have left.
+    pub past: &'a Past,
     pub stop: watch::Receiver<Stop>,
     /// Hosts that accepted their account, not yet told to the scheduler.
     pub logged_on: Mutex<BTreeSet<HostName>>,
@@ -51,6 +55,11 @@ impl<C: Connect, K> Means<'_, C, K> {
         lock(&self.logged_on).insert(host.name.clone());
         identity::check(&mut link, host).await?;
         Ok(link)
+    }
+
+    /// What is recorded of the host; an empty part in a run that starts.
+    pub fn past(&self, host: &HostName) -> HostHistory {
+        self.past.history.host(host)
     }
 
     /// From here on the host is in doubt if nobody hears of it again.

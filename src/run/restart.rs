@@ -1,6 +1,7 @@
 //! The restart of one host: ordered once, proved by its boot time, its mark removed.
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::event::Event;
@@ -18,10 +19,12 @@ use crate::model::plan::PlannedHost;
 use crate::model::product::Role;
 use crate::run::action::Restarted;
 use crate::run::action::Stop;
+use crate::run::history::RestartHistory;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::target;
 use crate::run::trouble::Trouble;
+use crate::run::unproved;
 
 /// Seconds until the host begins to end, so that the reply to the order can leave it.
 const DELAY: u32 = 2;
@@ -29,20 +32,49 @@ const DELAY: u32 = 2;
 /// `ERROR_SHUTDOWN_IN_PROGRESS` and `ERROR_SHUTDOWN_IS_SCHEDULED`: a restart is on its way.
 const UNDER_WAY: [u32; 2] = [1115, 1190];
 
-/// Restarts a host and waits for the proof.
+/// What is known of a host right before the order, and the connection on which it was read.
+pub(super) struct Ready<L> {
+    pub(super) link: L,
+    pub(super) before: BootReading,
+    pub(super) services: Vec<String>,
+}
+
+/// Restarts a host and waits for the proof. What an earlier process of this run began is settled
+/// by reading first.
 pub async fn restart<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
 ) -> Result<Restarted, SinkError> {
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Restart })?;
-    let (mut link, before, services) = match ready(means, host).await {
-        Ok(ready) => ready,
-        Err(trouble) => return Ok(Restarted::Failed(trouble.failure()?)),
-    };
+    match means.past(&host.name).restart {
+        RestartHistory::None => {}
+        RestartHistory::MayBeOrdered(past) => return unproved::settle(means, host, &past).await,
+        RestartHistory::Proved => return unproved::conclude(means, host).await,
+    }
+    match ready(means, host).await {
+        Ok(ready) => order(means, host, ready).await,
+        Err(trouble) => Ok(Restarted::Failed(trouble.failure()?)),
+    }
+}
+
+/// Gives the order over the connection on which the boot time was read.
+pub(super) async fn order<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    ready: Ready<C::Link>,
+) -> Result<Restarted, SinkError> {
+    let Ready { mut link, before, services } = ready;
     if means.stopped() >= Stop::SafePoint {
         return Ok(Restarted::GivenUp("the user stopped the run before the order".to_owned()));
     }
     let name = host.name.clone();
+    // Apart from the intent, so that it survives a journal that lost its last record.
+    means.emit(Event::RestartReady {
+        host: name.clone(),
+        boot: before.last_boot,
+        up_seconds: before.up_seconds,
+        services: services.clone(),
+    })?;
     // INVARIANT: the order is recorded before it is given, and given once.
     means.emit(Event::RestartIntended { host: name.clone(), boot_before: before.last_boot })?;
     means.touch(&host.name);
@@ -59,45 +91,59 @@ pub async fn restart<C: Connect, K: Clock>(
         let failure = Failure::new(FailureKind::RestartNotBegun, text);
         return Ok(Restarted::NotProved(failure));
     }
-    let budget = SignedDuration::from_secs(host.restart_timeout.into());
     let wait = Wait {
         before: before.last_boot,
         ordered_at,
-        deadline: ordered_at.saturating_add(budget).unwrap_or(ordered_at),
+        deadline: budget(host, ordered_at),
         services: &services,
         pace: means.pace,
     };
-    let proof = match wait_for_proof(means, host, &wait).await? {
-        Waited::Proved(proof) => proof,
+    match wait_for_proof(means, host, &wait).await? {
+        Waited::Proved(proof) => tell_proof(means, host, proof)?,
         Waited::Failed(failure) => return Ok(Restarted::NotProved(failure)),
-        Waited::Stopped => {
-            let reason = "ordered, and not proved when the user stopped the run".to_owned();
-            return Ok(Restarted::GivenUp(reason));
-        }
-    };
+        Waited::Stopped => return Ok(stopped()),
+    }
+    match clear_mark(means, host).await {
+        Ok(()) => Ok(Restarted::Proved),
+        Err(trouble) => Ok(Restarted::Failed(mark_left(trouble.failure()?))),
+    }
+}
+
+/// Until when a restart that is waited for from `since` on must be proved.
+pub(super) fn budget(host: &PlannedHost, since: Timestamp) -> Timestamp {
+    let budget = SignedDuration::from_secs(host.restart_timeout.into());
+    since.saturating_add(budget).unwrap_or(since)
+}
+
+pub(super) fn tell_proof<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    proof: BootReading,
+) -> Result<(), SinkError> {
     means.emit(Event::RestartProved {
-        host: name,
+        host: host.name.clone(),
         boot_after: proof.last_boot,
         up_seconds: proof.up_seconds,
-    })?;
-    Ok(match clear_mark(means, host).await {
-        Ok(()) => Restarted::Proved,
-        Err(trouble) => {
-            let mut failure = trouble.failure()?;
-            failure.chain.insert(0, "restarted, but the mark could not be removed".to_owned());
-            Restarted::Failed(Failure { kind: FailureKind::WriteRefused, ..failure })
-        }
     })
 }
 
-async fn ready<C: Connect, K: Clock>(
+pub(super) fn stopped() -> Restarted {
+    Restarted::GivenUp("ordered, and not proved when the user stopped the run".to_owned())
+}
+
+pub(super) fn mark_left(mut failure: Failure) -> Failure {
+    failure.chain.insert(0, "restarted, but the mark could not be removed".to_owned());
+    Failure { kind: FailureKind::WriteRefused, ..failure }
+}
+
+pub(super) async fn ready<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
-) -> Result<(C::Link, BootReading, Vec<String>), Trouble> {
+) -> Result<Ready<C::Link>, Trouble> {
     let mut link = means.connect(host).await?;
     let before = restart::read_boot(&mut link).await?;
     let services = restart::running_services(&mut link, services_of(host.role)).await?;
-    Ok((link, before, services))
+    Ok(Ready { link, before, services })
 }
 
 /// What a host of a role is there for; those that run before must run again after.
@@ -126,13 +172,13 @@ fn not_taken(error: &HostError) -> Restarted {
     }
 }
 
-enum Waited {
+pub(super) enum Waited {
     Proved(BootReading),
     Failed(Failure),
     Stopped,
 }
 
-async fn wait_for_proof<C: Connect, K: Clock>(
+pub(super) async fn wait_for_proof<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
     wait: &Wait<'_>,

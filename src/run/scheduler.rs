@@ -26,6 +26,9 @@ use crate::run::standing::owed;
 use crate::run::standing::standings;
 
 mod answers;
+mod resumed;
+
+pub use crate::run::scheduler::resumed::is_finished;
 
 /// Feed it what happened, then poll until it has nothing more to ask for.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ pub struct Scheduler<'p> {
     position: Position,
     ready: VecDeque<Action>,
     ending: Ending,
+    inherited: resumed::Inherited,
 }
 
 /// Where in the stage the run stands.
@@ -79,6 +83,7 @@ impl<'p> Scheduler<'p> {
             stage: 0,
             position: Position::Before,
             ending: Ending::Completed,
+            inherited: resumed::Inherited::default(),
         }
     }
 
@@ -177,7 +182,7 @@ impl<'p> Scheduler<'p> {
             return true;
         };
         self.position = Position::Batch { batch, announced: true };
-        if !hosts.is_empty() {
+        if !hosts.is_empty() && !self.is_told(hosts) {
             let hosts = hosts.clone();
             self.ready.push_back(Action::BatchStarted { stage: self.stage, batch, hosts });
         }
@@ -241,9 +246,16 @@ impl<'p> Scheduler<'p> {
         let restarting = self.hosts.values().filter(busy).count();
         // INVARIANT: never more than limits.restart hosts restart at once.
         if restarting < at_least_one(self.plan.limits.restart) {
-            let free = due.iter().find(|(host, _)| self.domains.objection(host).is_none());
+            let underway = |host: &&PlannedHost| self.inherited.underway.contains(&host.name);
+            // One that may be under way counts as down already, and nobody may wait for it.
+            let free = due
+                .iter()
+                .find(|(host, _)| underway(host))
+                .or_else(|| due.iter().find(|(host, _)| self.domains.objection(host).is_none()));
             if let Some((host, values)) = free {
-                self.domains.restarting(host);
+                if !self.inherited.underway.remove(&host.name) {
+                    self.domains.restarting(host);
+                }
                 self.hosts.insert(host.name.clone(), Standing::Restarting(*values));
                 self.ready.push_back(Action::Restart(host.name.clone()));
                 return true;
@@ -263,6 +275,12 @@ impl<'p> Scheduler<'p> {
     fn run_step(&mut self) -> bool {
         let Some(step) = self.step(self.stage) else { return false };
         let stage = self.stage;
+        if self.steps.contains_key(&stage) {
+            // An earlier process has read it back.
+            self.position = Position::After;
+            return true;
+        }
+        self.reread(&step.needs);
         let gate = gate(step, &self.hosts, &self.options);
         if let Gate::ReadFirst(hosts) = &gate {
             return self.start_one(hosts);
@@ -320,7 +338,10 @@ impl<'p> Scheduler<'p> {
             let Some(planned) = self.plan.hosts.get(&name) else { continue };
             match self.hosts.get(&name) {
                 Some(Standing::Waiting) => self.end(&name, Outcome::NotStarted),
-                Some(Standing::Equal) => self.end(&name, owed(planned, 0)),
+                Some(Standing::Equal) => {
+                    let outcome = self.inherited.settled.get(&name).cloned();
+                    self.end(&name, outcome.unwrap_or_else(|| owed(planned, 0)));
+                }
                 Some(Standing::Verified(values)) => {
                     let reason = "the run stopped before its restart".to_owned();
                     self.end(&name, Outcome::RestartOwed { values: *values, reason });

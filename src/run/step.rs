@@ -17,6 +17,7 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::run::action::StepDone;
 use crate::run::action::Stop;
+use crate::run::history::StepHistory;
 use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::means::target;
@@ -67,7 +68,14 @@ async fn act<C: Connect, K: Clock>(
         return Err(Failure::new(FailureKind::WrongHost, text).into());
     }
     if holds(step, &found.irm) {
-        return Ok(Act::Ended(StepDone::Unchanged));
+        let announced = means.past.history.steps.get(&step.organisation);
+        return Ok(Act::Ended(match announced {
+            // An earlier process of this run has set it, and died before it knew.
+            Some(StepHistory::InDoubt) => StepDone::Verified(found.irm),
+            Some(StepHistory::Verified(_) | StepHistory::Unchanged | StepHistory::Open) | None => {
+                StepDone::Unchanged
+            }
+        }));
     }
     if let Some(moved) = moved(means.plan, step, &found) {
         return Err(Failure::new(FailureKind::Drifted, moved)

@@ -179,7 +179,7 @@ fn damage_before_the_end_is_an_error_with_its_line() {
 fn a_newer_format_is_refused_in_words() {
     let text = "{\"seq\":0,\"type\":\"run-started\",\"format\":7}\n";
     let error = reader::parse(text.as_bytes()).unwrap_err().to_string();
-    assert_eq!(error, "the journal has format 7, this rmsfleet reads up to 1; use a newer one");
+    assert_eq!(error, "the journal has format 7, this rmsfleet reads up to 2; use a newer one");
 }
 
 #[test]

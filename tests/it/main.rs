@@ -41,6 +41,8 @@ mod peers_ntlm;
 #[cfg(test)]
 mod peers_psrp;
 #[cfg(test)]
+mod peers_resume;
+#[cfg(test)]
 mod peers_rollout;
 #[cfg(test)]
 mod peers_tls;
@@ -54,6 +56,10 @@ mod plan;
 mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod runs_verify;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]

@@ -49,7 +49,8 @@ fn fleet() -> Value {
     })
 }
 
-fn inventory(server: &PeerServer) -> String {
+/// Every host of the server, by its role.
+pub(crate) fn inventory(server: &PeerServer) -> String {
     let mut text = format!(
         "all:\n  vars:\n    rms_tenant_url: {TENANT}\n    rms_connector_url: {CONNECTOR}\n    \
          rms_organization: Contoso\n    ansible_winrm_scheme: http\n    \

@@ -27,6 +27,10 @@ impl Scheduler<'_> {
             return;
         }
         match result {
+            Configured::Verified(_) if let Some(outcome) = self.inherited.settled.get(host) => {
+                let outcome = outcome.clone();
+                self.end(host, outcome);
+            }
             Configured::Verified(values) if self.restarts().contains(host) => {
                 self.hosts.insert(host.clone(), Standing::Verified(values));
             }

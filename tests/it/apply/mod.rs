@@ -354,7 +354,7 @@ fn the_journal_of_a_run_begins_and_ends_with_the_run() {
     let fleet = ready(&["FS1"]);
     apply(&fleet, &two_values(&["FS1"], false)).unwrap();
     let events = fleet.with(|world| world.events.clone());
-    assert!(matches!(&events[0], Event::RunStarted { format: 1, digest, .. } if digest == "0123"));
+    assert!(matches!(&events[0], Event::RunStarted { format: 2, digest, .. } if digest == "0123"));
     assert_eq!(events.last(), Some(&Event::RunEnded { exit: 0, name: "ok".to_owned() }));
 }
 

@@ -57,6 +57,12 @@ pub(crate) struct Machine {
     pub(crate) boot: Timestamp,
     pub(crate) down_until: Option<Timestamp>,
     pub(crate) luck: Luck,
+    /// How often it has restarted.
+    pub(crate) reboots: usize,
+    /// From when to when it was last down.
+    pub(crate) down: Option<(Timestamp, Timestamp)>,
+    /// When an order that it took will bring it down.
+    pending: Option<Timestamp>,
     writes: usize,
 }
 
@@ -75,6 +81,8 @@ pub(crate) struct Luck {
     pub(crate) no_shell: bool,
     /// A restart is ordered and does not begin.
     pub(crate) hangs: bool,
+    /// Seconds from the order until the machine goes down.
+    pub(crate) lingers: i64,
     /// The answer to the restart order is lost.
     pub(crate) lose_order: bool,
     /// The restart order is carried out and answered with a fault of this code.
@@ -91,6 +99,9 @@ impl Fleet {
                 boot: "2026-01-01T00:00:00Z".parse().unwrap(),
                 down_until: None,
                 luck: Luck::default(),
+                reboots: 0,
+                down: None,
+                pending: None,
                 writes: 0,
             };
             ((*name).to_owned(), machine)
@@ -149,6 +160,7 @@ impl Fleet {
         self.with(|world| {
             let now = world.now;
             let machine = world.machines.get_mut(target.host.as_str()).expect("a known host");
+            machine.tick(now);
             let down = machine.down_until.is_some_and(|until| now < until);
             if machine.luck.unreachable || down {
                 return Err(HostError::NotConnected {
@@ -183,7 +195,8 @@ impl Connect for Fleet {
                 return Err(HostError::Denied { user, detail: "wrong password".to_owned() });
             }
             world.log.push(format!("{name} logon"));
-            Ok(ImaginedLink { fleet: self.clone(), name, broken: false })
+            let boot = world.machines[&name].boot;
+            Ok(ImaginedLink { fleet: self.clone(), name, boot, broken: false })
         })
     }
 
@@ -220,10 +233,34 @@ impl Clock for Fleet {
 pub(crate) struct ImaginedLink {
     fleet: Fleet,
     name: String,
+    /// It ends with the boot that it belongs to.
+    boot: Timestamp,
     broken: bool,
 }
 
+impl Machine {
+    /// Goes down if an order's time has come.
+    fn tick(&mut self, now: Timestamp) {
+        if let Some(down) = self.pending.take_if(|down| *down <= now) {
+            self.boot = down.checked_add(SignedDuration::from_secs(20)).unwrap();
+            self.down_until = down.checked_add(SignedDuration::from_secs(30)).ok();
+            self.reboots += 1;
+            self.down = self.down_until.map(|until| (down, until));
+        }
+    }
+}
+
 impl ImaginedLink {
+    /// The machine restarted under the connection.
+    fn is_stale(&self) -> bool {
+        self.fleet.with(|world| {
+            let now = world.now;
+            let machine = world.machines.get_mut(&self.name).unwrap();
+            machine.tick(now);
+            machine.boot != self.boot
+        })
+    }
+
     fn lost(&mut self, call: &str) -> HostError {
         self.broken = true;
         HostError::Lost { call: call.to_owned(), source: "reset by peer".into() }
@@ -233,7 +270,7 @@ impl ImaginedLink {
 impl Reader for ImaginedLink {
     async fn read(&mut self, read: &Read) -> Result<Answer, HostError> {
         tokio::task::yield_now().await;
-        if self.broken {
+        if self.broken || self.is_stale() {
             return Err(self.lost("a read"));
         }
         Ok(self.fleet.with(|world| answer(world.now, &world.machines[&self.name], read)))
@@ -294,7 +331,7 @@ fn query(now: Timestamp, machine: &Machine, wql: &str) -> Vec<Instance> {
 impl Writer for ImaginedLink {
     async fn write(&mut self, write: &Write) -> Result<Answer, HostError> {
         tokio::task::yield_now().await;
-        if self.broken {
+        if self.broken || self.is_stale() {
             return Err(self.lost("a write"));
         }
         let fleet = self.fleet.clone();
@@ -358,11 +395,16 @@ fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answer {
             }
         }
         Write::Restart { .. } => {
-            if !machine.luck.hangs {
-                machine.boot = now.checked_add(SignedDuration::from_secs(20)).unwrap();
-                machine.down_until = now.checked_add(SignedDuration::from_secs(30)).ok();
+            if machine.luck.hangs {
+                0
+            } else if machine.pending.is_some() {
+                1115
+            } else {
+                let down = SignedDuration::from_secs(machine.luck.lingers);
+                machine.pending = now.checked_add(down).ok();
+                machine.tick(now);
+                0
             }
-            0
         }
     };
     Answer::Done { code }

@@ -1,0 +1,70 @@
+//! `resume RUN`: the sealed plan of a run that did not come to its end, taken up again.
+
+use jiff::SignedDuration;
+
+use crate::cli::consent;
+use crate::cli::console::Console;
+use crate::cli::lock;
+use crate::cli::prepare::Prepared;
+use crate::cli::reopen::reopen;
+use crate::cli::request::ResumeRequest;
+use crate::cli::rollout::Rollout;
+use crate::cli::rollout::roll_out;
+use crate::cli::runs;
+use crate::cli::runs::Checked;
+use crate::cli::stop::Stop;
+use crate::error::Exit;
+use crate::host::link::Clock;
+use crate::net::clock::SystemClock;
+use crate::run::history::History;
+use crate::run::history::Past;
+use crate::run::scheduler::is_finished;
+
+pub fn run(request: &ResumeRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let runtime = crate::cli::runtime()?;
+    let done = runtime.block_on(resume(request, console));
+    runtime.shutdown_background();
+    done
+}
+
+async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let folder = runs::find(&request.plan.state, &request.run)?;
+    let id = folder.id.clone();
+    // Before anything is decided: nobody else may go on with the same journal meanwhile.
+    let plan = runs::check(&folder)?.sealed.plan;
+    if plan.lab {
+        return Err(Stop::new(Exit::Refused, "the simulated farm of that run ended with it")
+            .hint("rmsfleet apply --lab"));
+    }
+    let by = &request.plan.by;
+    let held = Some(lock::take(&plan, &id, &request.plan.state, by)?);
+    let Checked { sealed, journal, chain } = runs::check(&folder)?;
+    if journal.unknown > 0 {
+        let text = format!("the journal has {} events of a newer version", journal.unknown);
+        return Err(Stop::new(Exit::Refused, text).hint("resume with that version of rmsfleet"));
+    }
+    let history = History::of(&journal.records);
+    if is_finished(&sealed.plan, &history) {
+        console.did("Finished", &format!("run {id}: nothing to resume"))?;
+        return Ok(Exit::Ok);
+    }
+    if SystemClock.now() > sealed.plan.valid_until {
+        let until = sealed.plan.valid_until.strftime("%Y-%m-%d %H:%MZ");
+        let text = format!(
+            "the plan expired at {until}; its run began in time and goes on, and hosts that moved \
+             are refused"
+        );
+        console.did("Expired", &text)?;
+    }
+    let file = folder.plan();
+    let Prepared { wired, stats, farm, .. } = reopen(&file, &request.plan, console).await?;
+    let options = consent::obtain(&sealed.plan, &request.plan, console).await?;
+    let past = Past {
+        history,
+        torn: chain.torn.clone().map(|(_, text)| text),
+        settle: SignedDuration::from_secs(request.settle.into()),
+    };
+    let past = Some((past, chain));
+    let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past };
+    roll_out(rollout, &request.plan, console).await
+}

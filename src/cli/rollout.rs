@@ -1,0 +1,198 @@
+//! Carries a sealed plan out, from its beginning or from where an earlier process left it.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
+use crate::cli::again;
+use crate::cli::attend::Shared;
+use crate::cli::attend::attend;
+use crate::cli::console::Console;
+use crate::cli::console::TOOL;
+use crate::cli::lab;
+use crate::cli::lock;
+use crate::cli::request::PlanRequest;
+use crate::cli::stats;
+use crate::cli::stop::Stop;
+use crate::cli::wired::Wired;
+use crate::error::Exit;
+use crate::event::Event;
+use crate::event::Record;
+use crate::host::link::Clock;
+use crate::host::restart::Pace;
+use crate::journal::chain::Chain;
+use crate::journal::locks::Held;
+use crate::journal::store::RunFolder;
+use crate::journal::summary::summarise;
+use crate::journal::writer;
+use crate::lab::serve::Farm;
+use crate::net::clock::SystemClock;
+use crate::net::stats::Stats;
+use crate::plan::Sealed;
+use crate::report::human::Labels;
+use crate::report::screen::Screen;
+use crate::report::summary::Recap;
+use crate::run::action::Options;
+use crate::run::action::Stop as Urgency;
+use crate::run::driver::RunContext;
+use crate::run::driver::RunReport;
+use crate::run::driver::execute;
+use crate::run::driver::resume;
+use crate::run::history::Past;
+
+/// A plan with everything that carrying it out needs.
+pub struct Rollout {
+    pub sealed: Sealed,
+    pub wired: Wired,
+    pub stats: Stats,
+    /// Switched off at the end.
+    pub farm: Option<Farm>,
+    pub folder: RunFolder,
+    pub options: Options,
+    /// Given back at the end; the lab has none.
+    pub held: Option<Held>,
+    /// What earlier processes have left, and the journal to go on with.
+    pub past: Option<(Past, Chain)>,
+}
+
+pub async fn roll_out(
+    rollout: Rollout,
+    request: &PlanRequest,
+    console: &mut Console,
+) -> Result<Exit, Stop> {
+    let Rollout { sealed, wired, stats, farm, folder, options, mut held, past } = rollout;
+    let plan = &sealed.plan;
+    let labels = Labels::new(plan.hosts.keys());
+    let busy = plan.hosts.values().filter(|host| host.has_work()).count();
+    let machine = console.lend_machine()?;
+    let screen = Shared::new(Screen::open(console.output.look, &labels, busy, machine));
+    let observer = {
+        let (screen, wired) = (screen.clone(), wired.clone());
+        move |record: &Record| {
+            wired.note(&record.event);
+            // The journal has it; a terminal that went away does not stop a rollout.
+            drop(screen.lock().show(record));
+        }
+    };
+    let now = || SystemClock.now();
+    let opened = match &past {
+        None => writer::create(&folder.journal(), &folder.id, now, observer),
+        Some((_, chain)) => writer::reopen(&folder.journal(), &folder.id, chain, now, observer),
+    };
+    let mut sink = opened.map_err(|error| {
+        Stop::because(Exit::Internal, &error).while_doing("the journal cannot be written")
+    })?;
+    let began = SystemClock.now();
+    let (urgency, watched) = watch::channel(Urgency::Go);
+    let context = RunContext {
+        plan,
+        digest: &sealed.digest,
+        run: &folder.id,
+        tool: TOOL,
+        operator: &request.by.operator,
+        workstation: &request.by.workstation,
+        connect: &wired,
+        clock: &SystemClock,
+        sink: &mut sink,
+        options,
+        pace: if plan.lab { lab::PACE } else { Pace::default() },
+        stop: watched,
+    };
+    let work = async {
+        match &past {
+            None => execute(context).await,
+            Some((past, _)) => resume(context, past).await,
+        }
+    };
+    let done = tokio::select! {
+        done = attend(work, &screen, &urgency) => done,
+        () = lock::keep(held.as_mut(), &screen, &urgency) => None,
+    };
+    console.take_back(screen.lock().close());
+    drop(farm);
+    let again = if plan.lab { "runs show" } else { "resume" };
+    let report = done
+        .ok_or_else(|| {
+            Stop::new(Exit::Interrupted, "left at once; hosts in flight are in doubt")
+                .hint(format!("rmsfleet {again} {}", folder.id))
+        })?
+        .map_err(|error| {
+            Stop::because(Exit::Internal, &error).hint(format!("rmsfleet {again} {}", folder.id))
+        })?;
+    drop(held);
+    let seconds = SystemClock.now().duration_since(began).as_secs_f64();
+    let next = next(&report, &folder, request, plan.lab);
+    conclude(&report, &folder, seconds, &labels, &next, console)?;
+    if console.output.stats {
+        stats::show(&stats, console)?;
+    }
+    Ok(report.exit)
+}
+
+fn conclude(
+    report: &RunReport,
+    folder: &RunFolder,
+    seconds: f64,
+    labels: &Labels,
+    next: &[String],
+    console: &mut Console,
+) -> Result<(), Stop> {
+    let journal = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?;
+    let proved = |record: &&Record| matches!(record.event, Event::RestartProved { .. });
+    let recap = Recap {
+        outcomes: &report.outcomes,
+        written: summarise(&journal.records).hosts.values().map(|host| host.verified).sum(),
+        restarted: journal.records.iter().filter(proved).count(),
+        seconds,
+        exit: report.exit,
+        next,
+    };
+    console.say(&recap.render(console.style(), labels))?;
+    let body = serde_json::json!({
+        "run": folder.id, "outcomes": report.outcomes, "seconds": seconds,
+        "exit": report.exit.code(), "name": report.exit.name(), "next": next,
+    });
+    console.document("result", &report.exit.to_string(), body)
+}
+
+/// What to type next, by how it ended.
+fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool) -> Vec<String> {
+    let flags = again::plan(request);
+    let mut next = vec![format!("rmsfleet runs show {}", folder.id)];
+    let organisations: BTreeSet<&str> =
+        report.steps.iter().map(|(step, _)| step.organisation.as_str()).collect();
+    match report.exit {
+        Exit::Paused => {
+            // The simulated farm ends with its process.
+            let again = if lab { format!("apply{flags}") } else { format!("resume {}", folder.id) };
+            let confirm = |name| format!("rmsfleet {again} --confirm {name}");
+            next.extend(organisations.into_iter().map(confirm));
+        }
+        Exit::Ok => {}
+        Exit::Internal
+        | Exit::Partial
+        | Exit::Aborted
+        | Exit::Unreachable
+        | Exit::Auth
+        | Exit::Interrupted
+            if !lab =>
+        {
+            next.push(format!("rmsfleet resume {}", folder.id));
+        }
+        Exit::Internal
+        | Exit::Changes
+        | Exit::Refused
+        | Exit::Partial
+        | Exit::Aborted
+        | Exit::Unreachable
+        | Exit::Blocked
+        | Exit::Window
+        | Exit::Locked
+        | Exit::Usage
+        | Exit::Data
+        | Exit::NoMatch
+        | Exit::Auth
+        | Exit::Interrupted => next.push(format!("rmsfleet plan{flags}")),
+    }
+    next
+}

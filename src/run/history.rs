@@ -1,0 +1,220 @@
+//! What the records of earlier processes prove about a run: the start of a resume.
+//!
+//! A record proves less than it seems to. An intent proves that the act may have happened; only
+//! what was read back is certain. And the last record of a process that lost its power may be
+//! gone although its act had begun, so an act is also possible right after what precedes it.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::event::Event;
+use crate::event::Phase;
+use crate::event::Record;
+use crate::model::host::HostName;
+use crate::model::irm::IrmConfiguration;
+use crate::model::outcome::Outcome;
+use crate::model::registry::KeyPath;
+
+/// A run as far as its records tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Processes that have worked on it.
+    pub segments: u32,
+    pub hosts: BTreeMap<HostName, HostHistory>,
+    /// By organisation.
+    pub steps: BTreeMap<String, StepHistory>,
+    /// The last process came to its end.
+    pub ended: bool,
+}
+
+/// What a run takes over from earlier processes; nothing if it starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    pub history: History,
+    /// What broke off behind the last whole line of the journal.
+    pub torn: Option<String>,
+    /// How long a restart order that nobody saw the end of is given to begin, by the host's own
+    /// count of seconds.
+    pub settle: SignedDuration,
+}
+
+/// One host's part. Places count within the host's changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostHistory {
+    /// Its registry work or its restart has begun: it may hold more than its records say.
+    pub begun: bool,
+    /// Announced and not taken back: it may have been written.
+    pub intended: BTreeSet<usize>,
+    /// Written, read back, and not announced to be taken back.
+    pub verified: BTreeSet<usize>,
+    /// Every value of the host was read as planned, and none was announced since.
+    pub all_verified: bool,
+    /// A mark of this run may stand.
+    pub marked: bool,
+    /// Keys that this run may have created and not deleted, leaf first.
+    pub created: Vec<KeyPath>,
+    pub restart: RestartHistory,
+    /// How the host's work ended, if it has.
+    pub outcome: Option<Outcome>,
+}
+
+/// How far a restart came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum RestartHistory {
+    #[default]
+    None,
+    /// An order may have been given at `at` or later.
+    MayBeOrdered(Order),
+    Proved,
+}
+
+/// What was known right before an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    pub boot: Timestamp,
+    /// How long the host had been up, by no clock.
+    pub up_seconds: Option<u64>,
+    /// By the controller's clock; no order was given before it.
+    pub at: Timestamp,
+    /// What must run again.
+    pub services: Vec<String>,
+}
+
+/// How far an organisation step came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepHistory {
+    /// Announced, and nobody knows its end.
+    InDoubt,
+    /// Set and read back.
+    Verified(IrmConfiguration),
+    /// Held when read; nothing was set.
+    Unchanged,
+    /// Not done, and nothing of it is in doubt.
+    Open,
+}
+
+impl History {
+    /// Folds the records of one run, in their order.
+    pub fn of(records: &[Record]) -> Self {
+        let mut history = Self::default();
+        for record in records {
+            history.take(record);
+        }
+        history
+    }
+
+    /// The host's part; an empty one if nothing is recorded.
+    pub fn host(&self, name: &HostName) -> HostHistory {
+        self.hosts.get(name).cloned().unwrap_or_default()
+    }
+
+    fn at(&mut self, name: &HostName) -> &mut HostHistory {
+        self.hosts.entry(name.clone()).or_default()
+    }
+
+    fn step(&mut self, organisation: &str, step: StepHistory) {
+        self.steps.insert(organisation.to_owned(), step);
+    }
+
+    fn take(&mut self, record: &Record) {
+        match &record.event {
+            Event::RunStarted { .. } => self.segments = 1,
+            Event::RunResumed { segment, .. } => {
+                self.segments = *segment;
+                self.ended = false;
+            }
+            Event::RunEnded { .. } => self.ended = true,
+            Event::HostStarted { host, phase } => match phase {
+                Phase::Registry | Phase::Restart => self.at(host).begun = true,
+                Phase::Survey | Phase::Step => {}
+            },
+            Event::ChangeIntended { host, index, .. } => {
+                let host = self.at(host);
+                host.intended.insert(*index);
+                host.verified.remove(index);
+                host.all_verified = false;
+            }
+            Event::ChangeVerified { host, index } => {
+                self.at(host).verified.insert(*index);
+            }
+            Event::RestoreIntended { host, index } => {
+                let host = self.at(host);
+                host.verified.remove(index);
+                host.all_verified = false;
+            }
+            Event::RestoreVerified { host, index } => {
+                self.at(host).intended.remove(index);
+            }
+            Event::HostVerified { host, .. } => self.at(host).all_verified = true,
+            // One about to be removed may stand still.
+            Event::MarkIntended { host, set, .. } => self.at(host).marked |= set,
+            Event::KeyIntended { host, key, create } => {
+                let host = self.at(host);
+                host.created.retain(|own| own != key);
+                if *create {
+                    host.created.insert(0, key.clone());
+                }
+            }
+            Event::RestartReady { host, boot, up_seconds, services } => {
+                self.at(host).restart = RestartHistory::MayBeOrdered(Order {
+                    boot: *boot,
+                    up_seconds: Some(*up_seconds),
+                    at: record.ts,
+                    services: services.clone(),
+                });
+            }
+            Event::RestartIntended { host, boot_before } => {
+                let restart = &mut self.at(host).restart;
+                // The reading that came with it is the better witness; format 1 had none.
+                if let RestartHistory::None | RestartHistory::Proved = restart {
+                    *restart = RestartHistory::MayBeOrdered(Order {
+                        boot: *boot_before,
+                        up_seconds: None,
+                        at: record.ts,
+                        services: Vec::new(),
+                    });
+                }
+            }
+            Event::RestartProved { host, .. } => self.at(host).restart = RestartHistory::Proved,
+            Event::HostEnded { host, outcome } => self.at(host).outcome = Some(outcome.clone()),
+            Event::StepIntended { organisation, .. } => {
+                self.step(organisation, StepHistory::InDoubt);
+            }
+            Event::StepVerified { organisation, after } => {
+                self.step(organisation, StepHistory::Verified(after.clone()));
+            }
+            Event::StepUnchanged { organisation } => {
+                self.step(organisation, StepHistory::Unchanged);
+            }
+            // What was announced stays in doubt: a failure does not tell where it ended.
+            Event::StepFailed { organisation, .. } | Event::StepHeld { organisation, .. } => {
+                self.steps.entry(organisation.clone()).or_insert(StepHistory::Open);
+            }
+            Event::StageStarted { .. }
+            | Event::BatchStarted { .. }
+            | Event::HostSurveyed { .. }
+            | Event::RestartOwed { .. }
+            | Event::RestartOrdered { .. }
+            | Event::RestartWaiting { .. }
+            | Event::StageEnded { .. }
+            | Event::Halted { .. } => {}
+        }
+    }
+}
+
+impl HostHistory {
+    /// The order whose end nobody knows.
+    pub fn open_order(&self) -> Option<&Order> {
+        match &self.restart {
+            RestartHistory::MayBeOrdered(order) => Some(order),
+            RestartHistory::None | RestartHistory::Proved => None,
+        }
+    }
+
+    pub fn is_proved(&self) -> bool {
+        self.restart == RestartHistory::Proved
+    }
+}

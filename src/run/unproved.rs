@@ -1,0 +1,191 @@
+//! A restart that an earlier process of this run began and did not see the end of.
+
+use jiff::SignedDuration;
+
+use crate::event::SinkError;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::Reader;
+use crate::host::registry;
+use crate::host::restart::BootReading;
+use crate::host::restart::Wait;
+use crate::host::restart::is_same_boot;
+use crate::host::restart::read_boot;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedHost;
+use crate::run::action::Restarted;
+use crate::run::action::Stop;
+use crate::run::configure::moved;
+use crate::run::history::Order;
+use crate::run::mark;
+use crate::run::means::Means;
+use crate::run::restart::Ready;
+use crate::run::restart::Waited;
+use crate::run::restart::budget;
+use crate::run::restart::mark_left;
+use crate::run::restart::order;
+use crate::run::restart::ready;
+use crate::run::restart::stopped;
+use crate::run::restart::tell_proof;
+use crate::run::restart::wait_for_proof;
+use crate::run::trouble::Trouble;
+
+/// What two counts of whole seconds may differ by.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
+/// Proves a restart that may have been ordered, or orders it if it provably was not begun.
+///
+/// Why no host restarts twice. The boot time is read first. If it is later than before the order,
+/// that is the proof that is wanted, and nothing more is ordered. If it is the old one, either the
+/// order never reached the host, or it did and the host has not gone down yet. A host that took an
+/// order goes down within seconds, or minutes if something holds it up; so the settle time passes,
+/// counted from the reading before the order by the host's own count of seconds up, which no clock
+/// and no workstation can shift. Only then, with the old boot still alive, a new order is given,
+/// and over the very connection on which the old boot time was read. That connection ends with the
+/// boot it belongs to. If the first order comes true after the reading, the connection is dead and
+/// carries no second one; if it comes true while the second arrives, the host is shutting down
+/// and answers 1115 or 1190, which means "already under way". Either way one restart follows.
+/// Where the two witnesses contradict each other nothing is ordered at all.
+pub(super) async fn settle<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    past: &Order,
+) -> Result<Restarted, SinkError> {
+    let full = budget(host, means.clock.now());
+    let mut deadline = match look(means, host).await {
+        Ok(reading) if is_same_boot(reading.last_boot, past.boot) => {
+            let now = means.clock.now();
+            let left = means.past.settle.saturating_sub(since(past, reading));
+            if left.is_positive() {
+                // Both count whole seconds, and not at the same instants.
+                now.saturating_add(left.saturating_add(SLACK)).unwrap_or(now)
+            } else {
+                now
+            }
+        }
+        // Back already; or down, booting, or out of reach: the wait tells.
+        Ok(_) | Err(Trouble::Host(_)) => full,
+        Err(Trouble::Sink(error)) => return Err(error),
+        Err(Trouble::Failure(failure)) => return Ok(Restarted::NotProved(failure)),
+    };
+    loop {
+        if deadline <= means.clock.now() {
+            return again(means, host, past).await;
+        }
+        let wait = Wait {
+            before: past.boot,
+            ordered_at: past.at,
+            deadline,
+            services: &past.services,
+            pace: means.pace,
+        };
+        match wait_for_proof(means, host, &wait).await? {
+            Waited::Proved(proof) => {
+                tell_proof(means, host, proof)?;
+                return conclude(means, host).await;
+            }
+            Waited::Stopped => return Ok(stopped()),
+            Waited::Failed(failure) => match failure.kind {
+                FailureKind::RestartNotBegun => return again(means, host, past).await,
+                // It went down only now.
+                FailureKind::NotBack if deadline < full => deadline = full,
+                FailureKind::NotBack
+                | FailureKind::Unreachable
+                | FailureKind::Denied
+                | FailureKind::AccountGuarded
+                | FailureKind::Fault
+                | FailureKind::WrongHost
+                | FailureKind::Drifted
+                | FailureKind::WriteRefused
+                | FailureKind::InDoubt
+                | FailureKind::Unsupported => return Ok(Restarted::NotProved(failure)),
+            },
+        }
+    }
+}
+
+/// After a proof that only the journal or this process has seen: the values must have outlived the
+/// restart, and the mark goes.
+pub(super) async fn conclude<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Restarted, SinkError> {
+    let mut link = match verified(means, host).await {
+        Ok(link) => link,
+        Err(trouble) => return Ok(Restarted::Failed(trouble.failure()?)),
+    };
+    if !means.plan.marks && host.restart_owed.is_none() {
+        return Ok(Restarted::Proved);
+    }
+    match mark::clear(means, host, &mut link).await {
+        Ok(()) => Ok(Restarted::Proved),
+        Err(trouble) => Ok(Restarted::Failed(mark_left(trouble.failure()?))),
+    }
+}
+
+async fn verified<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<C::Link, Trouble> {
+    let mut link = means.connect(host).await?;
+    as_wanted(&mut link, host).await?;
+    Ok(link)
+}
+
+/// An earlier process wrote the values; this one has not seen them.
+async fn as_wanted(link: &mut impl Reader, host: &PlannedHost) -> Result<(), Trouble> {
+    let wanted = host.changes.iter().map(|change| (&change.path, &change.after));
+    let equal = host.equal.iter().map(|(path, state)| (path, state));
+    for (path, expected) in wanted.chain(equal) {
+        registry::expect(link, path, expected).await.map_err(moved)?;
+    }
+    Ok(())
+}
+
+/// Orders the restart over the connection on which the old boot time is read.
+async fn again<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    past: &Order,
+) -> Result<Restarted, SinkError> {
+    if means.stopped() >= Stop::SafePoint {
+        return Ok(stopped());
+    }
+    let mut found = match ready(means, host).await {
+        Ok(found) => found,
+        Err(trouble) => return Ok(Restarted::NotProved(trouble.failure()?)),
+    };
+    // INVARIANT: no second order unless the boot that was to end is read as the present one, and
+    // the settle time has passed in it.
+    let old = is_same_boot(found.before.last_boot, past.boot);
+    if !old || since(past, found.before) < means.past.settle && past.up_seconds.is_some() {
+        let text = format!(
+            "expected a restart after {} or none, the host says it is up since {} for {} s",
+            past.boot, found.before.last_boot, found.before.up_seconds
+        );
+        let failure = Failure::new(FailureKind::NotBack, text)
+            .hint("compare the clocks of host and workstation, then resume again");
+        return Ok(Restarted::NotProved(failure));
+    }
+    if let Err(trouble) = as_wanted(&mut found.link, host).await {
+        return Ok(Restarted::Failed(trouble.failure()?));
+    }
+    let services = if past.services.is_empty() { found.services } else { past.services.clone() };
+    order(means, host, Ready { services, ..found }).await
+}
+
+async fn look<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<BootReading, Trouble> {
+    let mut link = means.connect(host).await?;
+    Ok(read_boot(&mut link).await?)
+}
+
+/// How long the boot has gone on since it was read before the order. Where that reading is not
+/// known, the wait begins now.
+fn since(past: &Order, now: BootReading) -> SignedDuration {
+    let passed = past.up_seconds.map_or(0, |before| now.up_seconds.saturating_sub(before));
+    SignedDuration::from_secs(i64::try_from(passed).unwrap_or(i64::MAX))
+}
