@@ -141,6 +141,38 @@ pub enum Event {
         boot_after: Timestamp,
         up_seconds: u64,
     },
+    GateStarted {
+        stage: String,
+        gate: String,
+    },
+    /// Evidence, told when it changes. `host` is `None` where the gate is about no single one.
+    GateSeen {
+        stage: String,
+        gate: String,
+        host: Option<HostName>,
+        green: bool,
+        seen: String,
+    },
+    GatePassed {
+        stage: String,
+        gate: String,
+    },
+    GateFailed {
+        stage: String,
+        gate: String,
+        reason: String,
+    },
+    /// A program of the controller is about to run for a host.
+    HookIntended {
+        host: HostName,
+        hook: String,
+    },
+    HookEnded {
+        host: HostName,
+        hook: String,
+        ok: bool,
+        said: String,
+    },
     StepHeld {
         organisation: String,
         reason: String,

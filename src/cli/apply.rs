@@ -1,5 +1,7 @@
 //! `apply`: a sealed plan, or plan, show, ask, apply.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::cli::consent;
@@ -16,6 +18,7 @@ use crate::cli::stats;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::link::Clock;
+use crate::journal::control;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
 use crate::model::plan::PlannedHost;
@@ -61,10 +64,22 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
     let consent = consent::obtain(plan, &request.plan, console);
     let options = in_time(&sealed, || SystemClock.now(), consent).await?;
     let (id, by) = (run_id()?, &request.plan.by);
+    unstopped(&store.folder(&id))?;
     let held = if plan.lab { None } else { Some(lock::take(plan, &id, &request.plan.state, by)?) };
     let folder = begin(&store, &plan.id, &id, &bytes)?;
     let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past: None };
     roll_out(rollout, &request.plan, console).await
+}
+
+/// A STOP file forbids every run, until whoever put it there takes it away.
+pub fn unstopped(folder: &Path) -> Result<(), Stop> {
+    match control::stop_file(folder) {
+        None => Ok(()),
+        Some(path) => {
+            let text = format!("`{}` forbids every run", path.display());
+            Err(Stop::new(Exit::Refused, text).hint("find out who put it there, then remove it"))
+        }
+    }
 }
 
 /// Expired or blocked plans are shown and not applied.

@@ -145,6 +145,24 @@ pub enum Verb {
     /// Go on with a run that died, was stopped or paused: hosts are read first
     #[command(after_help = help::RESUME)]
     Resume(ResumeArgs),
+    /// Let a run that another terminal works on finish what is in flight, and pause
+    Pause {
+        /// Its id or the beginning of it
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
+    /// Say go to the approval that a run waits for
+    Promote {
+        /// Its id or the beginning of it
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
+    /// Let a run finish what is in flight, and end
+    Abort {
+        /// Its id or the beginning of it
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
     /// Look at past runs
     #[command(subcommand, arg_required_else_help = true)]
     Runs(RunsVerb),

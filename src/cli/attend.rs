@@ -1,6 +1,7 @@
 //! Keeps a person company while work goes on: redraws clocks, and hears Ctrl-C.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::host::link::Clock;
+use crate::journal::control;
+use crate::journal::control::Word;
 use crate::net::clock::SystemClock;
 use crate::report::screen::Screen;
 use crate::run::action::Stop;
@@ -34,7 +37,7 @@ impl Shared {
 /// What a press of Ctrl-C asks for next, and what to say about it.
 fn escalate(stop: Stop) -> Option<(Stop, &'static str)> {
     match stop {
-        Stop::Go => Some((
+        Stop::Go | Stop::Pause => Some((
             Stop::Finish,
             "stopping: hosts in flight finish, no new one starts (Ctrl-C again: stop at the next \
              safe point)",
@@ -49,18 +52,38 @@ fn escalate(stop: Stop) -> Option<(Stop, &'static str)> {
     }
 }
 
-/// Runs work that can be stopped in steps. `None`: the user did not even wait for the last one.
+/// What a word from another terminal asks for.
+fn asked(word: Word) -> (Stop, &'static str) {
+    match word {
+        Word::Pause => (Stop::Pause, "pausing: hosts in flight finish, no new one starts"),
+        Word::Abort => (Stop::Finish, "stopping: hosts in flight finish, no new one starts"),
+        Word::Promote => (Stop::Go, ""),
+    }
+}
+
+/// Runs work that can be stopped in steps, from here or by a word left in the run's folder.
+/// `None`: the user did not even wait for the last step.
 pub async fn attend<T>(
     work: impl Future<Output = T>,
     screen: &Shared,
     stop: &watch::Sender<Stop>,
+    folder: &Path,
 ) -> Option<T> {
     tokio::pin!(work);
     let mut presses = Presses::listen();
     loop {
         tokio::select! {
             done = &mut work => return Some(done),
-            () = SystemClock.sleep(TICK) => screen.lock().tick(SystemClock.now()),
+            () = SystemClock.sleep(TICK) => {
+                screen.lock().tick(SystemClock.now());
+                let current = *stop.borrow();
+                if let Some((next, words)) = control::asked(folder).map(asked)
+                    && next > current
+                {
+                    drop(screen.lock().note(words));
+                    stop.send_replace(next);
+                }
+            }
             () = presses.next() => {
                 let current = *stop.borrow();
                 let (next, words) = escalate(current)?;

@@ -14,6 +14,7 @@ use crate::cli::completions;
 use crate::cli::console::Console;
 use crate::cli::console::complain;
 use crate::cli::console::name_exit;
+use crate::cli::control;
 use crate::cli::doctor;
 use crate::cli::explain;
 use crate::cli::help;
@@ -96,6 +97,9 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Show { file } => show::run(&file, console),
         Action::Apply(request) => apply::run(&request, console),
         Action::Resume(request) => resume::run(&request, console),
+        Action::Tell { state, run, word, by } => {
+            control::tell(&state, &run, word, &by.operator, console)
+        }
         Action::LockList { state, by } => lock::list(&state, &by, console),
         Action::LockBreak { state, by, name, force } => {
             lock::break_one(&state, &by, &name, force.as_deref(), console)

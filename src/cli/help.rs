@@ -16,7 +16,7 @@ pub fn relevant_flags(mut command: Command) -> Command {
             "lint" => &["inventory", "playbook", "credentials", "rules", "var"],
             "inventory" => &["inventory", "var", "limit"],
             "show" => &["full", "host"],
-            "runs" | "lock" => &["run_dir"],
+            "runs" | "lock" | "pause" | "promote" | "abort" => &["run_dir"],
             "rules" => &["rules"],
             _ => &[],
         };

@@ -235,6 +235,7 @@ fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
             | FailureKind::InDoubt
             | FailureKind::NotBack
             | FailureKind::RestartNotBegun
+            | FailureKind::Hook
             | FailureKind::Unsupported => {}
         }
     }

@@ -21,6 +21,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
 use crate::cli::usage::Format;
 use crate::cli::usage::UsageError;
+use crate::journal::control::Word;
 use crate::report::screen::Look;
 
 /// A command with its settings.
@@ -59,6 +60,7 @@ pub enum Action {
     RunsShow { runs: PathBuf, run: String },
     RunsVerify { runs: PathBuf, run: String },
     Resume(Box<ResumeRequest>),
+    Tell { state: PathBuf, run: String, word: Word, by: By },
     LockList { state: PathBuf, by: By },
     LockBreak { state: PathBuf, by: By, name: String, force: Option<String> },
     RulesList { rules: Option<PathBuf> },
@@ -192,6 +194,9 @@ impl Request {
                 shared.refuse_another(&plan)?;
                 Action::Resume(Box::new(ResumeRequest { run, settle, plan }))
             }
+            Verb::Pause { run } => shared.tell(run, Word::Pause)?,
+            Verb::Promote { run } => shared.tell(run, Word::Promote)?,
+            Verb::Abort { run } => shared.tell(run, Word::Abort)?,
             Verb::Lock(LockVerb::List) => {
                 Action::LockList { state: shared.state()?, by: shared.by() }
             }
@@ -340,6 +345,10 @@ impl Resolved<'_> {
             state: self.state()?,
             by: self.by(),
         })
+    }
+
+    fn tell(&self, run: String, word: Word) -> Result<Action, UsageError> {
+        Ok(Action::Tell { state: self.state()?, run, word, by: self.by() })
     }
 
     fn by(&self) -> By {

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use crate::cli::apply;
 use crate::cli::consent;
 use crate::cli::console::Console;
 use crate::cli::lock;
@@ -15,6 +16,7 @@ use crate::cli::runs::Checked;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::link::Clock;
+use crate::journal::control;
 use crate::net::clock::SystemClock;
 use crate::run::history::History;
 use crate::run::history::Past;
@@ -36,8 +38,11 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
         return Err(Stop::new(Exit::Refused, "the simulated farm of that run ended with it")
             .hint("rmsfleet apply --lab"));
     }
+    apply::unstopped(&folder.path)?;
     let by = &request.plan.by;
     let held = Some(lock::take(&plan, &id, &request.plan.state, by)?);
+    // Words for the process that ended are not meant for this one.
+    control::clear(&folder.path);
     let Checked { sealed, journal, chain } = runs::check(&folder)?;
     if journal.unknown > 0 {
         let text = format!("the journal has {} events of a newer version", journal.unknown);

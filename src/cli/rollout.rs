@@ -9,6 +9,7 @@ use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
+use crate::cli::desk::Desk;
 use crate::cli::lab;
 use crate::cli::lock;
 use crate::cli::request::PlanRequest;
@@ -83,6 +84,7 @@ pub async fn roll_out(
         Stop::because(Exit::Internal, &error).while_doing("the journal cannot be written")
     })?;
     let began = SystemClock.now();
+    let desk = Desk { folder: folder.path.clone() };
     let (urgency, watched) = watch::channel(Urgency::Go);
     let context = RunContext {
         plan,
@@ -96,6 +98,7 @@ pub async fn roll_out(
         sink: &mut sink,
         options,
         pace: if plan.lab { lab::PACE } else { Pace::default() },
+        controller: &desk,
         stop: watched,
     };
     let work = async {
@@ -105,7 +108,7 @@ pub async fn roll_out(
         }
     };
     let done = tokio::select! {
-        done = attend(work, &screen, &urgency) => done,
+        done = attend(work, &screen, &urgency, &folder.path) => done,
         () = lock::keep(held.as_mut(), &screen, &urgency) => None,
     };
     console.take_back(screen.lock().close());

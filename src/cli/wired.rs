@@ -90,6 +90,10 @@ impl Connect for Wired {
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
         self.network(target).knock(&self.route(target)?).await
     }
+
+    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
+        self.network(target).dial(&self.route(target)?).await
+    }
 }
 
 impl Bedside for Wired {
@@ -99,10 +103,6 @@ impl Bedside for Wired {
 
     async fn resolve(&self, target: &Target) -> Result<Vec<IpAddr>, HostError> {
         self.network(target).resolve(&self.route(target)?).await
-    }
-
-    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
-        self.network(target).dial(&self.route(target)?).await
     }
 
     async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {

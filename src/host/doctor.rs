@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::IpAddr;
-use std::net::SocketAddr;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -39,9 +38,6 @@ pub trait Bedside: Connect {
         &self,
         target: &Target,
     ) -> impl Future<Output = Result<Vec<IpAddr>, HostError>> + Send;
-
-    /// Opens a TCP connection and closes it again; who answered.
-    fn dial(&self, target: &Target) -> impl Future<Output = Result<SocketAddr, HostError>> + Send;
 
     /// Anonymous Identify, whatever the reply is.
     fn greet(&self, target: &Target) -> impl Future<Output = Result<Greeting, HostError>> + Send;

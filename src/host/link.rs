@@ -1,6 +1,7 @@
 //! What a recipe needs of a connection. `net` implements it; tests imagine it.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -106,6 +107,9 @@ pub trait Connect: Clone + Send + Sync + 'static {
         target: &Target,
         configuration: &str,
     ) -> impl Future<Output = Result<Self::Shell, HostError>> + Send;
+
+    /// Opens a TCP connection and closes it again; who answered.
+    fn dial(&self, target: &Target) -> impl Future<Output = Result<SocketAddr, HostError>> + Send;
 
     /// Anonymous Identify: proves that the service answers without spending a logon.
     fn knock(&self, target: &Target) -> impl Future<Output = Result<(), HostError>> + Send;

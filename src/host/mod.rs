@@ -3,6 +3,7 @@
 pub mod diagnosis;
 pub mod doctor;
 pub mod exchange;
+pub mod gate;
 pub mod identity;
 #[cfg(test)]
 pub(crate) mod imagined;

@@ -57,6 +57,12 @@ impl Debt {
             | Event::StepVerified { .. }
             | Event::StepUnchanged { .. }
             | Event::StepFailed { .. }
+            | Event::GateStarted { .. }
+            | Event::GateSeen { .. }
+            | Event::GatePassed { .. }
+            | Event::GateFailed { .. }
+            | Event::HookIntended { .. }
+            | Event::HookEnded { .. }
             | Event::StageEnded { .. }
             | Event::Halted { .. }
             | Event::RunEnded { .. } => {}

@@ -1,6 +1,7 @@
 //! A run's record: one line per event, on disk before the act it announces.
 
 pub mod chain;
+pub mod control;
 mod debt;
 pub mod locks;
 pub mod reader;

@@ -94,6 +94,11 @@ impl Store {
         Ok(run)
     }
 
+    /// Where a run of this id is kept.
+    pub fn folder(&self, id: &str) -> PathBuf {
+        self.runs.join(id)
+    }
+
     /// All runs in the order of their ids.
     pub fn list(&self) -> Result<Vec<RunFolder>, StoreError> {
         let wrong = |source| StoreError::Folder { path: self.runs.clone(), source };

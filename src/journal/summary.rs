@@ -123,6 +123,12 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::StepVerified { .. }
         | Event::StepUnchanged { .. }
         | Event::StepFailed { .. }
+        | Event::GateStarted { .. }
+        | Event::GateSeen { .. }
+        | Event::GatePassed { .. }
+        | Event::GateFailed { .. }
+        | Event::HookIntended { .. }
+        | Event::HookEnded { .. }
         | Event::StageEnded { .. }
         | Event::Halted { .. }
         | Event::RunEnded { .. } => None,
@@ -211,6 +217,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
                 | FailureKind::WriteRefused
                 | FailureKind::NotBack
                 | FailureKind::RestartNotBegun
+                | FailureKind::Hook
                 | FailureKind::Unsupported => StepSummary::Failed(failure.text()),
             };
             summary.steps.insert(organisation.clone(), step);
@@ -223,6 +230,12 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::RestartReady { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
+        | Event::GateStarted { .. }
+        | Event::GateSeen { .. }
+        | Event::GatePassed { .. }
+        | Event::GateFailed { .. }
+        | Event::HookIntended { .. }
+        | Event::HookEnded { .. }
         | Event::StageEnded { .. } => {}
     }
 }

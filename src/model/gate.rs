@@ -31,9 +31,7 @@ pub enum Gate {
 pub enum ExchangeCheck {
     /// `Test-ServiceHealth` finds every required service running.
     ServicesRunning,
-    /// No component that was active before the run is inactive.
-    ComponentStatesAsFound,
-    /// Every database copy is Mounted or Healthy, or was suspended before the run.
+    /// Every database copy is Mounted or Healthy.
     CopiesHealthy,
     /// `ServerWideOffline` is Active.
     NotInMaintenance,

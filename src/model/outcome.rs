@@ -27,6 +27,8 @@ pub enum FailureKind {
     NotBack,
     /// The host answers with its old boot time: the restart did not begin.
     RestartNotBegun,
+    /// A program of the controller failed, or a gate stayed red after a restart.
+    Hook,
     /// Something this version cannot do, said before anything was sealed.
     Unsupported,
 }

@@ -107,6 +107,9 @@ pub struct PlannedHost {
     /// The connector that it is pointed at, for gates that ask from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector: Option<String>,
+    /// Where the Exchange PSRP endpoint answers; Exchange servers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Endpoint>,
     pub domains: Vec<FailureDomain>,
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,

@@ -114,6 +114,10 @@ impl Connect for Network {
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
         knock(target, &self.stats, &self.phase).await
     }
+
+    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
+        reach::dial(target).await
+    }
 }
 
 impl Bedside for Network {
@@ -123,10 +127,6 @@ impl Bedside for Network {
 
     async fn resolve(&self, target: &Target) -> Result<Vec<IpAddr>, HostError> {
         reach::resolve(target).await
-    }
-
-    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
-        reach::dial(target).await
     }
 
     async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {

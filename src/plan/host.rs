@@ -84,6 +84,7 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         care: settings.map(|settings| settings.care.clone()).unwrap_or_default(),
         window: host.window.clone(),
         connector: host.connector.as_ref().map(ToString::to_string),
+        exchange: (host.role == Some(Role::Exchange)).then(|| host.exchange.clone()),
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
         notes: Vec::new(),
@@ -280,6 +281,7 @@ fn not_read(failure: &Failure) -> Blocker {
         | FailureKind::WriteRefused
         | FailureKind::InDoubt
         | FailureKind::NotBack
+        | FailureKind::Hook
         | FailureKind::RestartNotBegun => "survey-failed",
     };
     Blocker { id: id.to_owned(), text: failure.text(), hint: failure.hint.clone() }

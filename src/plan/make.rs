@@ -167,7 +167,8 @@ fn unsupported(survey: &Survey) -> Vec<Blocker> {
         | FailureKind::WriteRefused
         | FailureKind::InDoubt
         | FailureKind::NotBack
-        | FailureKind::RestartNotBegun => false,
+        | FailureKind::RestartNotBegun
+        | FailureKind::Hook => false,
     };
     failed
         .chain(&survey.organisation_failures)

@@ -22,6 +22,7 @@ pub mod product;
 pub(crate) mod sample;
 pub mod seal;
 pub mod stage;
+pub mod template;
 pub mod url;
 pub mod verdict;
 pub mod waiver;

@@ -72,7 +72,9 @@ impl Board {
     pub fn absorb(&mut self, record: &Record) {
         self.began.get_or_insert(record.ts);
         match &record.event {
-            Event::StageStarted { stage } => self.stage = format!("stage {stage}"),
+            Event::StageStarted { stage } | Event::GatePassed { stage, .. } => {
+                self.stage = format!("stage {stage}");
+            }
             Event::BatchStarted { stage, batch, batches, .. } => {
                 self.stage = format!("stage {stage}   batch {batch}/{batches}");
             }
@@ -125,6 +127,14 @@ impl Board {
             Event::StepVerified { .. } | Event::StepUnchanged { .. } | Event::StepFailed { .. } => {
                 self.busy.retain(|_, busy| busy.phase != Phase::Step);
             }
+            Event::GateStarted { stage, gate } => {
+                self.stage = format!("stage {stage}   gate {gate}");
+            }
+            Event::GateSeen { stage, gate, green, seen, .. } => {
+                let colour = if *green { "green" } else { "red" };
+                self.stage = format!("stage {stage}   gate {gate}   {colour}: {seen}");
+            }
+            Event::HookIntended { host, hook } => self.see(host, format!("hook {hook}")),
             Event::Halted { .. } => self.stage.push_str("   stopping"),
             Event::RunStarted { .. }
             | Event::RunResumed { .. }
@@ -133,6 +143,8 @@ impl Board {
             | Event::RestartOwed { .. }
             | Event::RestartOrdered { .. }
             | Event::StepHeld { .. }
+            | Event::GateFailed { .. }
+            | Event::HookEnded { .. }
             | Event::StageEnded { .. }
             | Event::RunEnded { .. } => {}
         }

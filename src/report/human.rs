@@ -136,6 +136,12 @@ impl Lines {
             | Event::StepUnchanged { .. }
             | Event::StepFailed { .. }
             | Event::HostEnded { .. }
+            | Event::GateStarted { .. }
+            | Event::GateSeen { .. }
+            | Event::GatePassed { .. }
+            | Event::GateFailed { .. }
+            | Event::HookIntended { .. }
+            | Event::HookEnded { .. }
             | Event::StageEnded { .. }
             | Event::Halted { .. }
             | Event::RunEnded { .. } => None,

@@ -175,6 +175,29 @@ pub fn words(event: &Event) -> Words {
             };
             Words::new(verb, tint, host(at), text, weight)
         }
+        Event::GateStarted { stage, gate } => {
+            detail("Gate", name(stage), format!("looking at `{gate}`"))
+        }
+        Event::GateSeen { stage, gate, host: at, green, seen } => {
+            let on = at.as_ref().map(|host| format!(" on {}", host.short())).unwrap_or_default();
+            let text = format!("{gate}{on}: {seen}");
+            if *green {
+                detail("Green", name(stage), text)
+            } else {
+                Words::new("Red", Tint::Change, name(stage), text, Weight::Normal)
+            }
+        }
+        Event::GatePassed { stage, gate } => {
+            normal("Passed", name(stage), format!("gate `{gate}`"))
+        }
+        Event::GateFailed { stage, gate: _, reason } => {
+            problem("Gate", name(stage), reason.clone())
+        }
+        Event::HookIntended { host: at, hook } => detail("Hook", host(at), hook.clone()),
+        Event::HookEnded { host: at, hook, ok, said } => {
+            let text = format!("{hook}: {said}");
+            if *ok { detail("Hook", host(at), text) } else { problem("Hook", host(at), text) }
+        }
         Event::StageEnded { stage } => detail("Done", name(stage), String::new()),
         Event::Halted { reason } => problem("Halted", About::Run, reason.clone()),
         Event::RunEnded { exit, name } => {

@@ -27,6 +27,8 @@ impl Options {
 pub enum Stop {
     #[default]
     Go,
+    /// Hosts in flight finish, none starts, and the run ends paused.
+    Pause,
     /// Hosts in flight finish, none starts.
     Finish,
     /// Hosts in flight stop before their first write, or before the restart order.
@@ -53,6 +55,13 @@ pub enum Action {
     /// Carry out the organisation step of this stage; answered by [`Happened::StepEnded`].
     Step {
         stage: usize,
+    },
+    /// Look at the gates of this place; answered by [`Happened::GatesEnded`].
+    Gates {
+        stage: usize,
+        place: GatePlace,
+        /// The hosts that they are about.
+        hosts: Vec<HostName>,
     },
     StepUnchanged {
         stage: usize,
@@ -93,7 +102,34 @@ pub enum Happened {
         stage: usize,
         result: Result<StepDone, Failure>,
     },
+    GatesEnded {
+        stage: usize,
+        place: GatePlace,
+        result: Gated,
+    },
     StopRequested(Stop),
+}
+
+/// Which of a stage's gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatePlace {
+    Before,
+    /// After the batch of this place, before the next.
+    Between(usize),
+    After,
+}
+
+/// How the gates of one place ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gated {
+    /// All of them were seen green.
+    Passed,
+    /// One stayed red, and why.
+    Failed(String),
+    /// A person did not say go in time; nobody says go in his place.
+    Awaiting(String),
+    /// The user stopped the run first.
+    Stopped,
 }
 
 /// How the registry work on a host ended.
@@ -115,7 +151,8 @@ pub enum Restarted {
     /// It failed with nobody down because of us: no order was sent, or what follows the proof
     /// went wrong.
     Failed(Failure),
-    /// The order may have reached the host, and there is no proof.
+    /// The order may have reached the host and there is no proof, or what must hold after the
+    /// proof does not: nobody else of its failure domains follows.
     NotProved(Failure),
     /// The user stopped the run; nothing failed, and the restart stays owed.
     GivenUp(String),
@@ -155,6 +192,7 @@ pub fn outcome_of(failure: Failure) -> Outcome {
         | FailureKind::Fault
         | FailureKind::WriteRefused
         | FailureKind::NotBack
+        | FailureKind::Hook
         | FailureKind::RestartNotBegun
         | FailureKind::Unsupported => Outcome::Failed(failure),
     }

@@ -144,6 +144,7 @@ fn unread(past: &HostHistory, failure: Failure) -> Failure {
         | FailureKind::InDoubt
         | FailureKind::NotBack
         | FailureKind::RestartNotBegun
+        | FailureKind::Hook
         | FailureKind::Unsupported => failure,
     }
 }

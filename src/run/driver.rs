@@ -27,6 +27,8 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::run::action::Action;
 use crate::run::action::Configured;
+use crate::run::action::GatePlace;
+use crate::run::action::Gated;
 use crate::run::action::Happened;
 use crate::run::action::Options;
 use crate::run::action::Restarted;
@@ -34,6 +36,8 @@ use crate::run::action::StepDone;
 use crate::run::action::StepOutcome;
 use crate::run::action::Stop;
 use crate::run::configure::configure;
+use crate::run::controller::Controller;
+use crate::run::gates::gates;
 use crate::run::history::Past;
 use crate::run::means::Means;
 use crate::run::means::lock;
@@ -59,6 +63,7 @@ pub struct RunContext<'a, C, K> {
     pub options: Options,
     /// How often a restarting host is looked at.
     pub pace: Pace,
+    pub controller: &'a dyn Controller,
     /// Raised by Ctrl-C; a sender that is gone means that nobody will stop the run.
     pub stop: watch::Receiver<Stop>,
 }
@@ -137,6 +142,7 @@ async fn drive<C: Connect, K: Clock>(
         past,
         recorder: &recorder,
         stop: stop.clone(),
+        controller: context.controller,
         logged_on: Mutex::default(),
         touched: Mutex::default(),
     };
@@ -145,7 +151,7 @@ async fn drive<C: Connect, K: Clock>(
     let exit = loop {
         // Work in flight may have seen the request, and ended for it, before this loop did.
         scheduler.handle(Happened::StopRequested(means.stopped()));
-        while let Some(action) = scheduler.poll() {
+        while let Some(action) = scheduler.poll(clock.now()) {
             if let Some(event) = announce(plan, &action) {
                 means.emit(event)?;
             }
@@ -192,6 +198,7 @@ struct Flight<'a> {
     configuring: BTreeSet<HostName>,
     restarting: BTreeSet<HostName>,
     stage: Option<usize>,
+    gates: Option<(usize, GatePlace)>,
     exit: Option<Exit>,
 }
 
@@ -225,6 +232,13 @@ impl<'a> Flight<'a> {
                     Ok(Happened::StepEnded { stage, result })
                 }));
             }
+            Action::Gates { stage, place, hosts } => {
+                self.gates = Some((stage, place));
+                self.work.push(Box::pin(async move {
+                    let result = gates(means, stage, place, &hosts).await?;
+                    Ok(Happened::GatesEnded { stage, place, result })
+                }));
+            }
             Action::Finish(exit) => self.exit = Some(exit),
             Action::StageStarted { .. }
             | Action::BatchStarted { .. }
@@ -255,6 +269,7 @@ impl<'a> Flight<'a> {
                     recorder.emit(event)?;
                 }
             }
+            Happened::GatesEnded { .. } => self.gates = None,
             Happened::LoggedOn(_) | Happened::StopRequested(_) => {}
         }
         Ok(())
@@ -284,6 +299,9 @@ impl<'a> Flight<'a> {
             let reason = if means.is_touched(&host) { "ordered, and not proved" } else { "due" };
             let reason = format!("{reason} when the user ended the run");
             news.push(Happened::Restarted { host, result: Restarted::GivenUp(reason) });
+        }
+        if let Some((stage, place)) = self.gates.take() {
+            news.push(Happened::GatesEnded { stage, place, result: Gated::Stopped });
         }
         if let Some(stage) = self.stage.take() {
             let touched =
@@ -341,9 +359,11 @@ fn announce(plan: &Plan, action: &Action) -> Option<Event> {
         }
         Action::StageEnded { stage } => Event::StageEnded { stage: name(*stage)? },
         Action::Halt { reason } => Event::Halted { reason: reason.clone() },
-        Action::Configure(_) | Action::Restart(_) | Action::Step { .. } | Action::Finish(_) => {
-            return None;
-        }
+        Action::Configure(_)
+        | Action::Restart(_)
+        | Action::Gates { .. }
+        | Action::Step { .. }
+        | Action::Finish(_) => return None,
     })
 }
 

@@ -10,7 +10,9 @@ use crate::run::action::StepOutcome;
 pub enum Ending {
     /// Every stage had its turn.
     Completed,
-    /// A step waits for its confirmation.
+    /// A window or freeze leaves no time for what is next.
+    Window,
+    /// A step waits for its confirmation, or the run for a person.
     Paused,
     Stopped,
     /// An account was refused at its first logon.
@@ -21,20 +23,18 @@ pub enum Ending {
 
 /// The exit code: of all that apply the one with the highest risk (`features.md` 3.3).
 ///
-/// The order there has no place for 7 and 130: a stop by the user stands above the failures
+/// `outcomes` come with whether the plan restarts the host. The order there has no place for 7 and 130: a stop by the user stands above the failures
 /// that were borne, hosts blocked by the plan below them.
 pub fn exit<'a>(
     ending: Ending,
-    outcomes: impl IntoIterator<Item = &'a Outcome>,
+    outcomes: impl IntoIterator<Item = (&'a Outcome, bool)>,
     steps: impl IntoIterator<Item = &'a StepOutcome>,
 ) -> Exit {
     let mut seen = Seen::default();
-    for outcome in outcomes {
+    for (outcome, was_to_restart) in outcomes {
         match outcome {
-            Outcome::Unchanged
-            | Outcome::Changed { .. }
-            | Outcome::RestartOwed { .. }
-            | Outcome::NotStarted => {}
+            Outcome::Unchanged | Outcome::Changed { .. } | Outcome::NotStarted => {}
+            Outcome::RestartOwed { .. } => seen.owed |= was_to_restart,
             Outcome::Refused(_) => seen.refused = true,
             Outcome::InDoubt(_) | Outcome::Failed(_) => seen.failed = true,
             Outcome::Unreachable(_) => seen.unreachable = true,
@@ -66,7 +66,14 @@ pub fn exit<'a>(
         Exit::Unreachable
     } else if seen.blocked {
         Exit::Blocked
-    } else if ending == Ending::Paused || seen.held {
+    } else if ending == Ending::Window {
+        Exit::Window
+    } else if ending == Ending::Paused {
+        Exit::Paused
+    } else if seen.owed {
+        // The run had its time, and a server that it was to restart still runs on the old values.
+        Exit::Partial
+    } else if seen.held {
         Exit::Paused
     } else {
         Exit::Ok
@@ -80,6 +87,7 @@ struct Seen {
     unreachable: bool,
     blocked: bool,
     held: bool,
+    owed: bool,
 }
 
 #[cfg(test)]
@@ -89,6 +97,7 @@ mod tests {
 
     #[track_caller]
     fn check(ending: Ending, outcomes: &[Outcome], steps: &[StepOutcome], expected: Exit) {
+        let outcomes = outcomes.iter().map(|outcome| (outcome, true));
         assert_eq!(exit(ending, outcomes, steps), expected);
     }
 
@@ -134,6 +143,15 @@ mod tests {
         check(Ending::Completed, &[failed(), lost()], &[], Exit::Partial);
         let in_doubt = Outcome::InDoubt(failure(FailureKind::InDoubt));
         check(Ending::Completed, &[in_doubt], &[], Exit::Partial);
+    }
+
+    #[test]
+    fn a_restart_that_the_plan_had_and_that_is_owed_is_not_ok() {
+        let owed = Outcome::RestartOwed { values: 4, reason: "because".into() };
+        check(Ending::Completed, &[changed(), owed.clone()], &[], Exit::Partial);
+        check(Ending::Window, std::slice::from_ref(&owed), &[], Exit::Window);
+        let left_to_people = [(&owed, false)];
+        assert_eq!(exit(Ending::Completed, left_to_people, &[]), Exit::Ok);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::plan::OrganisationStep;
+use crate::model::plan::Plan;
 use crate::run::action::Options;
 use crate::run::standing::Standing;
 
@@ -26,6 +27,7 @@ pub enum Gate {
 /// that the inventory lacks is waived by name, and the organisation is confirmed by name.
 pub fn gate(
     step: &OrganisationStep,
+    plan: &Plan,
     hosts: &BTreeMap<HostName, Standing>,
     options: &Options,
 ) -> Gate {
@@ -40,6 +42,20 @@ pub fn gate(
         .collect();
     if !unverified.is_empty() {
         return Gate::Held(format!("not verified: {}", unverified.join(", ")));
+    }
+    // INVARIANT: a restart that the plan has is proved before the step. One that the inventory leaves
+    // to people does not hold it: the plan says so, and they know.
+    let owed: Vec<&str> = step
+        .needs
+        .iter()
+        .filter(|host| {
+            matches!(hosts.get(*host), Some(Standing::Ended(Outcome::RestartOwed { .. })))
+                && plan.hosts.get(*host).is_some_and(|planned| planned.restart)
+        })
+        .map(HostName::as_str)
+        .collect();
+    if !owed.is_empty() {
+        return Gate::Held(format!("a restart is owed: {}", owed.join(", ")));
     }
     let waived = |name: &str| step.waived.iter().any(|waiver| waiver.eq_ignore_ascii_case(name));
     let missing: Vec<&str> =

@@ -199,6 +199,12 @@ impl History {
             | Event::RestartOwed { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
+            | Event::GateStarted { .. }
+            | Event::GateSeen { .. }
+            | Event::GatePassed { .. }
+            | Event::GateFailed { .. }
+            | Event::HookIntended { .. }
+            | Event::HookEnded { .. }
             | Event::StageEnded { .. }
             | Event::Halted { .. } => {}
         }

@@ -17,6 +17,7 @@ use crate::model::host::HostName;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::run::action::Stop;
+use crate::run::controller::Controller;
 use crate::run::history::HostHistory;
 use crate::run::history::Past;
 use crate::run::identity;
@@ -34,6 +35,7 @@ pub struct Means<'a, C, K> {
     /// What earlier processes of this run have left.
     pub past: &'a Past,
     pub stop: watch::Receiver<Stop>,
+    pub controller: &'a dyn Controller,
     /// Hosts that accepted their account, not yet told to the scheduler.
     pub logged_on: Mutex<BTreeSet<HostName>>,
     /// Hosts with a write announced that may not have ended.

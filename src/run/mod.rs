@@ -6,11 +6,14 @@
 
 pub mod action;
 pub mod configure;
+pub mod controller;
 pub mod domains;
 pub mod driver;
 pub mod exit;
 pub mod gate;
+pub mod gates;
 pub mod history;
+pub mod hook;
 pub mod identity;
 pub mod mark;
 pub mod means;

@@ -17,9 +17,12 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::model::product::Role;
+use crate::run::action::Gated;
 use crate::run::action::Restarted;
 use crate::run::action::Stop;
+use crate::run::gates;
 use crate::run::history::RestartHistory;
+use crate::run::hook;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::target;
@@ -46,15 +49,70 @@ pub async fn restart<C: Connect, K: Clock>(
     host: &PlannedHost,
 ) -> Result<Restarted, SinkError> {
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Restart })?;
-    match means.past(&host.name).restart {
-        RestartHistory::None => {}
-        RestartHistory::MayBeOrdered(past) => return unproved::settle(means, host, &past).await,
-        RestartHistory::Proved => return unproved::conclude(means, host).await,
+    let restarted = match means.past(&host.name).restart {
+        RestartHistory::None => fresh(means, host).await?,
+        RestartHistory::MayBeOrdered(past) => unproved::settle(means, host, &past).await?,
+        RestartHistory::Proved => unproved::conclude(means, host).await?,
+    };
+    match restarted {
+        Restarted::Proved => after(means, host).await,
+        // Not ordered, or known to run: nothing keeps it out of service any longer.
+        Restarted::Failed(failure) => {
+            let failure = match hook::bring_back(means, host).await? {
+                Ok(()) => failure,
+                Err(second) => also(failure, &second),
+            };
+            Ok(Restarted::Failed(failure))
+        }
+        // Whether it is up is not known: what a drain took out of service stays out.
+        Restarted::NotProved(_) | Restarted::GivenUp(_) => Ok(restarted),
+    }
+}
+
+async fn fresh<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Restarted, SinkError> {
+    // A hook may run again in a run that was resumed: it must bear that, and lint says so.
+    if let Err(failure) = hook::drain(means, host).await? {
+        return Ok(Restarted::Failed(failure));
     }
     match ready(means, host).await {
         Ok(ready) => order(means, host, ready).await,
         Err(trouble) => Ok(Restarted::Failed(trouble.failure()?)),
     }
+}
+
+/// INVARIANT: the next host of its failure domains goes down only after this one's gates were seen
+/// green and it is back in service.
+async fn after<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Restarted, SinkError> {
+    let failed = |text: String| {
+        let text = format!("restarted and proved, but {text}");
+        let hint = format!("see to the host, then: rmsfleet resume {}", means.run);
+        Ok(Restarted::NotProved(Failure::new(FailureKind::Hook, text).hint(hint)))
+    };
+    match gates::pass(means, host.name.as_str(), &host.care.gates_after, &[host]).await? {
+        Gated::Passed => {}
+        Gated::Failed(reason) | Gated::Awaiting(reason) => return failed(reason),
+        Gated::Stopped => return failed("the user stopped the run before its gates".to_owned()),
+    }
+    match hook::bring_back(means, host).await? {
+        Ok(()) => Ok(Restarted::Proved),
+        Err(failure) => failed(failure.text()),
+    }
+}
+
+fn also(mut failure: Failure, second: &Failure) -> Failure {
+    failure.chain.push(format!("and then {}", second.text()));
+    failure
+}
+
+/// Seconds that the host's users have between the warning and the restart.
+pub(super) fn lead(host: &PlannedHost) -> u32 {
+    host.care.warn.as_ref().map_or(0, |warning| warning.lead)
 }
 
 /// Gives the order over the connection on which the boot time was read.
@@ -79,8 +137,13 @@ pub(super) async fn order<C: Connect, K: Clock>(
     means.emit(Event::RestartIntended { host: name.clone(), boot_before: before.last_boot })?;
     means.touch(&host.name);
     let ordered_at = means.clock.now();
-    let comment = format!("rmsfleet run {}", means.run);
-    let code = match restart::order(&mut link, DELAY, &comment).await {
+    let run = means.run;
+    let comment = match &host.care.warn {
+        Some(warning) => format!("{} (rmsfleet run {run})", warning.message),
+        None => format!("rmsfleet run {run}"),
+    };
+    let delay = DELAY.max(lead(host));
+    let code = match restart::order(&mut link, delay, &comment).await {
         Ok(code) => code,
         Err(error) => return Ok(not_taken(&error)),
     };
@@ -111,7 +174,7 @@ pub(super) async fn order<C: Connect, K: Clock>(
 
 /// Until when a restart that is waited for from `since` on must be proved.
 pub(super) fn budget(host: &PlannedHost, since: Timestamp) -> Timestamp {
-    let budget = SignedDuration::from_secs(host.restart_timeout.into());
+    let budget = SignedDuration::from_secs(i64::from(host.restart_timeout) + i64::from(lead(host)));
     since.saturating_add(budget).unwrap_or(since)
 }
 

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
+use jiff::Timestamp;
+
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
-use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
+use crate::plan::window;
+use crate::plan::window::Opening;
 use crate::run::action::Action;
+use crate::run::action::GatePlace;
 use crate::run::action::Happened;
 use crate::run::action::Options;
 use crate::run::action::StepOutcome;
@@ -26,6 +30,8 @@ use crate::run::standing::owed;
 use crate::run::standing::standings;
 
 mod answers;
+mod gates;
+mod restarts;
 mod resumed;
 
 pub use crate::run::scheduler::resumed::is_finished;
@@ -45,17 +51,26 @@ pub struct Scheduler<'p> {
     ready: VecDeque<Action>,
     ending: Ending,
     inherited: resumed::Inherited,
+    /// The time of the last poll.
+    now: Timestamp,
 }
 
 /// Where in the stage the run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Position {
     Before,
-    Batch { batch: usize, announced: bool },
+    /// Gates are being looked at.
+    Gates(GatePlace),
+    Batch {
+        batch: usize,
+        announced: bool,
+    },
     Restarts,
     StepDue,
     StepRunning,
+    /// The stage's work is done; its gates are not looked at yet.
     After,
+    Leaving,
     Finished,
 }
 
@@ -84,11 +99,13 @@ impl<'p> Scheduler<'p> {
             position: Position::Before,
             ending: Ending::Completed,
             inherited: resumed::Inherited::default(),
+            now: plan.created,
         }
     }
 
-    /// The next action, or `None` while there is nothing to do but wait for an answer.
-    pub fn poll(&mut self) -> Option<Action> {
+    /// The next action at this time, or `None` while there is nothing to do but wait for an answer.
+    pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
+        self.now = now;
         loop {
             if let Some(action) = self.ready.pop_front() {
                 return Some(action);
@@ -110,7 +127,11 @@ impl<'p> Scheduler<'p> {
             Happened::Configured { host, result } => self.configured(&host, result),
             Happened::Restarted { host, result } => self.restarted(&host, result),
             Happened::StepEnded { stage, result } => self.step_ended(stage, result),
+            Happened::GatesEnded { stage, place, result } => self.gated(stage, place, result),
             Happened::StopRequested(Stop::Go) => {}
+            Happened::StopRequested(Stop::Pause) => {
+                self.halt(Ending::Paused, "paused by the user".to_owned());
+            }
             Happened::StopRequested(Stop::Finish | Stop::SafePoint | Stop::Now) => {
                 self.halt(Ending::Stopped, "stopped by the user".to_owned());
             }
@@ -149,8 +170,16 @@ impl<'p> Scheduler<'p> {
             Position::Batch { batch, announced: true } => self.run_batch(batch),
             Position::Restarts => self.run_restarts(),
             Position::StepDue => self.run_step(),
-            Position::StepRunning | Position::Finished => false,
+            Position::Gates(_) | Position::StepRunning | Position::Finished => false,
             Position::After => {
+                if self.did_something() {
+                    self.look(GatePlace::After);
+                } else {
+                    self.position = Position::Leaving;
+                }
+                true
+            }
+            Position::Leaving => {
                 self.ready.push_back(Action::StageEnded { stage: self.stage });
                 self.stage += 1;
                 self.position = Position::Before;
@@ -165,12 +194,10 @@ impl<'p> Scheduler<'p> {
                 self.finish();
                 return true;
             }
-            Some(PlannedWork::Hosts { .. }) => {
-                self.position = Position::Batch { batch: 0, announced: false };
-            }
-            Some(PlannedWork::Step(_)) => self.position = Position::StepDue,
+            Some(PlannedWork::Hosts { .. } | PlannedWork::Step(_)) => {}
         }
         self.ready.push_back(Action::StageStarted { stage: self.stage });
+        self.look(GatePlace::Before);
         true
     }
 
@@ -200,9 +227,18 @@ impl<'p> Scheduler<'p> {
             !matches!(self.hosts.get(host), Some(Standing::Waiting | Standing::Configuring))
         });
         if settled {
-            self.position = Position::Batch { batch: batch + 1, announced: false };
+            if batch + 1 < batches.len() {
+                self.look(GatePlace::Between(batch));
+            } else {
+                self.position = Position::Batch { batch: batch + 1, announced: false };
+            }
+            return true;
         }
-        settled
+        if self.hosts.values().all(|standing| *standing != Standing::Configuring) {
+            self.close(hosts);
+            return true;
+        }
+        false
     }
 
     /// Starts the first of these hosts that waits, if a fork is free.
@@ -212,63 +248,21 @@ impl<'p> Scheduler<'p> {
         if busy.count() >= at_least_one(self.plan.limits.forks) {
             return false;
         }
-        let waits = |host: &&HostName| {
-            matches!(self.hosts.get(*host), Some(Standing::Waiting | Standing::Equal))
+        let may_start = |host: &&HostName| match self.hosts.get(*host) {
+            Some(Standing::Waiting) => self.closed(host, true).is_none(),
+            // It is only read.
+            Some(Standing::Equal) => true,
+            Some(
+                Standing::Configuring
+                | Standing::Verified(_)
+                | Standing::Restarting(_)
+                | Standing::Ended(_),
+            )
+            | None => false,
         };
-        let Some(host) = hosts.iter().find(waits).cloned() else { return false };
+        let Some(host) = hosts.iter().find(may_start).cloned() else { return false };
         self.hosts.insert(host.clone(), Standing::Configuring);
         self.ready.push_back(Action::Configure(host));
-        true
-    }
-
-    /// Hosts that only owe a restart may stand in no batch: they have nothing to be configured.
-    fn release_restarts(&mut self) {
-        for host in self.restarts() {
-            let owes = self.plan.hosts.get(host).is_some_and(|host| host.changes.is_empty());
-            let waits = matches!(self.hosts.get(host), Some(Standing::Waiting | Standing::Equal));
-            if owes && waits {
-                self.hosts.insert(host.clone(), Standing::Verified(0));
-            }
-        }
-    }
-
-    /// INVARIANT: only hosts whose values were all verified restart, each once, in order.
-    fn run_restarts(&mut self) -> bool {
-        let due: Vec<(&PlannedHost, usize)> = self
-            .restarts()
-            .iter()
-            .filter_map(|host| match self.hosts.get(host) {
-                Some(Standing::Verified(values)) => Some((self.plan.hosts.get(host)?, *values)),
-                Some(_) | None => None,
-            })
-            .collect();
-        let busy = |standing: &&Standing| matches!(standing, Standing::Restarting(_));
-        let restarting = self.hosts.values().filter(busy).count();
-        // INVARIANT: never more than limits.restart hosts restart at once.
-        if restarting < at_least_one(self.plan.limits.restart) {
-            let underway = |host: &&PlannedHost| self.inherited.underway.contains(&host.name);
-            // One that may be under way counts as down already, and nobody may wait for it.
-            let free = due
-                .iter()
-                .find(|(host, _)| underway(host))
-                .or_else(|| due.iter().find(|(host, _)| self.domains.objection(host).is_none()));
-            if let Some((host, values)) = free {
-                if !self.inherited.underway.remove(&host.name) {
-                    self.domains.restarting(host);
-                }
-                self.hosts.insert(host.name.clone(), Standing::Restarting(*values));
-                self.ready.push_back(Action::Restart(host.name.clone()));
-                return true;
-            }
-        }
-        if restarting > 0 {
-            return false;
-        }
-        for (host, values) in due {
-            let reason = self.domains.objection(host).unwrap_or_default();
-            self.end(&host.name, Outcome::RestartOwed { values, reason });
-        }
-        self.position = Position::After;
         true
     }
 
@@ -281,7 +275,7 @@ impl<'p> Scheduler<'p> {
             return true;
         }
         self.reread(&step.needs);
-        let gate = gate(step, &self.hosts, &self.options);
+        let gate = gate(step, self.plan, &self.hosts, &self.options);
         if let Gate::ReadFirst(hosts) = &gate {
             return self.start_one(hosts);
         }
@@ -305,6 +299,14 @@ impl<'p> Scheduler<'p> {
             }
             Gate::ReadFirst(_) => return false,
             Gate::Open => {
+                let frozen = window::opening(None, &self.plan.conditions, self.now, STEP_SECONDS);
+                if let Opening::Closed { opens, why } = frozen {
+                    let reason = closed_words(opens, &why);
+                    self.hold(stage, reason.clone());
+                    self.position = Position::After;
+                    self.halt(Ending::Window, reason);
+                    return true;
+                }
                 self.position = Position::StepRunning;
                 self.ready.push_back(Action::Step { stage });
             }
@@ -322,7 +324,8 @@ impl<'p> Scheduler<'p> {
         let in_flight = |standing: &Standing| {
             matches!(standing, Standing::Configuring | Standing::Restarting(_))
         };
-        if self.position == Position::StepRunning || self.hosts.values().any(in_flight) {
+        let waits = matches!(self.position, Position::StepRunning | Position::Gates(_));
+        if waits || self.hosts.values().any(in_flight) {
             return false;
         }
         if self.position != Position::Before {
@@ -365,9 +368,13 @@ impl<'p> Scheduler<'p> {
         let outcomes = self.outcomes();
         self.ready.push_back(Action::Finish(exit(
             self.ending,
-            outcomes.values(),
+            outcomes.iter().map(|(host, outcome)| (outcome, self.was_to_restart(host))),
             self.steps.values(),
         )));
+    }
+
+    fn was_to_restart(&self, host: &HostName) -> bool {
+        self.plan.hosts.get(host).is_some_and(|planned| planned.restart)
     }
 
     fn work(&self) -> Option<&'p PlannedWork> {
@@ -386,6 +393,17 @@ impl<'p> Scheduler<'p> {
             Some(PlannedWork::Step(step)) => Some(step),
             Some(PlannedWork::Hosts { .. }) | None => None,
         }
+    }
+}
+
+/// What an organisation step may take, in seconds: three cmdlets of a slow directory.
+const STEP_SECONDS: u32 = 900;
+
+/// `window files-ams: opens 2026-11-24T21:00:00Z`.
+fn closed_words(opens: Option<Timestamp>, why: &str) -> String {
+    match opens {
+        Some(opens) => format!("{why}: opens {opens}"),
+        None => format!("{why}: no opening in sight"),
     }
 }
 

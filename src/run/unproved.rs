@@ -23,6 +23,7 @@ use crate::run::means::Means;
 use crate::run::restart::Ready;
 use crate::run::restart::Waited;
 use crate::run::restart::budget;
+use crate::run::restart::lead;
 use crate::run::restart::mark_left;
 use crate::run::restart::order;
 use crate::run::restart::ready;
@@ -56,7 +57,7 @@ pub(super) async fn settle<C: Connect, K: Clock>(
     let mut deadline = match look(means, host).await {
         Ok(reading) if is_same_boot(reading.last_boot, past.boot) => {
             let now = means.clock.now();
-            let left = means.past.settle.saturating_sub(since(past, reading));
+            let left = settle_time(means, host).saturating_sub(since(past, reading));
             if left.is_positive() {
                 // Both count whole seconds, and not at the same instants.
                 now.saturating_add(left.saturating_add(SLACK)).unwrap_or(now)
@@ -99,6 +100,7 @@ pub(super) async fn settle<C: Connect, K: Clock>(
                 | FailureKind::Drifted
                 | FailureKind::WriteRefused
                 | FailureKind::InDoubt
+                | FailureKind::Hook
                 | FailureKind::Unsupported => return Ok(Restarted::NotProved(failure)),
             },
         }
@@ -159,7 +161,7 @@ async fn again<C: Connect, K: Clock>(
     // INVARIANT: no second order unless the boot that was to end is read as the present one, and
     // the settle time has passed in it.
     let old = is_same_boot(found.before.last_boot, past.boot);
-    if !old || since(past, found.before) < means.past.settle && past.up_seconds.is_some() {
+    if !old || since(past, found.before) < settle_time(means, host) && past.up_seconds.is_some() {
         let text = format!(
             "expected a restart after {} or none, the host says it is up since {} for {} s",
             past.boot, found.before.last_boot, found.before.up_seconds
@@ -173,6 +175,14 @@ async fn again<C: Connect, K: Clock>(
     }
     let services = if past.services.is_empty() { found.services } else { past.services.clone() };
     order(means, host, Ready { services, ..found }).await
+}
+
+/// The order itself may have carried a warning's lead.
+fn settle_time<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> SignedDuration {
+    means.past.settle.saturating_add(SignedDuration::from_secs(lead(host).into()))
 }
 
 async fn look<C: Connect, K: Clock>(

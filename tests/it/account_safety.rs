@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rmsfleet::cli::desk::Desk;
 use rmsfleet::error::Exit;
 use rmsfleet::event::Event;
 use rmsfleet::event::Sink;
@@ -163,6 +164,7 @@ async fn apply(network: &Network, plan: &Plan) -> RunReport {
         sink: &mut Nowhere,
         options: Options { confirmed: BTreeSet::new() },
         pace: Pace::default(),
+        controller: &Desk { folder: std::path::PathBuf::new() },
         stop,
     })
     .await

@@ -210,6 +210,7 @@ fn context<'a>(
         sink,
         options: Options { confirmed: BTreeSet::from(["Contoso".to_owned()]) },
         pace: Pace::default(),
+        controller: fleet,
         stop: watch::channel(Stop::Go).1,
     }
 }

@@ -19,6 +19,7 @@ use rmsfleet::run::scheduler::Scheduler;
 use crate::imagined::change;
 use crate::imagined::hosts_stage;
 use crate::imagined::irm;
+use crate::imagined::noon;
 use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::step;
@@ -38,7 +39,7 @@ fn check(
     let mut log = Vec::new();
     let mut waiting = Vec::new();
     loop {
-        while let Some(action) = scheduler.poll() {
+        while let Some(action) = scheduler.poll(noon()) {
             waiting.extend(answers(&action));
             log.extend(line(&action));
         }
@@ -57,6 +58,7 @@ fn line(action: &Action) -> Option<String> {
         Action::BatchStarted { batch, .. } => format!("batch {batch}"),
         Action::Configure(host) => format!("configure {host}"),
         Action::Restart(host) => format!("restart {host}"),
+        Action::Gates { place, .. } => format!("gates {place:?}"),
         Action::Step { stage } => format!("step {stage}"),
         Action::StepUnchanged { stage } => format!("step {stage} unchanged"),
         Action::StepHeld { stage, reason } => format!("step {stage} held: {reason}"),
@@ -245,11 +247,11 @@ fn an_account_refused_at_its_first_logon_stops_the_run_at_once() {
 fn an_account_that_works_elsewhere_fails_one_host_only() {
     let plan = small(1);
     let mut scheduler = Scheduler::new(&plan, Options::default());
-    while scheduler.poll().is_some() {}
+    while scheduler.poll(noon()).is_some() {}
     scheduler.handle(Happened::LoggedOn(HostName::new("EX3")));
     let result = Configured::Failed(Failure::new(FailureKind::Denied, "no"));
     scheduler.handle(Happened::Configured { host: HostName::new("EX1"), result });
-    let next: Vec<Action> = std::iter::from_fn(|| scheduler.poll()).collect();
+    let next: Vec<Action> = std::iter::from_fn(|| scheduler.poll(noon())).collect();
     assert!(next.contains(&Action::Configure(HostName::new("EX2"))), "{next:?}");
 }
 

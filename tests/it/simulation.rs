@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
 use rmsfleet::error::Exit;
+use rmsfleet::model::conditions::Conditions;
+use rmsfleet::model::gate::StageGates;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Failure;
 use rmsfleet::model::outcome::FailureKind;
@@ -12,8 +17,13 @@ use rmsfleet::model::plan::Blocker;
 use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedWork;
+use rmsfleet::model::window::Day;
+use rmsfleet::model::window::Freeze;
+use rmsfleet::model::window::Window;
 use rmsfleet::run::action::Action;
 use rmsfleet::run::action::Configured;
+use rmsfleet::run::action::GatePlace;
+use rmsfleet::run::action::Gated;
 use rmsfleet::run::action::Happened;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Restarted;
@@ -25,6 +35,7 @@ use crate::imagined::change;
 use crate::imagined::dice::Dice;
 use crate::imagined::hosts_stage;
 use crate::imagined::irm;
+use crate::imagined::noon;
 use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::step;
@@ -42,6 +53,9 @@ struct Watch<'p> {
     restarted: BTreeSet<HostName>,
     unproved: BTreeSet<HostName>,
     step_running: Option<usize>,
+    now: Timestamp,
+    gating: Option<(usize, GatePlace)>,
+    passed: BTreeSet<(usize, String)>,
     steps: BTreeSet<usize>,
     ended: BTreeMap<HostName, Outcome>,
     halted: bool,
@@ -63,6 +77,9 @@ impl<'p> Watch<'p> {
             restarted: BTreeSet::new(),
             unproved: BTreeSet::new(),
             step_running: None,
+            now: noon(),
+            gating: None,
+            passed: BTreeSet::new(),
             steps: BTreeSet::new(),
             ended: BTreeMap::new(),
             halted: false,
@@ -72,12 +89,50 @@ impl<'p> Watch<'p> {
     }
 
     fn idle(&self) -> bool {
-        self.configuring.is_empty() && self.restarting.is_empty() && self.step_running.is_none()
+        self.configuring.is_empty()
+            && self.restarting.is_empty()
+            && self.step_running.is_none()
+            && self.gating.is_none()
     }
 
     fn act(&self, what: &str) {
         assert!(!self.halted && !self.must_halt, "{what} after the halt");
         assert!(self.exit.is_none(), "{what} after the end");
+        assert!(self.gating.is_none(), "{what} while a gate is looked at");
+    }
+
+    fn gates(&self, stage: usize, place: GatePlace) -> &'p [String] {
+        let gates = &self.plan.stages[stage].gates;
+        match place {
+            GatePlace::Before => &gates.before,
+            GatePlace::Between(_) => &gates.between,
+            GatePlace::After => &gates.after,
+        }
+    }
+
+    /// Whether the gates of a place were seen green, or there are none.
+    fn is_behind(&self, stage: usize, place: GatePlace) -> bool {
+        self.gates(stage, place).is_empty() || self.passed.contains(&key(stage, place))
+    }
+
+    /// Counted by hand: every window here opens each day, by UTC.
+    fn fits(&self, host: &HostName, restarts: bool) -> bool {
+        let planned = &self.plan.hosts[host];
+        let seconds = 180 + if restarts { i64::from(planned.restart_timeout) } else { 0 };
+        let (start, end) = (self.now.as_second(), self.now.as_second() + seconds);
+        let conditions = &self.plan.conditions;
+        let frozen = conditions
+            .freezes
+            .iter()
+            .any(|freeze| start < freeze.to.as_second() && end > freeze.from.as_second());
+        let Some(name) = &planned.window else { return !frozen };
+        let window = &conditions.windows[name];
+        let midnight = start - start.rem_euclid(86_400);
+        let open = [midnight - 86_400, midnight].into_iter().any(|day| {
+            let opens = day + i64::from(window.start) * 60;
+            start >= opens && end <= opens + i64::from(window.duration - window.cutoff)
+        });
+        open && !frozen
     }
 
     fn see(&mut self, action: &Action) {
@@ -86,11 +141,21 @@ impl<'p> Watch<'p> {
                 self.act("a stage");
                 assert!(self.idle(), "a stage starts while work is in flight");
                 assert_eq!(*stage, self.stage.map_or(0, |stage| stage + 1), "stages in order");
+                if let Some(last) = self.stage
+                    && matches!(self.plan.stages[last].work, PlannedWork::Hosts { .. })
+                {
+                    assert!(self.is_behind(last, GatePlace::After), "the gates after {last}");
+                }
                 (self.stage, self.batch) = (Some(*stage), 0);
             }
             Action::BatchStarted { stage, batch, .. } => {
                 self.act("a batch");
                 assert_eq!(Some(*stage), self.stage);
+                let place = match batch.checked_sub(1) {
+                    None => GatePlace::Before,
+                    Some(last) => GatePlace::Between(last),
+                };
+                assert!(self.is_behind(*stage, place), "a batch starts before its gates");
                 for host in self.batches().iter().take(*batch).flatten() {
                     let blocked = self.plan.hosts[host].is_blocked();
                     let settled = self.settled.contains_key(host) || blocked;
@@ -104,11 +169,14 @@ impl<'p> Watch<'p> {
                 assert!(self.configuring.insert(host.clone()), "{host} is configured twice");
                 assert!(self.configuring.len() <= self.plan.limits.forks as usize, "forks");
                 if !self.batches().is_empty() {
+                    let restarts = self.restarts().contains(host);
+                    assert!(self.fits(host, restarts), "{host} cannot end in its window");
                     assert!(self.batches()[self.batch].contains(host), "{host} out of its batch");
                 }
             }
             Action::Restart(host) => {
                 self.act("a restart");
+                assert!(self.fits(host, true), "{host} cannot restart in its window");
                 let owed_only = self.plan.hosts[host].changes.is_empty();
                 let verified = self.settled.get(host).copied().unwrap_or(owed_only);
                 assert!(verified, "{host} restarts without being verified");
@@ -130,6 +198,7 @@ impl<'p> Watch<'p> {
                 self.act("a step");
                 assert_eq!(Some(*stage), self.stage);
                 assert!(self.idle(), "a step runs alone");
+                assert!(self.is_behind(*stage, GatePlace::Before), "a step before its gates");
                 assert!(self.steps.insert(*stage), "a step runs twice");
                 let PlannedWork::Step(step) = &self.plan.stages[*stage].work else { panic!() };
                 assert!(!step.satisfied, "a step without need");
@@ -144,6 +213,14 @@ impl<'p> Watch<'p> {
                 }
                 assert!(step.missing.iter().all(|name| step.waived.contains(name)), "missing");
                 self.step_running = Some(*stage);
+            }
+            Action::Gates { stage, place, .. } => {
+                self.act("a gate");
+                assert_eq!(Some(*stage), self.stage);
+                assert!(!self.gates(*stage, *place).is_empty(), "gates without a name");
+                assert!(!self.passed.contains(&key(*stage, *place)), "gates are passed once");
+                assert!(self.idle(), "a gate judges what is settled");
+                self.gating = Some((*stage, *place));
             }
             Action::HostEnded { host, outcome } => {
                 let twice = self.ended.insert(host.clone(), outcome.clone());
@@ -173,6 +250,13 @@ impl<'p> Watch<'p> {
         }
     }
 
+    fn restarts(&self) -> &'p [HostName] {
+        match self.stage.map(|stage| &self.plan.stages[stage].work) {
+            Some(PlannedWork::Hosts { restarts, .. }) => restarts,
+            Some(PlannedWork::Step(_)) | None => &[],
+        }
+    }
+
     /// Failures of the present stage, counted from the outside.
     fn over_budget(&self) -> bool {
         let Some(PlannedWork::Hosts { batches, budget, .. }) =
@@ -189,6 +273,36 @@ impl<'p> Watch<'p> {
     }
 }
 
+fn key(stage: usize, place: GatePlace) -> (usize, String) {
+    (stage, format!("{place:?}"))
+}
+
+fn random_gates(dice: &mut Dice) -> StageGates {
+    let mut some = || if dice.chance(15) { vec!["gate".to_owned()] } else { Vec::new() };
+    StageGates { before: some(), between: some(), after: some() }
+}
+
+/// Windows of a few hours around noon and midnight, and now and then a freeze.
+fn random_conditions(dice: &mut Dice) -> Conditions {
+    let mut conditions = Conditions::default();
+    for (name, start) in [("noon", 11 * 60 + 30), ("late", 23 * 60)] {
+        let window = Window {
+            tz: "UTC".to_owned(),
+            days: vec![Day::Mon, Day::Tue, Day::Wed, Day::Thu, Day::Fri, Day::Sat, Day::Sun],
+            start,
+            duration: 3600 * u32::try_from(dice.up_to(4) + 1).unwrap(),
+            cutoff: 600 * u32::try_from(dice.up_to(3)).unwrap(),
+        };
+        conditions.windows.insert(name.to_owned(), window);
+    }
+    if dice.chance(10) {
+        let from = noon() + SignedDuration::from_mins(i64::try_from(dice.up_to(300)).unwrap());
+        let to = from + SignedDuration::from_mins(30);
+        conditions.freezes.push(Freeze { from, to, reason: "closing".to_owned() });
+    }
+    conditions
+}
+
 fn random_plan(dice: &mut Dice) -> Plan {
     let count = dice.up_to(12) + 1;
     let mut hosts = Vec::new();
@@ -199,6 +313,9 @@ fn random_plan(dice: &mut Dice) -> Plan {
             host.changes = vec![change("Name", None, Some("data"))];
         }
         host.restart = dice.chance(60);
+        if dice.chance(25) {
+            host.window = Some(["noon", "noon", "noon", "late"][dice.up_to(4)].to_owned());
+        }
         if dice.chance(10) {
             let id = ["unreachable", "unreadable"][dice.up_to(2)].to_owned();
             host.blockers.push(Blocker { id, text: "blocked".to_owned(), hint: None });
@@ -237,6 +354,10 @@ fn random_plan(dice: &mut Dice) -> Plan {
         stages.push(step_stage("step", step));
     }
     let mut plan = plan(hosts, stages);
+    for stage in &mut plan.stages {
+        stage.gates = random_gates(dice);
+    }
+    plan.conditions = random_conditions(dice);
     plan.limits.forks = u32::try_from(dice.up_to(4) + 1).unwrap();
     plan.limits.restart = u32::try_from(dice.up_to(3) + 1).unwrap();
     plan.count_unreachable_as_failed = dice.chance(50);
@@ -268,25 +389,27 @@ fn simulate(seed: u64) -> (Exit, bool) {
     let denied_at = if dice.chance(10) { dice.up_to(10) } else { usize::MAX };
     let mut scheduler = Scheduler::new(&plan, options.clone());
     let mut watch = Watch::new(&plan, options);
-    while let Some(action) = scheduler.poll() {
+    let stop = if dice.chance(50) { Stop::Finish } else { Stop::Pause };
+    while let Some(action) = scheduler.poll(watch.now) {
         watch.see(&action);
     }
     for round in 0.. {
         assert!(round < 1000, "the run never ends");
         if let Some(exit) = watch.exit {
-            assert_eq!(scheduler.poll(), None, "nothing follows the end");
+            assert_eq!(scheduler.poll(watch.now), None, "nothing follows the end");
             let outcomes = scheduler.outcomes();
             assert_eq!(outcomes, watch.ended);
             return (exit, watch.halted);
         }
         assert!(!watch.idle(), "the run waits for nothing");
         if round == stop_at {
-            scheduler.handle(Happened::StopRequested(Stop::Finish));
+            scheduler.handle(Happened::StopRequested(stop));
             watch.must_halt = true;
         }
         let happened = answer(&mut watch, dice, luck, round >= denied_at);
         scheduler.handle(happened);
-        while let Some(action) = scheduler.poll() {
+        watch.now += SignedDuration::from_secs(i64::try_from(dice.up_to(900)).unwrap());
+        while let Some(action) = scheduler.poll(watch.now) {
             watch.see(&action);
             watch.must_halt |= watch.over_budget();
         }
@@ -296,6 +419,20 @@ fn simulate(seed: u64) -> (Exit, bool) {
 
 /// Ends one piece of work in flight, any of them.
 fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> Happened {
+    if let Some((stage, place)) = watch.gating.take() {
+        let result = match dice.up_to(20) {
+            0 => Gated::Failed("red".to_owned()),
+            1 => Gated::Awaiting("nobody came".to_owned()),
+            _ if watch.must_halt => Gated::Stopped,
+            _ => Gated::Passed,
+        };
+        if result == Gated::Passed {
+            watch.passed.insert(key(stage, place));
+        } else {
+            watch.must_halt = true;
+        }
+        return Happened::GatesEnded { stage, place, result };
+    }
     let number = watch.configuring.len() + watch.restarting.len();
     if number == 0 {
         let stage = watch.step_running.take().expect("something is in flight");
@@ -338,11 +475,17 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
     Happened::Restarted { host, result }
 }
 
+/// 6000 of them, or as many as `RMSFLEET_SIMULATIONS` says.
+fn simulations() -> u64 {
+    let asked = std::env::var_os("RMSFLEET_SIMULATIONS");
+    asked.map_or(6000, |text| text.to_str().and_then(|text| text.parse().ok()).unwrap())
+}
+
 #[test]
 fn every_promise_holds_in_thousands_of_runs() {
     let mut seen: BTreeMap<u8, usize> = BTreeMap::new();
     let mut halted = 0;
-    for seed in 0..6000 {
+    for seed in 0..simulations() {
         let run = std::panic::catch_unwind(|| simulate(seed));
         let Ok((exit, halt)) = run else { panic!("seed {seed} breaks a promise") };
         *seen.entry(exit.code()).or_default() += 1;
@@ -357,6 +500,7 @@ fn every_promise_holds_in_thousands_of_runs() {
         Exit::Unreachable,
         Exit::Blocked,
         Exit::Paused,
+        Exit::Window,
         Exit::Auth,
         Exit::Interrupted,
     ] {

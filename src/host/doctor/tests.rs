@@ -1,6 +1,7 @@
 //! An imagined host at whose bedside each layer can be broken.
 
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -119,6 +120,10 @@ impl Connect for Bed {
     async fn knock(&self, _: &Target) -> Result<(), HostError> {
         Ok(())
     }
+
+    async fn dial(&self, _: &Target) -> Result<SocketAddr, HostError> {
+        if self.broken == Broken::Tcp { Err(gone()) } else { Ok(([127, 0, 0, 1], 5985).into()) }
+    }
 }
 
 impl Bedside for Bed {
@@ -128,10 +133,6 @@ impl Bedside for Bed {
 
     async fn resolve(&self, _: &Target) -> Result<Vec<IpAddr>, HostError> {
         if self.broken == Broken::Name { Err(gone()) } else { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }
-    }
-
-    async fn dial(&self, _: &Target) -> Result<SocketAddr, HostError> {
-        if self.broken == Broken::Tcp { Err(gone()) } else { Ok(([127, 0, 0, 1], 5985).into()) }
     }
 
     async fn greet(&self, _: &Target) -> Result<Greeting, HostError> {

@@ -1,5 +1,6 @@
 use super::*;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -105,6 +106,10 @@ impl Connect for Farm {
 
     async fn knock(&self, _: &Target) -> Result<(), HostError> {
         if self.phase() == Phase::Silent { Err(refused()) } else { Ok(()) }
+    }
+
+    async fn dial(&self, _: &Target) -> Result<SocketAddr, HostError> {
+        Err(refused())
     }
 }
 

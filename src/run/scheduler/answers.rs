@@ -102,6 +102,7 @@ impl Scheduler<'_> {
                 | FailureKind::WriteRefused
                 | FailureKind::InDoubt
                 | FailureKind::NotBack
+                | FailureKind::Hook
                 | FailureKind::RestartNotBegun
                 | FailureKind::Unsupported => {
                     let reason = format!("the organisation step failed: {}", failure.text());

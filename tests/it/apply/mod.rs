@@ -33,6 +33,7 @@ use crate::imagined::planned;
 use crate::imagined::state;
 
 mod debt;
+mod gates;
 mod step;
 mod stop;
 
@@ -68,6 +69,7 @@ fn apply_to(
         sink,
         options: Options { confirmed: BTreeSet::from(["Contoso".to_owned()]) },
         pace: Pace::default(),
+        controller: fleet,
         stop,
     }))
 }

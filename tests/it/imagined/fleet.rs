@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
@@ -15,6 +18,7 @@ use rmsfleet::event::SinkError;
 use rmsfleet::host::link::Clock;
 use rmsfleet::host::link::Connect;
 use rmsfleet::host::link::HostError;
+use rmsfleet::host::link::ProgramResult;
 use rmsfleet::host::link::Reader;
 use rmsfleet::host::link::Target;
 use rmsfleet::host::link::Writer;
@@ -22,6 +26,7 @@ use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValueName;
 use rmsfleet::model::registry::ValuePath;
+use rmsfleet::run::controller::Controller;
 use rmsfleet::wire::fault::Fault;
 use rmsfleet::wire::operation::Answer;
 use rmsfleet::wire::operation::Instance;
@@ -49,6 +54,10 @@ pub(crate) struct World {
     /// The sink fails at the event of this number.
     pub(crate) sink_fails_at: usize,
     pub(crate) events: Vec<Event>,
+    /// How programs of the controller end, by name; others end well.
+    pub(crate) programs: BTreeMap<String, u32>,
+    /// How often somebody has said go.
+    pub(crate) promotions: usize,
 }
 
 pub(crate) struct Machine {
@@ -117,6 +126,8 @@ impl Fleet {
             cut_cmdlet: false,
             sink_fails_at: usize::MAX,
             events: Vec::new(),
+            programs: BTreeMap::new(),
+            promotions: 0,
         })))
     }
 
@@ -214,6 +225,36 @@ impl Connect for Fleet {
 
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
         self.answers(target)
+    }
+
+    async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
+        self.answers(target)?;
+        Ok(([127, 0, 0, 1], target.endpoint.port).into())
+    }
+}
+
+impl Controller for Fleet {
+    fn program<'a>(
+        &'a self,
+        argv: &'a [String],
+        _input: String,
+        _timeout: Duration,
+    ) -> BoxFuture<'a, Result<ProgramResult, String>> {
+        let exit_code = self.with(|world| {
+            world.log.push(format!("program {}", argv.join(" ")));
+            world.programs.get(&argv[0]).copied().unwrap_or_default()
+        });
+        let stdout = r#"{"green": true, "seen": "all is well"}"#.to_owned();
+        let stderr = String::new();
+        async move { Ok(ProgramResult { stdout, stderr, exit_code: Some(exit_code) }) }.boxed()
+    }
+
+    fn promoted(&self) -> bool {
+        self.with(|world| {
+            let said = world.promotions > 0;
+            world.promotions = world.promotions.saturating_sub(1);
+            said
+        })
     }
 }
 

@@ -97,6 +97,7 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         care: Care::default(),
         window: None,
         connector: None,
+        exchange: None,
         domains: Vec::new(),
         blockers: Vec::new(),
         notes: Vec::new(),

@@ -1,0 +1,126 @@
+//! The machine that a run is carried out from: its programs, and words left in the run's folder.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::host::link::ProgramResult;
+use crate::journal::control;
+use crate::journal::control::Word;
+use crate::run::controller::Controller;
+
+/// So much of what a program prints is kept, in bytes; the rest is read and dropped.
+const KEPT: usize = 64 * 1024;
+
+/// [`Controller`] for a run in this folder.
+pub struct Desk {
+    pub folder: PathBuf,
+}
+
+impl Controller for Desk {
+    fn program<'a>(
+        &'a self,
+        argv: &'a [String],
+        input: String,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<ProgramResult, String>> {
+        async move {
+            let (name, arguments) = argv.split_first().ok_or("it names no program")?;
+            match tokio::time::timeout(timeout, run(name, arguments, input)).await {
+                Ok(result) => result,
+                // Dropping the future has ended the program.
+                Err(_) => Err(format!("`{name}` did not end within {} s", timeout.as_secs())),
+            }
+        }
+        .boxed()
+    }
+
+    fn promoted(&self) -> bool {
+        control::take(&self.folder, Word::Promote)
+    }
+}
+
+async fn run(name: &str, arguments: &[String], input: String) -> Result<ProgramResult, String> {
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |error: std::io::Error| format!("`{name}` {what}: {error}")
+    };
+    let mut child = Command::new(name)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed("cannot be started"))?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A program that does not read its input may have ended already.
+            drop(stdin.write_all(input.as_bytes()).await);
+        }
+    };
+    let (status, (), stdout, stderr) =
+        futures::join!(child.wait(), feed, keep(stdout), keep(stderr));
+    let status = status.map_err(failed("cannot be waited for"))?;
+    let exit_code = status.code().and_then(|code| u32::try_from(code).ok());
+    Ok(ProgramResult { stdout, stderr, exit_code })
+}
+
+/// Reads to the end, so that the program never blocks, and keeps the beginning.
+async fn keep(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(mut stream) = stream else { return String::new() };
+    let mut kept = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut part).await {
+        let room = KEPT.saturating_sub(kept.len());
+        kept.extend(part.iter().take(count.min(room)));
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    async fn check(argv: &[&str], input: &str, seconds: u64) -> Result<(u32, String), String> {
+        let desk = Desk { folder: PathBuf::new() };
+        let argv: Vec<String> = argv.iter().map(|part| (*part).to_owned()).collect();
+        let ended = desk.program(&argv, input.to_owned(), Duration::from_secs(seconds)).await?;
+        Ok((ended.exit_code.unwrap_or(u32::MAX), ended.stdout + &ended.stderr))
+    }
+
+    #[tokio::test]
+    async fn arguments_arrive_whole_and_input_is_handed_over() {
+        let echoed = check(&["printf", "%s|", "a b", "$HOME", "'"], "", 30).await;
+        assert_eq!(echoed, Ok((0, "a b|$HOME|'|".to_owned())));
+        assert_eq!(check(&["cat"], "{\"a\": 1}", 30).await, Ok((0, "{\"a\": 1}".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_failure_keeps_its_code_and_its_words() {
+        let failed = check(&["sh", "-c", "echo no >&2; exit 3"], "unread", 30).await;
+        assert_eq!(failed, Ok((3, "no\n".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn what_never_ends_is_ended_and_what_is_missing_is_named() {
+        let endless = check(&["cat", "/dev/zero"], "", 0).await;
+        assert_eq!(endless, Err("`cat` did not end within 0 s".to_owned()));
+        let missing = check(&["no-such-program-anywhere"], "", 30).await.unwrap_err();
+        assert!(missing.starts_with("`no-such-program-anywhere` cannot be started"), "{missing}");
+    }
+
+    #[tokio::test]
+    async fn output_is_bounded() {
+        let much = check(&["head", "-c", "300000", "/dev/zero"], "", 30).await.unwrap();
+        assert_eq!((much.0, much.1.len()), (0, KEPT));
+    }
+}

@@ -1,0 +1,112 @@
+//! One look at a gate: what the host says of itself, and whether that is what is asked for.
+//!
+//! What could not be read is red, and says so: silence is not evidence.
+
+pub mod events;
+pub mod exchange;
+
+use crate::host::identity;
+use crate::host::link::Argument;
+use crate::host::link::Cmdlet;
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Shell;
+
+/// The session configuration of the host's own PowerShell.
+pub const POWERSHELL: &str = "Microsoft.PowerShell";
+/// What the request from the host may take, in seconds.
+const REQUEST_SECONDS: &str = "15";
+
+/// What one look saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    pub green: bool,
+    /// The evidence, in words.
+    pub seen: String,
+}
+
+impl Look {
+    pub fn green(seen: impl Into<String>) -> Self {
+        Self { green: true, seen: seen.into() }
+    }
+
+    pub fn red(seen: impl Into<String>) -> Self {
+        Self { green: false, seen: seen.into() }
+    }
+
+    /// Nothing was seen, which is red.
+    pub fn unread(error: &HostError) -> Self {
+        Self::red(format!("not read: {}", error.failure().text()))
+    }
+}
+
+/// Whether a URL answers a request from the host: any HTTP status is an answer.
+///
+/// The request carries no credentials, and PowerShell makes an error of every status from 300 on;
+/// its text names the number in brackets, whatever its language.
+pub async fn answers(shell: &mut impl Shell, url: &str) -> Look {
+    let parameters = vec![
+        ("Uri", Argument::Text(url.to_owned())),
+        ("UseBasicParsing", Argument::Bool(true)),
+        ("TimeoutSec", Argument::Text(REQUEST_SECONDS.to_owned())),
+    ];
+    let cmdlet = Cmdlet { name: "Invoke-WebRequest", parameters };
+    let message = match shell.run(&cmdlet).await {
+        Ok(result) if result.errors.is_empty() => {
+            let status = result.output.first().and_then(|page| page.property("StatusCode")?.int());
+            return status.map_or_else(
+                || Look::red(format!("{url} sent an answer without a status")),
+                |status| Look::green(format!("{url} answers with HTTP {status}")),
+            );
+        }
+        Ok(result) => result.errors.join("; "),
+        Err(HostError::Cmdlet { message, .. }) => message,
+        Err(error) => return Look::unread(&error),
+    };
+    match status_in(&message) {
+        Some(status) => Look::green(format!("{url} answers with HTTP {status}")),
+        None => Look::red(format!("{url} does not answer: {message}")),
+    }
+}
+
+/// The HTTP status in an error's text: three digits in brackets.
+fn status_in(message: &str) -> Option<u16> {
+    message.split('(').skip(1).find_map(|rest| {
+        let digits = rest.split_once(')')?.0;
+        let number: u16 = digits.parse().ok().filter(|_| digits.len() == 3)?;
+        (100..600).contains(&number).then_some(number)
+    })
+}
+
+/// Whether services run, by their short names.
+pub async fn services(link: &mut impl Reader, names: &[String]) -> Look {
+    let wanted: Vec<String> = names.iter().map(|name| format!("Name='{name}'")).collect();
+    let wql = format!("SELECT Name,State FROM Win32_Service WHERE {}", wanted.join(" OR "));
+    let found = match identity::query(link, &wql).await {
+        Ok(found) => found,
+        Err(error) => return Look::unread(&error),
+    };
+    let state = |name: &String| {
+        let one = found.iter().find(|service| {
+            service.text("Name").is_some_and(|found| found.eq_ignore_ascii_case(name))
+        });
+        one.map_or("no such service", |service| service.text("State").unwrap_or("no state"))
+    };
+    let states: Vec<String> = names.iter().map(|name| format!("{name} {}", state(name))).collect();
+    Look { green: names.iter().all(|name| state(name) == "Running"), seen: states.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_found_in_any_language() {
+        let check = |text: &str, status: Option<u16>| assert_eq!(status_in(text), status, "{text}");
+        check("The remote server returned an error: (401) Unauthorized.", Some(401));
+        check("Der Remoteserver hat einen Fehler zurückgegeben: (500) Interner Fehler.", Some(500));
+        check("Unable to connect to the remote server", None);
+        check("The remote name could not be resolved: 'rms (1)'", None);
+        check("(999) (12) (abc", None);
+    }
+}

@@ -1,0 +1,85 @@
+//! The connector's own word about a server: its event log (`connector.md` 4.1).
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::host::identity;
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::model::host::HostName;
+
+const LOG: &str = "Application";
+const SOURCE: &str = "Microsoft RMS connector";
+/// Written once per account, at its first connection: an older one counts.
+const FIRST_CONNECTION: u32 = 1002;
+
+/// What one connector node's log says about one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Needed events that were found, with their times.
+    pub found: Vec<(u32, Timestamp)>,
+    pub forbidden: Vec<(u32, Timestamp)>,
+}
+
+/// Reads the events about a server that count for a gate.
+///
+/// Forbidden ones count since `since`, by the node's clock; needed ones too, but for 1002.
+pub async fn about(
+    link: &mut impl Reader,
+    host: &HostName,
+    need: &[u32],
+    forbid: &[u32],
+    since: Timestamp,
+) -> Result<Told, HostError> {
+    let ids: Vec<String> = need.iter().chain(forbid).map(|id| format!("EventCode={id}")).collect();
+    let wql = format!(
+        "SELECT EventCode,TimeGenerated,Message FROM Win32_NTLogEvent WHERE Logfile='{LOG}' AND \
+         SourceName='{SOURCE}' AND ({})",
+        ids.join(" OR ")
+    );
+    let mut told = Told::default();
+    for event in identity::query(link, &wql).await? {
+        let (Some(code), Some(message)) = (event.text("EventCode"), event.text("Message")) else {
+            continue;
+        };
+        let Ok(code) = code.parse::<u32>() else { continue };
+        let time = identity::timestamp(&event, "TimeGenerated")?;
+        if !names(message, host) {
+            continue;
+        }
+        if forbid.contains(&code) && time >= since {
+            told.forbidden.push((code, time));
+        } else if need.contains(&code) && (time >= since || code == FIRST_CONNECTION) {
+            told.found.push((code, time));
+        }
+    }
+    Ok(told)
+}
+
+/// Whether a message names the server, as a whole word, by its short name; `EX1` is not in `EX10`.
+fn names(message: &str, host: &HostName) -> bool {
+    let part = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+    message.split(|letter| !part(letter)).any(|word| word.eq_ignore_ascii_case(host.short()))
+}
+
+/// How far back a gate looks that opens now.
+pub fn since(now: Timestamp, within: u32) -> Timestamp {
+    now.saturating_sub(SignedDuration::from_secs(within.into())).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_by_a_whole_word() {
+        let check = |message: &str, expected: bool| {
+            assert_eq!(names(message, &HostName::new("EX1.contoso.com")), expected, "{message}");
+        };
+        check("Account CONTOSO\\EX1$ from EX1.contoso.com is allowed", true);
+        check("computer ex1", true);
+        check("computer EX10", false);
+        check("computer MY-EX1", false);
+        check("", false);
+    }
+}

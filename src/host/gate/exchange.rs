@@ -1,0 +1,121 @@
+//! An Exchange server's own view of itself, by named cmdlets of its endpoint.
+
+use crate::host::gate::Look;
+use crate::host::link::Argument;
+use crate::host::link::Cmdlet;
+use crate::host::link::HostError;
+use crate::host::link::Shell;
+use crate::model::gate::ExchangeCheck;
+use crate::wire::psrp::object::PsObject;
+
+/// One look at one check; `server` is the short name.
+pub async fn check(shell: &mut impl Shell, server: &str, check: &ExchangeCheck) -> Look {
+    let result = match check {
+        ExchangeCheck::ServicesRunning => services(shell, server).await,
+        ExchangeCheck::CopiesHealthy => copies(shell, server).await,
+        ExchangeCheck::NotInMaintenance => maintenance(shell, server).await,
+        ExchangeCheck::QueuesBelow(limit) => queues(shell, server, *limit).await,
+        ExchangeCheck::TestIrmConfiguration { sender } => irm(shell, sender).await,
+    };
+    result.unwrap_or_else(|error| Look::unread(&error))
+}
+
+async fn services(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
+    let roles = run(shell, "Test-ServiceHealth", vec![("Server", server)]).await?;
+    let mut down = Vec::new();
+    for role in &roles {
+        let running = role.property("RequiredServicesRunning").and_then(PsObject::bool);
+        let missing = role.property("ServicesNotRunning");
+        let names = missing.and_then(PsObject::list).unwrap_or_default();
+        down.extend(names.iter().filter_map(PsObject::to_text));
+        if running != Some(true) && names.is_empty() {
+            down.push("a role that does not say which".to_owned());
+        }
+    }
+    down.sort();
+    down.dedup();
+    Ok(match (roles.is_empty(), down.is_empty()) {
+        (true, _) => Look::red("Test-ServiceHealth named no role"),
+        (false, true) => Look::green("every required service runs"),
+        (false, false) => Look::red(format!("not running: {}", down.join(", "))),
+    })
+}
+
+async fn copies(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
+    let copies = run(shell, "Get-MailboxDatabaseCopyStatus", vec![("Server", server)]).await?;
+    let mut odd = Vec::new();
+    for copy in &copies {
+        let status = text(copy, "Status").unwrap_or_else(|| "no status".to_owned());
+        if status != "Mounted" && status != "Healthy" {
+            odd.push(format!("{} {status}", text(copy, "Name").unwrap_or_default()));
+        }
+    }
+    Ok(match (copies.len(), odd.is_empty()) {
+        (0, _) => Look::red("the server names no database copy"),
+        (count, true) => Look::green(format!("{count} database copies are mounted or healthy")),
+        (_, false) => Look::red(odd.join(", ")),
+    })
+}
+
+async fn maintenance(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
+    let parameters = vec![("Identity", server), ("Component", "ServerWideOffline")];
+    let states = run(shell, "Get-ServerComponentState", parameters).await?;
+    let state = states.first().and_then(|state| text(state, "State"));
+    Ok(match state.as_deref() {
+        Some("Active") => Look::green("ServerWideOffline is Active"),
+        Some(other) => Look::red(format!("ServerWideOffline is {other}")),
+        None => Look::red("ServerWideOffline has no state"),
+    })
+}
+
+async fn queues(shell: &mut impl Shell, server: &str, limit: u32) -> Result<Look, HostError> {
+    let queues = run(shell, "Get-Queue", vec![("Server", server)]).await?;
+    let mut longest = (0, String::new());
+    for queue in &queues {
+        let name = text(queue, "Identity").unwrap_or_default();
+        let Some(count) = queue.property("MessageCount").and_then(PsObject::int) else {
+            return Ok(Look::red(format!("queue {name} does not say how many messages it holds")));
+        };
+        longest = longest.max((count, name));
+    }
+    let (count, name) = longest;
+    Ok(if count < i64::from(limit) {
+        Look::green(format!("{} queues, the longest of {count}", queues.len()))
+    } else {
+        Look::red(format!("queue {name} holds {count} messages, the limit is {limit}"))
+    })
+}
+
+async fn irm(shell: &mut impl Shell, sender: &str) -> Result<Look, HostError> {
+    let results = run(shell, "Test-IRMConfiguration", vec![("Sender", sender)]).await?;
+    let report: String = results.iter().filter_map(|one| text(one, "Results")).collect();
+    // The word after the last colon is the verdict; the lines before are evidence.
+    let verdict = report.trim().rsplit(':').next().unwrap_or_default().trim();
+    let failed: Vec<&str> =
+        report.lines().map(str::trim).filter(|line| line.contains("FAIL:")).collect();
+    Ok(match verdict {
+        "PASS" => Look::green("Test-IRMConfiguration passes"),
+        _ if failed.is_empty() => Look::red(format!("Test-IRMConfiguration ends in `{verdict}`")),
+        _ => Look::red(failed.join("; ")),
+    })
+}
+
+async fn run(
+    shell: &mut impl Shell,
+    name: &'static str,
+    parameters: Vec<(&'static str, &str)>,
+) -> Result<Vec<PsObject>, HostError> {
+    let parameters = parameters
+        .into_iter()
+        .map(|(name, value)| (name, Argument::Text(value.to_owned())))
+        .collect();
+    let result = shell.run(&Cmdlet { name, parameters }).await?;
+    if result.errors.is_empty() {
+        return Ok(result.output);
+    }
+    Err(HostError::Cmdlet { cmdlet: name.to_owned(), message: result.errors.join("; ") })
+}
+
+fn text(object: &PsObject, name: &str) -> Option<String> {
+    object.property(name)?.to_text().filter(|text| !text.is_empty())
+}

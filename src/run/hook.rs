@@ -1,0 +1,88 @@
+//! Programs of the controller around a host's restart.
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::event::SinkError;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::model::care::Drain;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedHost;
+use crate::plan::template;
+use crate::run::means::Means;
+
+/// So much of what a hook says is kept, in characters.
+const KEPT: usize = 2000;
+
+/// Takes the host out of service, if its plan has a hook for that.
+pub async fn drain<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Result<(), Failure>, SinkError> {
+    match &host.care.drain {
+        Drain::Hook(name) => run(means, host, name).await,
+        Drain::None => Ok(Ok(())),
+        Drain::ExchangeDag | Drain::FailoverCluster => {
+            let text = "this version has no built-in drain; the plan asks for one";
+            Ok(Err(Failure::new(FailureKind::Unsupported, text)))
+        }
+    }
+}
+
+/// Brings it back: the hook that the drain's names as its undo.
+pub async fn bring_back<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Result<(), Failure>, SinkError> {
+    let Drain::Hook(name) = &host.care.drain else { return Ok(Ok(())) };
+    let undo = means.plan.conditions.hooks.get(name).and_then(|hook| hook.undo.as_ref());
+    match undo {
+        Some(undo) => run(means, host, undo).await,
+        None => Ok(Ok(())),
+    }
+}
+
+async fn run<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    name: &str,
+) -> Result<Result<(), Failure>, SinkError> {
+    let failed = |text: String| {
+        Ok(Err(Failure::new(FailureKind::Hook, format!("hook `{name}`: {text}"))
+            .hint("see what the hook did, and bring the host back by hand")))
+    };
+    let Some(hook) = means.plan.conditions.hooks.get(name) else {
+        return failed("the plan does not have it".to_owned());
+    };
+    let change = means.plan.conditions.change.as_deref();
+    let argv: Result<Vec<String>, String> =
+        hook.argv.iter().map(|part| template::fill(part, host, change, means.run)).collect();
+    let argv = match argv {
+        Ok(argv) => argv,
+        Err(text) => return failed(text),
+    };
+    // INVARIANT: what a hook may do is recorded before it begins.
+    means.emit(Event::HookIntended { host: host.name.clone(), hook: name.to_owned() })?;
+    let timeout = Duration::from_secs(hook.timeout.into());
+    let ended = means.controller.program(&argv, String::new(), timeout).await;
+    let (ok, said) = match ended {
+        Ok(result) => {
+            let said = format!("{}{}", result.stdout, result.stderr);
+            let code =
+                result.exit_code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+            let said = format!("exit {code}: {}", said.trim());
+            (result.exit_code == Some(0), said)
+        }
+        Err(text) => (false, text),
+    };
+    let said: String = said.chars().take(KEPT).collect();
+    means.emit(Event::HookEnded {
+        host: host.name.clone(),
+        hook: name.to_owned(),
+        ok,
+        said: said.clone(),
+    })?;
+    if ok { Ok(Ok(())) } else { failed(said) }
+}

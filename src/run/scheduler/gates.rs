@@ -1,0 +1,137 @@
+//! Where the run waits for gates and windows.
+
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+use crate::model::plan::PlannedWork;
+use crate::plan::window;
+use crate::plan::window::Opening;
+use crate::run::action::Action;
+use crate::run::action::GatePlace;
+use crate::run::action::Gated;
+use crate::run::action::StepOutcome;
+use crate::run::exit::Ending;
+use crate::run::scheduler::Position;
+use crate::run::scheduler::Scheduler;
+use crate::run::scheduler::closed_words;
+use crate::run::standing::Standing;
+
+impl Scheduler<'_> {
+    /// Looks at the gates of a place, if it has some; else goes on behind it.
+    pub(super) fn look(&mut self, place: GatePlace) {
+        let names = self.plan.stages.get(self.stage).map(|stage| match place {
+            GatePlace::Before => stage.gates.before.as_slice(),
+            GatePlace::Between(_) => stage.gates.between.as_slice(),
+            GatePlace::After => stage.gates.after.as_slice(),
+        });
+        if names.is_none_or(<[String]>::is_empty) {
+            self.pass(place);
+        } else {
+            self.position = Position::Gates(place);
+            let hosts = self.concerned(place);
+            self.ready.push_back(Action::Gates { stage: self.stage, place, hosts });
+        }
+    }
+
+    /// INVARIANT: behind a gate nothing starts before the gate was seen green.
+    pub(super) fn gated(&mut self, stage: usize, place: GatePlace, result: Gated) {
+        if self.position != Position::Gates(place) || stage != self.stage {
+            return;
+        }
+        match result {
+            Gated::Passed => self.pass(place),
+            Gated::Failed(reason) => {
+                self.position = Position::Leaving;
+                self.halt(Ending::Aborted, reason);
+            }
+            Gated::Awaiting(reason) => {
+                self.position = Position::Leaving;
+                self.halt(Ending::Paused, reason);
+            }
+            // Who asked for the stop tells the scheduler too.
+            Gated::Stopped => self.position = Position::Leaving,
+        }
+    }
+
+    /// The hosts that a place's gates are about: of the stage, of those in question so far, those
+    /// that have not ended badly.
+    fn concerned(&self, place: GatePlace) -> Vec<HostName> {
+        let members: Vec<&HostName> = match (self.work(), place) {
+            (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Between(batch)) => {
+                batches.iter().take(batch + 1).flatten().collect()
+            }
+            (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Before | GatePlace::After) => {
+                batches.iter().flatten().collect()
+            }
+            (Some(PlannedWork::Step(step)), _) => step.needs.iter().collect(),
+            (None, _) => Vec::new(),
+        };
+        let well = |host: &&HostName| match self.hosts.get(*host) {
+            Some(Standing::Ended(outcome)) => match outcome {
+                Outcome::Unchanged | Outcome::Changed { .. } | Outcome::RestartOwed { .. } => true,
+                Outcome::Refused(_)
+                | Outcome::InDoubt(_)
+                | Outcome::Failed(_)
+                | Outcome::Unreachable(_)
+                | Outcome::NotStarted
+                | Outcome::Blocked => false,
+            },
+            Some(
+                Standing::Waiting
+                | Standing::Equal
+                | Standing::Configuring
+                | Standing::Verified(_)
+                | Standing::Restarting(_),
+            ) => true,
+            None => false,
+        };
+        members.into_iter().filter(well).cloned().collect()
+    }
+
+    fn pass(&mut self, place: GatePlace) {
+        self.position = match (place, self.work()) {
+            (GatePlace::Before, Some(PlannedWork::Step(_))) => Position::StepDue,
+            (GatePlace::Before, Some(PlannedWork::Hosts { .. }) | None) => {
+                Position::Batch { batch: 0, announced: false }
+            }
+            (GatePlace::Between(batch), _) => {
+                Position::Batch { batch: batch + 1, announced: false }
+            }
+            (GatePlace::After, _) => Position::Leaving,
+        };
+    }
+
+    /// Whether the stage has done anything that its last gates could judge.
+    pub(super) fn did_something(&self) -> bool {
+        match self.work() {
+            Some(PlannedWork::Hosts { .. }) => true,
+            Some(PlannedWork::Step(_)) => {
+                matches!(self.steps.get(&self.stage), Some(StepOutcome::Verified(_)))
+            }
+            None => false,
+        }
+    }
+
+    /// Why a host may not start now; `None` if all that is still to be done on it fits.
+    ///
+    /// INVARIANT: nothing starts that cannot end inside its window, or that a freeze would meet.
+    pub(super) fn closed(&self, host: &HostName, restarts_too: bool) -> Option<String> {
+        let planned = self.plan.hosts.get(host)?;
+        let restarts = !restarts_too || self.restarts().contains(host);
+        let worst = window::worst_case(planned, restarts);
+        let name = planned.window.as_deref();
+        match window::opening(name, &self.plan.conditions, self.now, worst) {
+            Opening::Open => None,
+            Opening::Closed { opens, why } => Some(closed_words(opens, &why)),
+        }
+    }
+
+    /// Ends the run, because what is left of a batch may not start.
+    pub(super) fn close(&mut self, batch: &[HostName]) {
+        let left: Vec<&HostName> =
+            batch.iter().filter(|host| self.hosts.get(*host) == Some(&Standing::Waiting)).collect();
+        let why = left.first().and_then(|host| self.closed(host, true)).unwrap_or_default();
+        let names: Vec<&str> = left.iter().map(|host| host.as_str()).collect();
+        let reason = format!("left for their window: {} ({why})", names.join(", "));
+        self.halt(Ending::Window, reason);
+    }
+}
