@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::model::change::Change;
 use crate::model::host::HostName;
-use crate::model::irm::IrmConfiguration;
 use crate::model::outcome::Failure;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
+use crate::model::step::StepState;
 
 /// The journal's format. Minor additions keep the number; readers ignore unknown fields. Since 2
 /// every line is chained to the one before it.
@@ -175,22 +175,38 @@ pub enum Event {
     },
     StepHeld {
         organisation: String,
+        /// The step's stage; an organisation may have several steps. Not told by the first version.
+        #[serde(default)]
+        step: String,
         reason: String,
     },
     StepIntended {
         organisation: String,
-        dn: String,
+        #[serde(default)]
+        step: String,
+        /// What the step is keyed by.
+        #[serde(alias = "dn")]
+        identity: String,
+        /// The cmdlet or method about to go out.
+        #[serde(default = "first_verb")]
+        verb: String,
         via: HostName,
     },
     StepVerified {
         organisation: String,
-        after: IrmConfiguration,
+        #[serde(default)]
+        step: String,
+        after: StepState,
     },
     StepUnchanged {
         organisation: String,
+        #[serde(default)]
+        step: String,
     },
     StepFailed {
         organisation: String,
+        #[serde(default)]
+        step: String,
         failure: Failure,
     },
     HostEnded {
@@ -209,6 +225,11 @@ pub enum Event {
         exit: u8,
         name: String,
     },
+}
+
+/// The only verb that the first version had.
+fn first_verb() -> String {
+    "Set-IRMConfiguration".to_owned()
 }
 
 /// What a host is busy with.

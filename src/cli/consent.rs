@@ -30,25 +30,26 @@ pub async fn obtain(
         })
         .collect();
     if plan.lab {
-        let confirmed = open.iter().map(|step| step.organisation.clone()).collect();
-        return Ok(Options { confirmed });
+        let names = open.iter().filter_map(|step| step.confirmation());
+        return Ok(Options { confirmed: names.map(str::to_owned).collect() });
     }
     let mut confirmed: BTreeSet<String> = request.consent.confirm.iter().cloned().collect();
     known(plan, &confirmed)?;
     if !request.consent.yes {
         go_on(plan, request, console).await?;
         for step in open {
-            let name = &step.organisation;
+            let Some(name) = step.confirmation() else { continue };
             if confirmed.iter().any(|given| given.eq_ignore_ascii_case(name)) {
                 continue;
             }
             let question = format!(
-                "Set-IRMConfiguration affects every mailbox of {name}. Type its name to allow it, \
-                 or Enter to pause before it:"
+                "{} affects {}. Type {name} to allow it, or Enter to pause before it:",
+                step.act.verb(),
+                step.act.reach(name),
             );
             let answer = ask(console, &question).await?;
             if answer.eq_ignore_ascii_case(name) {
-                confirmed.insert(name.clone());
+                confirmed.insert(name.to_owned());
             }
         }
     }
@@ -86,7 +87,7 @@ fn known(plan: &Plan, confirmed: &BTreeSet<String>) -> Result<(), Stop> {
         .iter()
         .filter_map(|stage| match &stage.work {
             PlannedWork::Hosts { .. } => None,
-            PlannedWork::Step(step) => Some(step.organisation.as_str()),
+            PlannedWork::Step(step) => step.confirmation(),
         })
         .collect();
     let unknown =
@@ -95,7 +96,7 @@ fn known(plan: &Plan, confirmed: &BTreeSet<String>) -> Result<(), Stop> {
         // Without any step there is nothing that the name could allow by mistake.
         Some(given) if !names.is_empty() => Err(Stop::new(
             Exit::Usage,
-            format!("--confirm names `{given}`, and the plan's organisation is another"),
+            format!("--confirm names `{given}`, and no step of the plan is of that name"),
         )
         .hint(format!("the plan has {}", names.join(", ")))),
         Some(_) | None => Ok(()),

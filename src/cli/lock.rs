@@ -20,6 +20,7 @@ use crate::journal::locks::Locks;
 use crate::journal::locks::Owner;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedWork;
+use crate::model::step::Act;
 use crate::model::visible::Visible;
 use crate::net::clock::SystemClock;
 use crate::run::action::Stop as Urgency;
@@ -147,7 +148,10 @@ fn names(plan: &Plan) -> BTreeSet<String> {
     }
     names.extend(plan.stages.iter().filter_map(|stage| match &stage.work {
         PlannedWork::Hosts { .. } => None,
-        PlannedWork::Step(step) => Some(format!("organisation:{}", step.organisation)),
+        PlannedWork::Step(step) => Some(match step.act {
+            Act::ExchangeIrm { .. } => format!("organisation:{}", step.organisation),
+            Act::SharepointIrm { .. } => format!("farm:{}", step.organisation),
+        }),
     }));
     names
 }

@@ -34,6 +34,7 @@ use crate::report::human::Labels;
 use crate::report::screen::Screen;
 use crate::report::summary::Recap;
 use crate::run::action::Options;
+use crate::run::action::StepOutcome;
 use crate::run::action::Stop as Urgency;
 use crate::run::driver::RunContext;
 use crate::run::driver::RunReport;
@@ -162,14 +163,20 @@ fn conclude(
 fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool) -> Vec<String> {
     let flags = again::plan(request);
     let mut next = vec![format!("rmsfleet runs show {}", folder.id)];
-    let organisations: BTreeSet<&str> =
-        report.steps.iter().map(|(step, _)| step.organisation.as_str()).collect();
+    let held = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Held(_));
+    let names: BTreeSet<&str> = report
+        .steps
+        .iter()
+        .filter(|(_, outcome)| held(outcome))
+        .filter_map(|(step, _)| step.confirmation())
+        .collect();
     match report.exit {
         Exit::Paused => {
             // The simulated farm ends with its process.
             let again = if lab { format!("apply{flags}") } else { format!("resume {}", folder.id) };
-            let confirm = |name| format!("rmsfleet {again} --confirm {name}");
-            next.extend(organisations.into_iter().map(confirm));
+            let flags: Vec<String> =
+                names.iter().map(|name| format!(" --confirm {name}")).collect();
+            next.push(format!("rmsfleet {again}{}", flags.concat()));
         }
         Exit::Ok => {}
         Exit::Internal

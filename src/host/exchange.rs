@@ -9,7 +9,8 @@ use crate::model::host::HostName;
 use crate::model::irm::ExchangeServer;
 use crate::model::irm::IrmConfiguration;
 use crate::model::irm::Organisation;
-use crate::model::plan::OrganisationStep;
+use crate::model::step::Setting;
+use crate::model::step::SettingValue;
 use crate::wire::psrp::object::PsObject;
 
 /// The session configuration of Exchange's endpoint.
@@ -31,11 +32,13 @@ pub async fn observe(shell: &mut impl Shell, via: &HostName) -> Result<Organisat
     Ok(Organisation { dn, name, via: via.clone(), irm, servers })
 }
 
-/// Turns on what the step says, and nothing else, without a question asked. An `Err` may come after
-/// the act: [`verify`] tells.
-pub async fn enable(shell: &mut impl Shell, step: &OrganisationStep) -> Result<(), HostError> {
-    let mut parameters: Vec<_> =
-        wanted(step).map(|(name, _)| (name, Argument::Bool(true))).collect();
+/// Brings settings to their ends, and nothing else, without a question asked. An `Err` may come
+/// after the act: [`verify`] tells.
+pub async fn set(shell: &mut impl Shell, settings: &[Setting]) -> Result<(), HostError> {
+    let mut parameters = Vec::new();
+    for setting in settings {
+        parameters.push(argument(&PARAMETERS, SET_IRM, setting)?);
+    }
     if parameters.is_empty() {
         return Ok(());
     }
@@ -46,41 +49,54 @@ pub async fn enable(shell: &mut impl Shell, step: &OrganisationStep) -> Result<(
 /// Reads back and compares the properties that were set; the rest is evidence, not a condition.
 pub async fn verify(
     shell: &mut impl Shell,
-    step: &OrganisationStep,
+    identity: &str,
+    settings: &[Setting],
 ) -> Result<IrmConfiguration, HostError> {
     let (dn, irm) = configuration(shell).await?;
-    if !dn.eq_ignore_ascii_case(&step.dn) {
+    if !dn.eq_ignore_ascii_case(identity) {
         return Err(HostError::Unexpected {
-            expected: format!("the IRM configuration `{}`", step.dn),
+            expected: format!("the IRM configuration `{identity}`"),
             got: format!("`{dn}`"),
         });
     }
-    for (name, property) in wanted(step) {
-        let got = property(&irm);
-        if got != Some(true) {
+    for Setting { name, after, .. } in settings {
+        let got = irm.setting(name);
+        if !got.is_same(after) {
             return Err(HostError::Unexpected {
-                expected: format!("{name} to read back as true"),
-                got: got.map_or_else(|| "no value".to_owned(), |value| value.to_string()),
+                expected: format!("{name} to read back as {after}"),
+                got: got.to_string(),
             });
         }
     }
     Ok(irm)
 }
 
-/// The properties that the step sets to true, and where a reading has them.
-fn wanted(step: &OrganisationStep) -> impl Iterator<Item = (&'static str, Property)> {
-    let all: [(bool, &'static str, Property); 2] = [
-        (step.set_internal_licensing, "InternalLicensingEnabled", |irm| {
-            irm.internal_licensing_enabled
-        }),
-        (step.set_client_access_server, "ClientAccessServerEnabled", |irm| {
-            irm.client_access_server_enabled
-        }),
-    ];
-    all.into_iter().filter(|(set, _, _)| *set).map(|(_, name, property)| (name, property))
-}
+/// The parameters of `Set-IRMConfiguration` that a step may bind.
+const PARAMETERS: [&str; 3] =
+    ["InternalLicensingEnabled", "ClientAccessServerEnabled", "LicensingLocation"];
 
-type Property = fn(&IrmConfiguration) -> Option<bool>;
+/// A setting as a bound parameter. A plan can name no parameter but those that are known here.
+pub(crate) fn argument(
+    known: &[&'static str],
+    cmdlet: &str,
+    setting: &Setting,
+) -> Result<(&'static str, Argument), HostError> {
+    let name = known.iter().find(|name| **name == setting.name).ok_or_else(|| {
+        HostError::Unsupported(format!(
+            "`{}` is no setting of {cmdlet} that is written",
+            setting.name
+        ))
+    })?;
+    let value = match &setting.after {
+        SettingValue::Bool(value) => Argument::Bool(*value),
+        SettingValue::Text(text) => Argument::Text(text.clone()),
+        SettingValue::List(texts) => Argument::Texts(texts.clone()),
+        SettingValue::Untold => {
+            return Err(HostError::Unsupported(format!("`{name}` has no value to be set to")));
+        }
+    };
+    Ok((name, value))
+}
 
 /// The IRM configuration with its distinguished name, by one cmdlet.
 pub async fn configuration(
@@ -118,7 +134,7 @@ fn server(object: &PsObject) -> Result<ExchangeServer, HostError> {
 }
 
 /// Runs one cmdlet; a non-terminating error counts as failure too, because half an answer is none.
-async fn run(
+pub(crate) async fn run(
     shell: &mut impl Shell,
     name: &'static str,
     parameters: Vec<(&'static str, Argument)>,

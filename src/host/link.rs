@@ -39,6 +39,7 @@ pub struct Cmdlet {
 pub enum Argument {
     Bool(bool),
     Text(String),
+    Texts(Vec<String>),
 }
 
 /// What a pipeline brought back.

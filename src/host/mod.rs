@@ -12,4 +12,5 @@ pub mod mark;
 pub mod observe;
 pub mod registry;
 pub mod restart;
+pub mod sharepoint;
 pub mod support;

@@ -32,6 +32,7 @@ pub struct RunSummary {
     pub exit: Option<(u8, String)>,
     pub halted: Option<String>,
     pub hosts: BTreeMap<HostName, HostSummary>,
+    /// By organisation, with the step's stage where the records name it.
     pub steps: BTreeMap<String, StepSummary>,
 }
 
@@ -192,20 +193,21 @@ fn take(summary: &mut RunSummary, record: &Record) {
             host.in_doubt.clear();
             host.outcome = Some(outcome.clone());
         }
-        Event::StepHeld { organisation, reason } => {
-            let step = StepSummary::Held(reason.clone());
-            summary.steps.insert(organisation.clone(), step);
+        Event::StepHeld { organisation, step, reason } => {
+            let held = StepSummary::Held(reason.clone());
+            summary.steps.insert(step_name(organisation, step), held);
         }
-        Event::StepIntended { organisation, .. } => {
-            summary.steps.insert(organisation.clone(), StepSummary::InDoubt);
+        Event::StepIntended { organisation, step, .. } => {
+            summary.steps.insert(step_name(organisation, step), StepSummary::InDoubt);
         }
-        Event::StepVerified { organisation, .. } => {
-            summary.steps.insert(organisation.clone(), StepSummary::Verified);
+        Event::StepVerified { organisation, step, .. } => {
+            summary.steps.insert(step_name(organisation, step), StepSummary::Verified);
         }
-        Event::StepUnchanged { organisation } => {
-            summary.steps.insert(organisation.clone(), StepSummary::Unchanged);
+        Event::StepUnchanged { organisation, step } => {
+            summary.steps.insert(step_name(organisation, step), StepSummary::Unchanged);
         }
-        Event::StepFailed { organisation, failure } => {
+        Event::StepFailed { organisation, step, failure } => {
+            let name = step_name(organisation, step);
             let step = match failure.kind {
                 FailureKind::InDoubt => StepSummary::InDoubt,
                 FailureKind::Unreachable
@@ -220,7 +222,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
                 | FailureKind::Hook
                 | FailureKind::Unsupported => StepSummary::Failed(failure.text()),
             };
-            summary.steps.insert(organisation.clone(), step);
+            summary.steps.insert(name, step);
         }
         Event::StageStarted { .. }
         | Event::BatchStarted { .. }
@@ -238,4 +240,8 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::HookEnded { .. }
         | Event::StageEnded { .. } => {}
     }
+}
+/// `Contoso`, or `Contoso: exchange-irm`.
+fn step_name(organisation: &str, step: &str) -> String {
+    if step.is_empty() { organisation.to_owned() } else { format!("{organisation}: {step}") }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::host::HostName;
+use crate::model::step::SettingValue;
 
 /// `Get-IRMConfiguration`, the properties that we set, read or reason with.
 ///
@@ -17,6 +18,41 @@ pub struct IrmConfiguration {
     pub service_location: Option<String>,
     pub publishing_location: Option<String>,
     pub licensing_location: Option<Vec<String>>,
+}
+
+impl IrmConfiguration {
+    /// A property by the cmdlet's name for it; untold if it is none that we read.
+    pub fn setting(&self, name: &str) -> SettingValue {
+        let text =
+            |text: &Option<String>| text.clone().map_or(SettingValue::Untold, SettingValue::Text);
+        match name {
+            "InternalLicensingEnabled" => self.internal_licensing_enabled.into(),
+            "ExternalLicensingEnabled" => self.external_licensing_enabled.into(),
+            "ClientAccessServerEnabled" => self.client_access_server_enabled.into(),
+            "ServiceLocation" => text(&self.service_location),
+            "PublishingLocation" => text(&self.publishing_location),
+            "LicensingLocation" => {
+                self.licensing_location.clone().map_or(SettingValue::Untold, SettingValue::List)
+            }
+            _ => SettingValue::Untold,
+        }
+    }
+
+    /// Takes over a property by its name, where the value has the property's type.
+    pub fn take(&mut self, name: &str, value: &SettingValue) {
+        match (name, value) {
+            ("InternalLicensingEnabled", SettingValue::Bool(value)) => {
+                self.internal_licensing_enabled = Some(*value);
+            }
+            ("ClientAccessServerEnabled", SettingValue::Bool(value)) => {
+                self.client_access_server_enabled = Some(*value);
+            }
+            ("LicensingLocation", SettingValue::List(value)) => {
+                self.licensing_location = Some(value.clone());
+            }
+            (_, _) => {}
+        }
+    }
 }
 
 /// One row of `Get-ExchangeServer`.

@@ -13,13 +13,13 @@ use crate::model::facts::Identity;
 use crate::model::gate::StageGates;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
-use crate::model::irm::IrmConfiguration;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::State;
 use crate::model::registry::ValuePath;
 use crate::model::rollout::Limits;
 use crate::model::rules::Support;
+pub use crate::model::step::OrganisationStep;
 use crate::model::verdict::Verdict;
 
 /// The plan file's format. A reader refuses a newer major with a clear word.
@@ -124,31 +124,6 @@ impl PlannedHost {
     pub fn has_work(&self) -> bool {
         !self.is_blocked() && (!self.changes.is_empty() || self.restart || self.mark_paid)
     }
-}
-
-/// Once per Exchange organisation, after every server it depends on is verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrganisationStep {
-    /// The distinguished name of the IRM object.
-    pub dn: String,
-    pub organisation: String,
-    /// The host whose endpoint is used.
-    pub via: HostName,
-    pub endpoint: Endpoint,
-    pub credential: String,
-    pub user: Option<String>,
-    pub before: IrmConfiguration,
-    /// Only the two properties that are set are compared when the step is verified.
-    pub set_internal_licensing: bool,
-    pub set_client_access_server: bool,
-    /// Nothing to do: both properties hold already.
-    pub satisfied: bool,
-    /// Hosts of the plan that must be verified first.
-    pub needs: Vec<HostName>,
-    /// Servers of the organisation that the inventory lacks; they hold the step until waived.
-    pub missing: Vec<String>,
-    /// Servers waived by name on the command line.
-    pub waived: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -344,6 +344,7 @@ fn invocation(cmdlet: &Cmdlet) -> Invocation<'_> {
         let value = match argument {
             Argument::Bool(value) => Parameter::Bool(*value),
             Argument::Text(text) => Parameter::Text(text),
+            Argument::Texts(texts) => Parameter::Texts(texts),
         };
         (*name, value)
     });

@@ -9,6 +9,9 @@ use crate::model::irm::Organisation;
 use crate::model::plan::Blocker;
 use crate::model::plan::OrganisationStep;
 use crate::model::product::Role;
+use crate::model::step::Act;
+use crate::model::step::Setting;
+use crate::model::step::SettingValue;
 use crate::plan::identity::identity_of;
 
 /// The organisation that a host belongs to. A host that no organisation lists belongs to the only
@@ -96,18 +99,22 @@ fn step(
         .filter(|server| !servers.iter().any(|host| is_same(server, host, known(host))))
         .partition(|server| waived.iter().any(|name| is_named(server, name)));
     let irm = &organisation.irm;
+    let settings: Vec<Setting> = ["InternalLicensingEnabled", "ClientAccessServerEnabled"]
+        .map(|name| Setting {
+            name: name.to_owned(),
+            before: irm.setting(name),
+            after: SettingValue::Bool(true),
+        })
+        .into();
     OrganisationStep {
-        dn: organisation.dn.clone(),
+        identity: organisation.dn.clone(),
         organisation: organisation.name.clone(),
         via: via.name.clone(),
         endpoint: via.exchange.clone(),
         credential: via.credential.clone(),
         user: via.user.clone(),
-        before: irm.clone(),
-        set_internal_licensing: true,
-        set_client_access_server: true,
-        satisfied: irm.internal_licensing_enabled == Some(true)
-            && irm.client_access_server_enabled == Some(true),
+        satisfied: settings.iter().all(Setting::is_satisfied),
+        act: Act::ExchangeIrm { settings, before: irm.clone() },
         needs: sorted(needs.into_iter().map(|host| host.name.clone())),
         missing: sorted(missing.into_iter().map(|server| server.name.clone())),
         waived: sorted(
@@ -116,6 +123,7 @@ fn step(
                 .map(|server| server.name.clone())
                 .chain(excused.into_iter().map(|host| host.name.as_str().to_owned())),
         ),
+        by_hand: None,
     }
 }
 

@@ -119,8 +119,8 @@ impl Board {
                 self.done.insert(host.clone());
                 self.count(outcome);
             }
-            Event::StepIntended { organisation, via, .. } => {
-                let seen = format!("Set-IRMConfiguration for {organisation}");
+            Event::StepIntended { organisation, via, verb, .. } => {
+                let seen = format!("{verb} for {organisation}");
                 let busy = Busy { phase: Phase::Step, seen, since: record.ts };
                 self.busy.insert(via.clone(), busy);
             }

@@ -8,7 +8,6 @@ mod wrap;
 use serde::Serialize;
 
 use crate::model::host::HostName;
-use crate::model::irm::IrmConfiguration;
 use crate::model::plan::Blocker;
 use crate::model::plan::Note;
 use crate::model::plan::OrganisationStep;
@@ -16,6 +15,7 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
+use crate::model::step::Setting;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
 use crate::plan::fold::fold;
@@ -145,39 +145,32 @@ fn steps(plan: &Plan, options: &RenderOptions) -> Vec<String> {
 
 fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Vec<String> {
     let style = options.style;
-    let IrmConfiguration { internal_licensing_enabled, client_access_server_enabled, .. } =
-        &step.before;
     let name = &step.organisation;
     if step.satisfied {
-        return vec![format!("ORGANISATION {name}  has both IRM settings; nothing to do")];
+        return vec![format!(
+            "ORGANISATION {name}  has all that {verb} would set; nothing to do",
+            verb = step.act.verb()
+        )];
     }
     let dash = if style.unicode { "—" } else { "-" };
-    let title = format!("ORG-WIDE, ONCE {dash} affects every mailbox in {name}");
+    let title = format!("ORG-WIDE, ONCE {dash} affects {}", step.act.reach(name));
     let mut lines = vec![style.paint(Tint::Change, &title)];
-    let shown = |value: &Option<bool>| match value {
-        Some(true) => "True",
-        Some(false) => "False",
-        None => "not set",
-    };
-    for (property, before, set) in [
-        ("InternalLicensingEnabled", internal_licensing_enabled, step.set_internal_licensing),
-        ("ClientAccessServerEnabled", client_access_server_enabled, step.set_client_access_server),
-    ] {
-        if set {
-            let sign = if *before == Some(true) { " " } else { "~" };
-            let change = if *before == Some(true) {
-                "True".to_owned()
-            } else {
-                format!("{} {} True", shown(before), style.sign(Sign::Arrow))
-            };
-            lines.push(format!("    {sign} Set-IRMConfiguration  {property}  {change}"));
-        }
+    for setting in step.act.settings() {
+        let Setting { name, before, after } = setting;
+        let (sign, change) = if setting.is_satisfied() {
+            (" ", after.to_string())
+        } else {
+            ("~", format!("{before} {} {after}", style.sign(Sign::Arrow)))
+        };
+        let text = format!("{}  {name}  {change}", step.act.verb());
+        lines.extend(wrap(&format!("{sign} "), &text, 8, options.width));
     }
     // Of a distinguished name, too, no part is cut.
-    let dn = step.dn.replace(",CN=", ", CN=").replace(",DC=", ", DC=");
-    let dn = if 6 + step.dn.chars().count() > options.width { dn } else { step.dn.clone() };
+    let dn = step.identity.replace(",CN=", ", CN=").replace(",DC=", ", DC=");
+    let dn =
+        if 6 + step.identity.chars().count() > options.width { dn } else { step.identity.clone() };
     lines.extend(wrap("", &dn, 6, options.width).iter().map(|line| style.paint(Tint::Faint, line)));
-    let needs = count(step.needs.len(), "verified Exchange server");
+    let needs = count(step.needs.len(), "verified server");
     let text = format!("by {}, after {needs}: {}", step.via, compress(&step.needs));
     lines.extend(wrap("", &text, 6, options.width));
     let stuck: Vec<HostName> = step
@@ -204,7 +197,9 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
     if !step.waived.is_empty() {
         lines.push(format!("      waived by name: {}", step.waived.join(", ")));
     }
-    lines.push(format!("      asks for --confirm {name}"));
+    if let Some(name) = step.confirmation() {
+        lines.push(format!("      asks for --confirm {name}"));
+    }
     lines
 }
 

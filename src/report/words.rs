@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::event::Phase;
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
+use crate::model::step::StepState;
 use crate::report::plural;
 use crate::report::style::Tint;
 
@@ -144,21 +145,21 @@ pub fn words(event: &Event) -> Words {
             let text = format!("booted {}, up {}", minute(*boot_after), plural::clock(*up_seconds));
             normal("Restarted", host(at), text)
         }
-        Event::StepHeld { organisation, reason } => {
+        Event::StepHeld { organisation, reason, .. } => {
             Words::new("Held", Tint::Change, name(organisation), reason.clone(), Weight::Problem)
         }
-        Event::StepIntended { organisation, via, .. } => normal(
-            "Setting",
-            name(organisation),
-            format!("Set-IRMConfiguration via {}", via.short()),
-        ),
-        Event::StepVerified { organisation, .. } => {
-            normal("Verified", name(organisation), "both IRM properties read back".to_owned())
+        Event::StepIntended { organisation, via, verb, .. } => {
+            normal("Setting", name(organisation), format!("{verb} via {}", via.short()))
         }
-        Event::StepUnchanged { organisation } => {
-            normal("Unchanged", name(organisation), "both IRM properties hold".to_owned())
+        Event::StepVerified { organisation, step, after } => {
+            let what = if step.is_empty() { String::new() } else { format!("{step}: ") };
+            normal("Verified", name(organisation), format!("{what}{}", state(after)))
         }
-        Event::StepFailed { organisation, failure } => {
+        Event::StepUnchanged { organisation, step } => {
+            let what = if step.is_empty() { String::new() } else { format!("{step}: ") };
+            normal("Unchanged", name(organisation), format!("{what}everything it sets holds"))
+        }
+        Event::StepFailed { organisation, failure, .. } => {
             problem("Failed", name(organisation), failure.text())
         }
         Event::HostEnded { host: at, outcome } => {
@@ -232,6 +233,19 @@ pub fn ending(outcome: &Outcome) -> (&'static str, Tint, String) {
         Outcome::Blocked => {
             ("Blocked", Tint::Bad, "left alone: the plan has a blocker for it".to_owned())
         }
+    }
+}
+
+/// What a step's object was read as.
+fn state(after: &StepState) -> String {
+    match after {
+        StepState::Settings { settings } => {
+            let words: Vec<String> =
+                settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            format!("read back as {}", words.join(", "))
+        }
+        StepState::Told { told } => told.clone(),
+        StepState::Irm(_) => "the IRM settings read back".to_owned(),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::error::Exit;
 use crate::model::host::HostName;
-use crate::model::irm::IrmConfiguration;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
+use crate::model::step::StepState;
 
 /// What the person at the keyboard decided before the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -161,9 +161,9 @@ pub enum Restarted {
 /// An organisation step that ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepDone {
-    /// Set, read again and as planned.
-    Verified(IrmConfiguration),
-    /// Both properties held already when read before the act.
+    /// Done, read again and as planned.
+    Verified(StepState),
+    /// What it wants held already when read before the act.
     Unchanged,
     /// The user stopped the run before the act.
     Stopped,
@@ -173,7 +173,7 @@ pub enum StepDone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepOutcome {
     Unchanged,
-    Verified(IrmConfiguration),
+    Verified(StepState),
     /// Not tried, and why; nothing was sent.
     Held(String),
     /// The organisation moved since the plan: nothing was set.

@@ -24,6 +24,7 @@ use crate::model::outcome::Outcome;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::run::action::Action;
 use crate::run::action::Configured;
@@ -226,9 +227,10 @@ impl<'a> Flight<'a> {
             }
             Action::Step { stage } => {
                 let Some(planned) = planned_step(plan, stage) else { return };
+                let Some(PlannedStage { name, .. }) = plan.stages.get(stage) else { return };
                 self.stage = Some(stage);
                 self.work.push(Box::pin(async move {
-                    let result = step(means, planned).await?;
+                    let result = step(means, name, planned).await?;
                     Ok(Happened::StepEnded { stage, result })
                 }));
             }
@@ -349,10 +351,11 @@ fn announce(plan: &Plan, action: &Action) -> Option<Event> {
             Event::BatchStarted { stage, batch: batch + 1, batches, hosts }
         }
         Action::StepUnchanged { stage } => {
-            Event::StepUnchanged { organisation: organisation(*stage)? }
+            Event::StepUnchanged { organisation: organisation(*stage)?, step: name(*stage)? }
         }
         Action::StepHeld { stage, reason } => {
-            Event::StepHeld { organisation: organisation(*stage)?, reason: reason.clone() }
+            let (organisation, step) = (organisation(*stage)?, name(*stage)?);
+            Event::StepHeld { organisation, step, reason: reason.clone() }
         }
         Action::HostEnded { host, outcome } => {
             Event::HostEnded { host: host.clone(), outcome: outcome.clone() }
@@ -369,11 +372,14 @@ fn announce(plan: &Plan, action: &Action) -> Option<Event> {
 
 fn step_ended(plan: &Plan, stage: usize, result: &Result<StepDone, Failure>) -> Option<Event> {
     let organisation = planned_step(plan, stage)?.organisation.clone();
+    let step = plan.stages.get(stage)?.name.clone();
     Some(match result {
-        Ok(StepDone::Verified(after)) => Event::StepVerified { organisation, after: after.clone() },
-        Ok(StepDone::Unchanged) => Event::StepUnchanged { organisation },
+        Ok(StepDone::Verified(after)) => {
+            Event::StepVerified { organisation, step, after: after.clone() }
+        }
+        Ok(StepDone::Unchanged) => Event::StepUnchanged { organisation, step },
         // The scheduler tells why it is held.
         Ok(StepDone::Stopped) => return None,
-        Err(failure) => Event::StepFailed { organisation, failure: failure.clone() },
+        Err(failure) => Event::StepFailed { organisation, step, failure: failure.clone() },
     })
 }

@@ -12,7 +12,7 @@ use crate::run::standing::Standing;
 /// Whether a step may start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gate {
-    /// Both properties held when planned; nothing is sent.
+    /// What it wants held when planned; nothing is sent.
     Satisfied,
     /// Something that this run cannot mend.
     Held(String),
@@ -63,8 +63,9 @@ pub fn gate(
     if !missing.is_empty() {
         return Gate::Held(format!("not in the inventory: {}", missing.join(", ")));
     }
-    if !options.confirms(&step.organisation) {
-        let name = &step.organisation;
+    if let Some(name) = step.confirmation()
+        && !options.confirms(name)
+    {
         return Gate::Unconfirmed(format!("organisation `{name}` is not confirmed by name"));
     }
     let unread: Vec<HostName> = step

@@ -14,9 +14,9 @@ use crate::event::Event;
 use crate::event::Phase;
 use crate::event::Record;
 use crate::model::host::HostName;
-use crate::model::irm::IrmConfiguration;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
+use crate::model::step::StepState;
 
 /// A run as far as its records tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct History {
     /// Processes that have worked on it.
     pub segments: u32,
     pub hosts: BTreeMap<HostName, HostHistory>,
-    /// By organisation.
-    pub steps: BTreeMap<String, StepHistory>,
+    /// By organisation and stage; records of the first version name no stage.
+    pub steps: BTreeMap<(String, String), StepHistory>,
     /// The last process came to its end.
     pub ended: bool,
 }
@@ -89,7 +89,7 @@ pub enum StepHistory {
     /// Announced, and nobody knows its end.
     InDoubt,
     /// Set and read back.
-    Verified(IrmConfiguration),
+    Verified(StepState),
     /// Held when read; nothing was set.
     Unchanged,
     /// Not done, and nothing of it is in doubt.
@@ -115,8 +115,10 @@ impl History {
         self.hosts.entry(name.clone()).or_default()
     }
 
-    fn step(&mut self, organisation: &str, step: StepHistory) {
-        self.steps.insert(organisation.to_owned(), step);
+    /// How far the step of an organisation in a stage came; `None` if nothing is recorded.
+    pub fn step(&self, organisation: &str, stage: &str) -> Option<&StepHistory> {
+        let at = |stage: &str| self.steps.get(&(organisation.to_owned(), stage.to_owned()));
+        at(stage).or_else(|| at(""))
     }
 
     fn take(&mut self, record: &Record) {
@@ -180,18 +182,21 @@ impl History {
             }
             Event::RestartProved { host, .. } => self.at(host).restart = RestartHistory::Proved,
             Event::HostEnded { host, outcome } => self.at(host).outcome = Some(outcome.clone()),
-            Event::StepIntended { organisation, .. } => {
-                self.step(organisation, StepHistory::InDoubt);
+            Event::StepIntended { organisation, step, .. } => {
+                self.steps.insert((organisation.clone(), step.clone()), StepHistory::InDoubt);
             }
-            Event::StepVerified { organisation, after } => {
-                self.step(organisation, StepHistory::Verified(after.clone()));
+            Event::StepVerified { organisation, step, after } => {
+                let verified = StepHistory::Verified(after.clone());
+                self.steps.insert((organisation.clone(), step.clone()), verified);
             }
-            Event::StepUnchanged { organisation } => {
-                self.step(organisation, StepHistory::Unchanged);
+            Event::StepUnchanged { organisation, step } => {
+                self.steps.insert((organisation.clone(), step.clone()), StepHistory::Unchanged);
             }
             // What was announced stays in doubt: a failure does not tell where it ended.
-            Event::StepFailed { organisation, .. } | Event::StepHeld { organisation, .. } => {
-                self.steps.entry(organisation.clone()).or_insert(StepHistory::Open);
+            Event::StepFailed { organisation, step, .. }
+            | Event::StepHeld { organisation, step, .. } => {
+                let key = (organisation.clone(), step.clone());
+                self.steps.entry(key).or_insert(StepHistory::Open);
             }
             Event::StageStarted { .. }
             | Event::BatchStarted { .. }

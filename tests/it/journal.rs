@@ -22,6 +22,9 @@ use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Failure;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
+use rmsfleet::model::step::StepState;
+use rmsfleet::run::history::History;
+use rmsfleet::run::history::StepHistory;
 
 use crate::imagined::change;
 use crate::imagined::irm;
@@ -95,7 +98,7 @@ fn what_was_written_is_read_again_line_by_line() {
         started("plan-1"),
         intended(0),
         Event::ChangeVerified { host: fs1(), index: 0 },
-        Event::StepVerified { organisation: "Contoso".to_owned(), after: irm(true) },
+        step_verified("Contoso"),
         Event::HostEnded {
             host: fs1(),
             outcome: Outcome::Failed(Failure::new(FailureKind::Fault, "because")),
@@ -239,20 +242,44 @@ fn a_restart_stays_owed_until_it_is_proved() {
     check_host(&[owed, ordered, proved], |host| host.restart_owed.is_none());
 }
 
+fn step_verified(organisation: &str) -> Event {
+    Event::StepVerified {
+        organisation: organisation.to_owned(),
+        step: "exchange-irm".to_owned(),
+        after: irm(true).into(),
+    }
+}
+
+#[test]
+fn a_step_of_the_first_version_is_read_and_found() {
+    let text = r#"{"seq":1,"ts":"2026-11-02T20:00:00Z","run":"r","type":"step-verified",
+        "organisation":"Contoso","after":{"internal_licensing_enabled":true,
+        "external_licensing_enabled":null,"client_access_server_enabled":true,
+        "service_location":null,"publishing_location":null,"licensing_location":null}}"#;
+    let record: Record = serde_json::from_str(text).unwrap();
+    let history = History::of(&[record]);
+    let found = history.step("Contoso", "exchange-irm");
+    assert!(matches!(found, Some(StepHistory::Verified(StepState::Irm(_)))), "{found:?}");
+}
+
 #[test]
 fn a_step_without_an_end_is_in_doubt() {
     let name = "Contoso".to_owned();
+    let shown = "Contoso: exchange-irm";
     let intended = Event::StepIntended {
         organisation: name.clone(),
-        dn: "CN=Contoso".to_owned(),
+        step: "exchange-irm".to_owned(),
+        identity: "CN=Contoso".to_owned(),
+        verb: "Set-IRMConfiguration".to_owned(),
         via: HostName::new("EX1"),
     };
-    assert_eq!(fold(std::slice::from_ref(&intended)).steps[&name], StepSummary::InDoubt);
-    let verified = Event::StepVerified { organisation: name.clone(), after: irm(true) };
-    assert_eq!(fold(&[intended.clone(), verified]).steps[&name], StepSummary::Verified);
+    assert_eq!(fold(std::slice::from_ref(&intended)).steps[shown], StepSummary::InDoubt);
+    let verified = step_verified(&name);
+    assert_eq!(fold(&[intended.clone(), verified]).steps[shown], StepSummary::Verified);
     let failure = Failure::new(FailureKind::InDoubt, "could not be read back");
-    let failed = Event::StepFailed { organisation: name.clone(), failure };
-    assert_eq!(fold(&[intended, failed]).steps[&name], StepSummary::InDoubt);
+    let failed =
+        Event::StepFailed { organisation: name.clone(), step: "exchange-irm".to_owned(), failure };
+    assert_eq!(fold(&[intended, failed]).steps[shown], StepSummary::InDoubt);
 }
 
 /// A store in which these runs have started these plans.

@@ -89,7 +89,7 @@ async fn open(
 
 fn step(seen: &Organisation) -> OrganisationStep {
     OrganisationStep {
-        dn: seen.dn.clone(),
+        identity: seen.dn.clone(),
         organisation: seen.name.clone(),
         via: seen.via.clone(),
         endpoint: Endpoint {
@@ -103,13 +103,12 @@ fn step(seen: &Organisation) -> OrganisationStep {
         },
         credential: "default".to_owned(),
         user: None,
-        before: seen.irm.clone(),
-        set_internal_licensing: true,
-        set_client_access_server: true,
+        act: crate::imagined::enabling(&seen.irm),
         satisfied: false,
         needs: Vec::new(),
         missing: Vec::new(),
         waived: Vec::new(),
+        by_hand: None,
     }
 }
 
@@ -132,9 +131,10 @@ async fn an_organisation_is_read_enabled_and_read_again() {
         assert_eq!(seen.servers.len(), 1);
         assert_eq!(seen.servers[0].name, "EX01");
         let step = step(&seen);
-        assert!(exchange::verify(&mut shell, &step).await.is_err());
-        exchange::enable(&mut shell, &step).await.unwrap();
-        let after = exchange::verify(&mut shell, &step).await.unwrap();
+        assert!(exchange::verify(&mut shell, &step.identity, step.act.settings()).await.is_err());
+        exchange::set(&mut shell, step.act.settings()).await.unwrap();
+        let after =
+            exchange::verify(&mut shell, &step.identity, step.act.settings()).await.unwrap();
         assert_eq!(after.internal_licensing_enabled, Some(true));
         shell.close().await;
         let stats = server.stats();

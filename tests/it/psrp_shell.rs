@@ -353,13 +353,17 @@ fn enabling_is_verified_by_reading_back() {
     let step = step(&wire.0.lock().unwrap().exchange.dn);
     block_on(async {
         let mut shell = open(&wire, 153_600).await.unwrap();
-        let before = exchange::verify(&mut shell, &step).await.unwrap_err().to_string();
+        let before = exchange::verify(&mut shell, &step.identity, step.act.settings())
+            .await
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             before,
-            "expected InternalLicensingEnabled to read back as true, host sent false"
+            "expected InternalLicensingEnabled to read back as True, host sent False"
         );
-        exchange::enable(&mut shell, &step).await.unwrap();
-        let after = exchange::verify(&mut shell, &step).await.unwrap();
+        exchange::set(&mut shell, step.act.settings()).await.unwrap();
+        let after =
+            exchange::verify(&mut shell, &step.identity, step.act.settings()).await.unwrap();
         assert_eq!(after.internal_licensing_enabled, Some(true));
         shell.close().await;
     });
@@ -374,7 +378,10 @@ fn another_organisation_verifies_nothing() {
     let step = step("CN=ControlPoint Config,CN=Transport Settings,CN=Fabrikam");
     let told = block_on(async {
         let mut shell = open(&wire, 153_600).await.unwrap();
-        let told = exchange::verify(&mut shell, &step).await.unwrap_err().to_string();
+        let told = exchange::verify(&mut shell, &step.identity, step.act.settings())
+            .await
+            .unwrap_err()
+            .to_string();
         shell.close().await;
         told
     });

@@ -88,7 +88,7 @@ fn well(action: &Action) -> Option<Happened> {
             Happened::Restarted { host: host.clone(), result: Restarted::Proved }
         }
         Action::Step { stage } => {
-            Happened::StepEnded { stage: *stage, result: Ok(StepDone::Verified(irm(true))) }
+            Happened::StepEnded { stage: *stage, result: Ok(StepDone::Verified(irm(true).into())) }
         }
         _ => return None,
     })
@@ -141,7 +141,7 @@ fn a_host_that_was_equal_is_read_again_before_the_step_that_needs_it() {
             "exit 0 (ok)",
         ],
     );
-    assert_eq!(scheduler.steps()[&1], StepOutcome::Verified(irm(true)));
+    assert_eq!(scheduler.steps()[&1], StepOutcome::Verified(irm(true).into()));
 }
 
 #[test]

@@ -437,7 +437,7 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
     if number == 0 {
         let stage = watch.step_running.take().expect("something is in flight");
         let result = if dice.chance(luck) {
-            Ok(StepDone::Verified(irm(true)))
+            Ok(StepDone::Verified(irm(true).into()))
         } else {
             let failure = random_failure(dice);
             // A step that was refused or not reached stops nobody else.

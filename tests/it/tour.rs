@@ -62,7 +62,12 @@ fn the_tour_changes_seven_hosts_restarts_four_and_asks_nothing() {
         &["apply", "--lab", "--stats"],
         &folder,
         0,
-        &["7 hosts: 7 changed", "26 values written", "4 restarts", "both IRM properties read back"],
+        &[
+            "7 hosts: 7 changed",
+            "26 values written",
+            "4 restarts",
+            "exchange-irm: the IRM settings read back",
+        ],
     );
     assert!(said.err.is_empty(), "{}", said.err);
     for line in said.out.lines() {

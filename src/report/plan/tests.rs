@@ -46,9 +46,9 @@ fn a_plan_reads_from_summary_to_summary() {
             "~ MSDRM\\ServiceLocation\\Activation\\(Default)  REG_SZ",
             "  https://adrms.corp.contoso.com/_wmcs/certification",
             "→ https://t1.rms.eu.aadrm.com/_wmcs/certification",
-            "ORG-WIDE, ONCE — affects every mailbox in Contoso",
+            "ORG-WIDE, ONCE — affects every mailbox of Contoso",
             "~ Set-IRMConfiguration  InternalLicensingEnabled  False → True",
-            "after 2 verified Exchange servers: EX[1-2]",
+            "after 2 verified servers: EX[1-2]",
             "asks for --confirm Contoso",
             "RESTARTS  4, at most 1 per role exchange, 2 per role fci",
             "required  FS[1-3]  rule fci.always",
@@ -127,7 +127,7 @@ fn what_hosts_say_cannot_forge_a_line_of_the_plan() {
     for stage in &mut plan.stages {
         if let PlannedWork::Step(step) = &mut stage.work {
             step.organisation = forged.to_owned();
-            step.dn = forged.to_owned();
+            step.identity = forged.to_owned();
         }
     }
     for full in [false, true] {
@@ -146,7 +146,7 @@ fn a_plan_without_work_says_so() {
     check(
         &text,
         &[
-            "ORGANISATION Contoso  has both IRM settings; nothing to do",
+            "ORGANISATION Contoso  has all that Set-IRMConfiguration would set; nothing to do",
             "Nothing to do: every value was read and is as wanted",
         ],
     );

@@ -7,6 +7,7 @@ use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::run::action::Action;
 use crate::run::action::Options;
@@ -76,7 +77,7 @@ impl<'p> Scheduler<'p> {
         });
         for (stage, planned) in plan.stages.iter().enumerate() {
             let PlannedWork::Step(step) = &planned.work else { continue };
-            let outcome = match history.steps.get(&step.organisation) {
+            let outcome = match history.step(&step.organisation, &planned.name) {
                 Some(StepHistory::Verified(after)) => StepOutcome::Verified(after.clone()),
                 Some(StepHistory::Unchanged) => StepOutcome::Unchanged,
                 Some(StepHistory::InDoubt | StepHistory::Open) | None => continue,
@@ -114,19 +115,19 @@ pub fn is_finished(plan: &Plan, history: &History) -> bool {
             Turn::AsPlanned | Turn::Underway => false,
         })
     };
-    let done = |work: &PlannedWork| match work {
+    let done = |stage: &PlannedStage| match &stage.work {
         PlannedWork::Hosts { .. } => true,
         PlannedWork::Step(step) => {
             step.satisfied
                 || matches!(
-                    history.steps.get(&step.organisation),
+                    history.step(&step.organisation, &stage.name),
                     Some(StepHistory::Verified(_) | StepHistory::Unchanged)
                 )
         }
     };
     history.ended
         && plan.hosts.values().filter(|host| host.has_work()).all(settled)
-        && plan.stages.iter().all(|stage| done(&stage.work))
+        && plan.stages.iter().all(done)
 }
 
 fn is_restarted(plan: &Plan, host: &PlannedHost) -> bool {

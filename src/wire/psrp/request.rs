@@ -17,6 +17,8 @@ pub struct Invocation<'a> {
 pub enum Parameter<'a> {
     Bool(bool),
     Text(&'a str),
+    /// A `String[]`.
+    Texts(&'a [String]),
 }
 
 const LIST: &[&str] = &[
@@ -25,6 +27,8 @@ const LIST: &[&str] = &[
      PublicKeyToken=31bf3856ad364e35]]",
     "System.Object",
 ];
+
+const TEXTS: &[&str] = &["System.String[]", "System.Array", "System.Object"];
 
 /// SESSION_CAPABILITY, [MS-PSRP] 2.2.2.1.
 pub fn session_capability(version: Version) -> Item {
@@ -75,6 +79,7 @@ fn command(version: Version, invocation: &Invocation<'_>) -> Item {
         let value = match value {
             Parameter::Bool(value) => Item::bool(*value),
             Parameter::Text(text) => Item::text(*text),
+            Parameter::Texts(texts) => Item::list(TEXTS, texts.iter().map(Item::text).collect()),
         };
         Item::bag(vec![("N", Item::text(*name)), ("V", value)])
     });

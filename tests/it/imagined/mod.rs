@@ -27,6 +27,9 @@ use rmsfleet::model::registry::State;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::model::rollout::Limits;
+use rmsfleet::model::step::Act;
+use rmsfleet::model::step::Setting;
+use rmsfleet::model::step::SettingValue;
 use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::model::verdict::RestartNeed;
 use rmsfleet::model::verdict::Verdict;
@@ -117,20 +120,29 @@ pub(crate) fn irm(enabled: bool) -> IrmConfiguration {
 
 pub(crate) fn step(organisation: &str) -> OrganisationStep {
     OrganisationStep {
-        dn: format!("CN=ControlPoint Config,CN={organisation},DC=contoso,DC=com"),
+        identity: format!("CN=ControlPoint Config,CN={organisation},DC=contoso,DC=com"),
         organisation: organisation.to_owned(),
         via: HostName::new("EX1"),
         endpoint: endpoint("EX1", "/PowerShell/"),
         credential: "default".to_owned(),
         user: None,
-        before: irm(false),
-        set_internal_licensing: true,
-        set_client_access_server: true,
+        act: enabling(&irm(false)),
         satisfied: false,
         needs: Vec::new(),
         missing: Vec::new(),
         waived: Vec::new(),
+        by_hand: None,
     }
+}
+
+/// `Set-IRMConfiguration` with both switches, from what the organisation holds.
+pub(crate) fn enabling(before: &IrmConfiguration) -> Act {
+    let settings = ["InternalLicensingEnabled", "ClientAccessServerEnabled"].map(|name| Setting {
+        name: name.to_owned(),
+        before: before.setting(name),
+        after: SettingValue::Bool(true),
+    });
+    Act::ExchangeIrm { settings: settings.into(), before: before.clone() }
 }
 
 pub(crate) fn hosts_stage(

@@ -38,7 +38,7 @@ pub(super) fn check(fleet: &Fleet, bytes: &[u8], what: &str) {
         }
     }
     let set = fleet.with(|world| world.enabled);
-    match history.steps.get("Contoso") {
+    match history.steps.get(&("Contoso".to_owned(), "organisation".to_owned())) {
         Some(StepHistory::Verified(_) | StepHistory::Unchanged) => assert!(set, "{what}"),
         Some(StepHistory::InDoubt | StepHistory::Open) | None => {}
     }

@@ -1,0 +1,229 @@
+//! Organisation steps: what is done once, for an Exchange organisation, a SharePoint farm or one
+//! server, after the hosts that it depends on are verified.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::host::Endpoint;
+use crate::model::host::HostName;
+use crate::model::irm::IrmConfiguration;
+
+mod written;
+
+/// A step of the plan: what it is keyed by, who does it, and what it needs first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "written::Written")]
+pub struct OrganisationStep {
+    /// What is only there once: the distinguished name of the IRM object, the farm's id, the
+    /// server's name.
+    pub identity: String,
+    /// Whose step it is, in people's words: the organisation's name, the farm's, the server's.
+    pub organisation: String,
+    /// The host whose endpoint is used.
+    pub via: HostName,
+    pub endpoint: Endpoint,
+    pub credential: String,
+    pub user: Option<String>,
+    pub act: Act,
+    /// Nothing to do: what the step wants was read when the plan was made.
+    pub satisfied: bool,
+    /// Hosts of the plan that must be verified first.
+    pub needs: Vec<HostName>,
+    /// Servers of the organisation or farm that the inventory lacks; they hold the step until
+    /// waived.
+    pub missing: Vec<String>,
+    /// Servers waived by name on the command line.
+    pub waived: Vec<String>,
+    /// Done by a person, who says so; the run shows the steps and waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
+}
+
+/// `mode: manual`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// What to do, one sentence each.
+    pub instructions: Vec<String>,
+    /// How long the run waits for the word, in seconds.
+    pub timeout: u32,
+}
+
+/// What a step does. Each kind carries its state before and after, so that ends can be swapped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Act {
+    /// `Set-IRMConfiguration`, once per Exchange organisation.
+    ExchangeIrm {
+        settings: Vec<Setting>,
+        /// All that was read; the locations are evidence, not a condition.
+        before: IrmConfiguration,
+    },
+    /// `Set-SPIRMSettings`, once per farm.
+    SharepointIrm {
+        settings: Vec<Setting>,
+        /// The session configuration of the host that has the farm's cmdlets.
+        configuration: String,
+    },
+}
+
+/// One setting that a step writes, with both its ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The cmdlet's parameter, which is also the property that is read back.
+    pub name: String,
+    pub before: SettingValue,
+    pub after: SettingValue,
+}
+
+/// What a setting holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    Bool(bool),
+    Text(String),
+    List(Vec<String>),
+    /// The host did not tell. It is written as null.
+    Untold,
+}
+
+/// What was read of a step's object when it was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StepState {
+    Settings {
+        settings: BTreeMap<String, SettingValue>,
+    },
+    /// A person's word, or evidence in words.
+    Told {
+        told: String,
+    },
+    /// Every field of it may be missing, so it is tried last.
+    Irm(IrmConfiguration),
+}
+
+impl From<IrmConfiguration> for StepState {
+    fn from(irm: IrmConfiguration) -> Self {
+        Self::Irm(irm)
+    }
+}
+
+impl OrganisationStep {
+    /// The name that has to be given with `--confirm`; `None` for a step that concerns one server
+    /// only.
+    pub fn confirmation(&self) -> Option<&str> {
+        match self.act {
+            Act::ExchangeIrm { .. } | Act::SharepointIrm { .. } => Some(&self.organisation),
+        }
+    }
+}
+
+impl Act {
+    /// The cmdlet or method that the act goes by.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::ExchangeIrm { .. } => "Set-IRMConfiguration",
+            Self::SharepointIrm { .. } => "Set-SPIRMSettings",
+        }
+    }
+
+    /// Whom it affects, in words that follow "affects".
+    pub fn reach(&self, organisation: &str) -> String {
+        match self {
+            Self::ExchangeIrm { .. } => format!("every mailbox of {organisation}"),
+            Self::SharepointIrm { .. } => format!("every site of farm {organisation}"),
+        }
+    }
+
+    /// What it writes, where that is settings.
+    pub fn settings(&self) -> &[Setting] {
+        match self {
+            Self::ExchangeIrm { settings, .. } | Self::SharepointIrm { settings, .. } => settings,
+        }
+    }
+
+    /// The act that takes this one back; `None` where nothing can.
+    ///
+    /// A setting that was as wanted before is left out, and so is one whose state before is not
+    /// known.
+    #[must_use]
+    pub fn inverse(&self) -> Option<Self> {
+        let swapped = |settings: &[Setting]| -> Vec<Setting> {
+            settings
+                .iter()
+                .filter(|setting| {
+                    setting.before != SettingValue::Untold
+                        && !setting.before.is_same(&setting.after)
+                })
+                .map(|setting| Setting {
+                    name: setting.name.clone(),
+                    before: setting.after.clone(),
+                    after: setting.before.clone(),
+                })
+                .collect()
+        };
+        match self {
+            Self::ExchangeIrm { settings, before } => {
+                let settings = swapped(settings);
+                let mut now = before.clone();
+                for setting in &settings {
+                    now.take(&setting.name, &setting.before);
+                }
+                (!settings.is_empty()).then_some(Self::ExchangeIrm { settings, before: now })
+            }
+            Self::SharepointIrm { settings, configuration } => {
+                let settings = swapped(settings);
+                let configuration = configuration.clone();
+                (!settings.is_empty()).then_some(Self::SharepointIrm { settings, configuration })
+            }
+        }
+    }
+}
+
+impl Setting {
+    /// Whether nothing has to be written for it.
+    pub fn is_satisfied(&self) -> bool {
+        self.before.is_same(&self.after)
+    }
+}
+
+impl SettingValue {
+    /// URLs compare without regard to case and a last slash.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(own), Self::Text(other)) => is_same_text(own, other),
+            (Self::List(own), Self::List(other)) => {
+                own.len() == other.len()
+                    && own.iter().zip(other).all(|(own, other)| is_same_text(own, other))
+            }
+            (Self::Bool(own), Self::Bool(other)) => own == other,
+            // What was not told is like nothing, itself included.
+            (Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::Untold, _) => false,
+        }
+    }
+}
+
+fn is_same_text(own: &str, other: &str) -> bool {
+    own.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
+}
+
+impl std::fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bool(true) => f.write_str("True"),
+            Self::Bool(false) => f.write_str("False"),
+            Self::Text(text) if text.is_empty() => f.write_str("nothing"),
+            Self::Text(text) => f.write_str(text),
+            Self::List(list) if list.is_empty() => f.write_str("none"),
+            Self::List(list) => f.write_str(&list.join(", ")),
+            Self::Untold => f.write_str("not told"),
+        }
+    }
+}
+
+impl From<Option<bool>> for SettingValue {
+    fn from(value: Option<bool>) -> Self {
+        value.map_or(Self::Untold, Self::Bool)
+    }
+}

@@ -1,0 +1,129 @@
+//! What a step's object was read as, and what that says of the step.
+
+use std::collections::BTreeMap;
+
+use crate::host::exchange;
+use crate::host::link::HostError;
+use crate::host::link::Shell;
+use crate::host::sharepoint;
+use crate::model::farm::FarmIrm;
+use crate::model::irm::ExchangeServer;
+use crate::model::plan::OrganisationStep;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+use crate::model::step::Act;
+use crate::model::step::SettingValue;
+use crate::model::step::StepState;
+
+/// One reading.
+pub(super) struct Seen {
+    pub(super) identity: String,
+    pub(super) state: StepState,
+    /// Servers that the organisation names; empty where that was not asked.
+    servers: Vec<ExchangeServer>,
+}
+
+/// Does what the act says, once.
+pub(super) async fn perform(shell: &mut impl Shell, act: &Act) -> Result<(), HostError> {
+    match act {
+        Act::ExchangeIrm { settings, .. } => exchange::set(shell, settings).await,
+        Act::SharepointIrm { settings, .. } => sharepoint::set(shell, settings).await,
+    }
+}
+
+impl Seen {
+    /// Reads what the step is about.
+    pub(super) async fn through(
+        shell: &mut impl Shell,
+        step: &OrganisationStep,
+    ) -> Result<Self, HostError> {
+        match &step.act {
+            Act::ExchangeIrm { .. } => {
+                let found = exchange::observe(shell, &step.via).await?;
+                let (identity, state) = (found.dn, found.irm.into());
+                Ok(Self { identity, state, servers: found.servers })
+            }
+            Act::SharepointIrm { configuration, .. } => {
+                sharepoint::enter(shell, configuration).await?;
+                let found = sharepoint::observe(shell, &step.via).await?;
+                // An endpoint that does not tell the farm's id did not tell it to the plan either.
+                let identity = found.id.unwrap_or_else(|| step.organisation.clone());
+                Ok(Self { identity, state: farm(found.irm), servers: Vec::new() })
+            }
+        }
+    }
+
+    pub(super) fn is_of(&self, step: &OrganisationStep) -> bool {
+        self.identity.eq_ignore_ascii_case(&step.identity)
+    }
+
+    /// Whether what the act sets is set.
+    pub(super) fn holds(&self, act: &Act) -> bool {
+        act.settings().iter().all(|setting| self.setting(&setting.name).is_same(&setting.after))
+    }
+
+    pub(super) fn is_as_before(&self, act: &Act) -> bool {
+        act.settings().iter().all(|setting| {
+            let now = self.setting(&setting.name);
+            now == setting.before || now.is_same(&setting.before)
+        })
+    }
+
+    /// Why this is no longer what was planned for; `None` if it is.
+    pub(super) fn moved(&self, plan: &Plan, step: &OrganisationStep) -> Option<String> {
+        if !self.is_as_before(&step.act) {
+            let before = told(step.act.settings().iter().map(|one| (&*one.name, &one.before)));
+            return Some(format!("expected {before}, found {}", self.told(&step.act)));
+        }
+        let known = |name: &str| {
+            let named = |own: &String| own.eq_ignore_ascii_case(name);
+            step.missing.iter().chain(&step.waived).any(named)
+                || plan.hosts.values().any(|host| is_named(host, name))
+        };
+        let fresh: Vec<&str> = self
+            .servers
+            .iter()
+            .filter(|server| !server.is_edge)
+            .filter(|server| {
+                !known(&server.name) && !server.fqdn.as_ref().is_some_and(|fqdn| known(fqdn))
+            })
+            .map(|server| server.name.as_str())
+            .collect();
+        (!fresh.is_empty())
+            .then(|| format!("servers that the plan does not know: {}", fresh.join(", ")))
+    }
+
+    /// The settings of the act as they were read, in words.
+    pub(super) fn told(&self, act: &Act) -> String {
+        let settings: Vec<_> =
+            act.settings().iter().map(|one| (&*one.name, self.setting(&one.name))).collect();
+        told(settings.iter().map(|(name, value)| (*name, value)))
+    }
+
+    fn setting(&self, name: &str) -> SettingValue {
+        match &self.state {
+            StepState::Settings { settings } => {
+                settings.get(name).cloned().unwrap_or(SettingValue::Untold)
+            }
+            StepState::Irm(irm) => irm.setting(name),
+            StepState::Told { .. } => SettingValue::Untold,
+        }
+    }
+}
+
+fn farm(irm: FarmIrm) -> StepState {
+    let settings: BTreeMap<String, SettingValue> = irm;
+    StepState::Settings { settings }
+}
+
+/// `InternalLicensingEnabled False and ClientAccessServerEnabled True`.
+fn told<'a>(settings: impl Iterator<Item = (&'a str, &'a SettingValue)>) -> String {
+    let words: Vec<String> = settings.map(|(name, value)| format!("{name} {value}")).collect();
+    words.join(" and ")
+}
+
+fn is_named(host: &PlannedHost, name: &str) -> bool {
+    host.name.as_str().eq_ignore_ascii_case(name)
+        || host.name.short().eq_ignore_ascii_case(name)
+        || host.identity.as_ref().is_some_and(|own| own.computer.eq_ignore_ascii_case(name))
+}
