@@ -27,6 +27,8 @@ pub enum Exit {
     Window,
     /// Another run holds the lock.
     Locked,
+    /// What a run wrote could not all be taken back, or did not read back as it was.
+    UndoIncomplete,
     /// Bad flags or arguments.
     Usage,
     /// An inventory, playbook, rule pack or plan file is invalid.
@@ -53,6 +55,7 @@ impl Exit {
             Self::Paused => 8,
             Self::Window => 9,
             Self::Locked => 10,
+            Self::UndoIncomplete => 11,
             Self::Usage => 64,
             Self::Data => 65,
             Self::NoMatch => 69,
@@ -74,6 +77,7 @@ impl Exit {
             Self::Paused => "paused",
             Self::Window => "window",
             Self::Locked => "locked",
+            Self::UndoIncomplete => "undo-incomplete",
             Self::Usage => "usage",
             Self::Data => "data",
             Self::NoMatch => "no-match",

@@ -37,6 +37,9 @@ pub enum Event {
         operator: String,
         workstation: String,
         lab: bool,
+        /// The run that this one takes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undoes: Option<String>,
     },
     /// Another process goes on with a run that died or was stopped.
     RunResumed {

@@ -13,6 +13,7 @@
 pub mod cli;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod host;
 #[doc(hidden)]
 pub mod hostile;

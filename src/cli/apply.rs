@@ -12,6 +12,7 @@ use crate::cli::prepare::Prepared;
 use crate::cli::prepare::prepare;
 use crate::cli::reopen::reopen;
 use crate::cli::request::ApplyRequest;
+use crate::cli::request::PlanRequest;
 use crate::cli::rollout::Rollout;
 use crate::cli::rollout::roll_out;
 use crate::cli::stats;
@@ -37,16 +38,26 @@ pub fn run(request: &ApplyRequest, console: &mut Console) -> Result<Exit, Stop> 
 }
 
 async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, Stop> {
-    let Prepared { plan, wired, stats, farm } = match &request.file {
+    let prepared = match &request.file {
         Some(file) => reopen(file, &request.plan, console).await?,
         None => prepare(&request.plan, console).await?,
     };
+    carry_out(prepared, &request.plan, console).await
+}
+
+/// Shows a plan, asks, and rolls it out.
+pub async fn carry_out(
+    prepared: Prepared,
+    request: &PlanRequest,
+    console: &mut Console,
+) -> Result<Exit, Stop> {
+    let Prepared { plan, wired, stats, farm } = prepared;
     let bytes = plan::seal(&plan)?;
     let digest =
         crate::plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
     let sealed = Sealed { plan, digest };
     let plan = &sealed.plan;
-    let store = Store::new(&request.plan.state);
+    let store = Store::new(&request.state);
     // Told before anything is shown or asked: there is nothing to decide.
     unused(&store, &plan.id)?;
     plan::show(plan, Some(&sealed.digest), console)?;
@@ -61,14 +72,14 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
         }
         return Ok(plan::exit(plan, false));
     }
-    let consent = consent::obtain(plan, &request.plan, console);
+    let consent = consent::obtain(plan, request, console);
     let options = in_time(&sealed, || SystemClock.now(), consent).await?;
-    let (id, by) = (run_id()?, &request.plan.by);
+    let (id, by) = (run_id()?, &request.by);
     unstopped(&store.folder(&id))?;
-    let held = if plan.lab { None } else { Some(lock::take(plan, &id, &request.plan.state, by)?) };
+    let held = if plan.lab { None } else { Some(lock::take(plan, &id, &request.state, by)?) };
     let folder = begin(&store, &plan.id, &id, &bytes)?;
     let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past: None };
-    roll_out(rollout, &request.plan, console).await
+    roll_out(rollout, request, console).await
 }
 
 /// A STOP file forbids every run, until whoever put it there takes it away.

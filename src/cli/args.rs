@@ -145,6 +145,18 @@ pub enum Verb {
     /// Go on with a run that died, was stopped or paused: hosts are read first
     #[command(after_help = help::RESUME)]
     Resume(ResumeArgs),
+    /// Take a run back: what it wrote and the hosts still hold, organisation steps first
+    #[command(after_help = help::UNDO)]
+    Undo(UndoArgs),
+    /// Say for every host whether it holds what a plan wants, whoever brought it there; never writes
+    #[command(after_help = help::VERIFY)]
+    Verify(VerifyArgs),
+    /// Say what has changed on the hosts since runs wrote to them, and how; never writes
+    #[command(after_help = help::DRIFT)]
+    Drift,
+    /// Turn a plan into files for other channels
+    #[command(subcommand, arg_required_else_help = true)]
+    Export(ExportVerb),
     /// Let a run that another terminal works on finish what is in flight, and pause
     Pause {
         /// Its id or the beginning of it
@@ -249,6 +261,50 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 300,
           value_parser = clap::value_parser!(u32).range(1..=86400))]
     pub settle: u32,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct UndoArgs {
+    /// Its id or the beginning of it
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Seal the undo plan into this file and write nothing
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct VerifyArgs {
+    /// A sealed plan; without it inventory and playbook say what is wanted
+    #[arg(value_name = "FILE", conflicts_with = "run")]
+    pub file: Option<PathBuf>,
+    /// What the plan of this run wants: its id, the beginning of it, or `latest`
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub lab: LabArgs,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ExportVerb {
+    /// Registry files for each host and role, and those that take them back
+    #[command(after_help = help::EXPORT_REG)]
+    Reg(ExportArgs),
+    /// A script that creates Group Policy objects, one that undoes it, and the values as a list
+    #[command(after_help = help::EXPORT_GPO)]
+    Gpo(ExportArgs),
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ExportArgs {
+    /// A sealed plan; without it the hosts are read and a plan is made
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Where to: a folder that is empty or not there yet
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -16,7 +16,9 @@ use crate::cli::console::complain;
 use crate::cli::console::name_exit;
 use crate::cli::control;
 use crate::cli::doctor;
+use crate::cli::drift;
 use crate::cli::explain;
+use crate::cli::export;
 use crate::cli::help;
 use crate::cli::init;
 use crate::cli::inventory;
@@ -34,6 +36,8 @@ use crate::cli::show;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
+use crate::cli::undo;
+use crate::cli::verify;
 use crate::error::Exit;
 use crate::report::out::Out;
 use crate::report::style::Style;
@@ -97,6 +101,10 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Show { file } => show::run(&file, console),
         Action::Apply(request) => apply::run(&request, console),
         Action::Resume(request) => resume::run(&request, console),
+        Action::Undo(request) => undo::run(&request, console),
+        Action::Verify(request) => verify::run(&request, console),
+        Action::Drift(request) => drift::run(&request, console),
+        Action::Export(request) => export::run(&request, console),
         Action::Tell { state, run, word, by } => {
             control::tell(&state, &run, word, &by.operator, console)
         }

@@ -12,7 +12,7 @@ pub fn relevant_flags(mut command: Command) -> Command {
     for verb in command.get_subcommands_mut() {
         let name = verb.get_name().to_owned();
         let of_verb: &[&str] = match name.as_str() {
-            "plan" | "apply" | "resume" => continue,
+            "plan" | "apply" | "resume" | "undo" | "verify" | "drift" | "export" => continue,
             "lint" => &["inventory", "playbook", "credentials", "rules", "var"],
             "inventory" => &["inventory", "var", "limit"],
             "show" => &["full", "host"],
@@ -78,6 +78,7 @@ Exit codes:
     7 blocked      blockers in the plan, or files that do not fit together (lint)
     8 paused       waiting for a confirmation
    10 locked       another run holds the lock
+   11 undo-incomplete  what a run wrote is not all taken back and read back
    64 usage        bad flags or arguments
    65 data         an inventory, playbook, rule pack or plan file is invalid
    69 no-match     a host pattern matched nothing
@@ -145,6 +146,55 @@ Examples:
 The sealed plan of the run goes on, even past its expiry: it began in time. What was verified stays;
 what may have been written or ordered is read first, and what somebody else changed is refused.
 Next: rmsfleet runs show RUN";
+
+pub const UNDO: &str = "\
+Examples:
+  rmsfleet undo 20260109-120000-0a1b2c -o back.rmsplan   only the plan; apply it as any other
+  rmsfleet undo 20260109 --yes --confirm Contoso         plan, show, write, read back
+  rmsfleet undo 20260109 --waive FS07:drifted            leave what somebody else has changed there
+
+What the run's journal says was written is taken back where the host still holds it: organisation
+steps first, then values, keys that the run created and that are empty, and the restarts the rules
+ask for. What was in doubt is read first. What holds something else by now is left alone.
+An undo is a run of its own: resume goes on with it, undo takes it back.
+Exit 11: not everything is back and read back.
+Next: rmsfleet runs show RUN";
+
+pub const VERIFY: &str = "\
+Examples:
+  rmsfleet verify                        what inventory and playbook want now
+  rmsfleet verify change.rmsplan         what this plan wants, however it came to the hosts
+  rmsfleet verify --run latest           what the latest run was to write
+
+Exit 0: read, and said; with --detailed-exitcode 2 where something differs or a restart is owed;
+6: hosts not reached; 7: values that could not be read.
+Next: rmsfleet plan, or rmsfleet drift";
+
+pub const DRIFT: &str = "\
+Examples:
+  rmsfleet drift                         every host that a recorded run has written to
+  rmsfleet drift --host FS07 --full      one host, every value
+
+reverted: it holds again what was there before the run. not applied: planned, never written here.
+changed: neither. other form: one that the rule pack knows (needs the inventory).
+Next: rmsfleet plan";
+
+pub const EXPORT_REG: &str = "\
+Examples:
+  rmsfleet export reg change.rmsplan -o files
+  rmsfleet export reg -o files           reads the hosts first
+
+roles/ROLE.reg where all servers of a role get the same, hosts/NAME.reg always; NAME.undo.reg gives
+changed values their old type and data, and deletes what was absent. Keys stay, empty.
+Next: import, then rmsfleet verify files/plan.rmsplan";
+
+pub const EXPORT_GPO: &str = "\
+Examples:
+  rmsfleet export gpo change.rmsplan -o policies
+
+create-policies.ps1 creates one policy for each kind of server and links none; undo-policies.ps1
+makes them delete their values; values.md and values.csv are for typing them in by hand.
+Next: review, run, link, then rmsfleet verify policies/plan.rmsplan";
 
 pub const EXPLAIN: &str = "\
 Examples:

@@ -26,30 +26,33 @@ pub fn run(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
 async fn plan_and_show(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
     let Prepared { plan, stats, farm, .. } = prepare(request, console).await?;
     drop(farm);
-    let bytes = seal(&plan)?;
-    let digest =
-        plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
-    let sealed = request.out.is_some() && plan.blockers.is_empty();
-    show(&plan, sealed.then_some(digest.as_str()), console)?;
-    if let Some(path) = &request.out {
-        if let Some(blocker) = plan.blockers.first() {
-            let text = format!("the plan is not sealed: {}", blocker.text);
-            let stop = Stop::new(Exit::Blocked, text);
-            return Err(match &blocker.hint {
-                Some(hint) => stop.hint(hint.clone()),
-                None => stop,
-            });
-        }
-        save(path, &bytes)?;
-        let until = plan.valid_until.strftime("%Y-%m-%d %H:%MZ");
-        console.did("Sealed", &format!("{}  valid until {until}", path.display()))?;
-    }
+    show_and_keep(&plan, request.out.as_deref(), console)?;
     if console.output.stats {
         stats::show(&stats, console)?;
     }
     let exit = exit(&plan, request.detailed_exitcode);
     suggest(&plan, request, console)?;
     Ok(exit)
+}
+
+/// Shows a plan, and seals it into a file if one is asked for.
+pub fn show_and_keep(plan: &Plan, out: Option<&Path>, console: &mut Console) -> Result<(), Stop> {
+    let bytes = seal(plan)?;
+    let digest = plan::seal::digest(plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
+    let sealed = out.is_some() && plan.blockers.is_empty();
+    show(plan, sealed.then_some(digest.as_str()), console)?;
+    let Some(path) = out else { return Ok(()) };
+    if let Some(blocker) = plan.blockers.first() {
+        let text = format!("the plan is not sealed: {}", blocker.text);
+        let stop = Stop::new(Exit::Blocked, text);
+        return Err(match &blocker.hint {
+            Some(hint) => stop.hint(hint.clone()),
+            None => stop,
+        });
+    }
+    save(path, &bytes)?;
+    let until = plan.valid_until.strftime("%Y-%m-%d %H:%MZ");
+    console.did("Sealed", &format!("{}  valid until {until}", path.display()))
 }
 
 /// The plan for people, and as a document for programs.
@@ -71,7 +74,7 @@ pub fn show(plan: &Plan, digest: Option<&str>, console: &mut Console) -> Result<
 }
 
 /// The host of a plan by full or short name.
-fn find(plan: &Plan, name: &str) -> Result<HostName, Stop> {
+pub fn find(plan: &Plan, name: &str) -> Result<HostName, Stop> {
     let full = plan.hosts.keys().find(|host| host.as_str().eq_ignore_ascii_case(name));
     let short = || {
         let mut short = plan.hosts.keys().filter(|host| host.short().eq_ignore_ascii_case(name));

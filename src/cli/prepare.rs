@@ -97,7 +97,8 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
     let network = network(accounts, &stats)?;
     let wired = Wired::new(network, farm.as_ref().map(Farm::addresses));
     let id = uuid()?;
-    let survey = read(&wired, &questions, &loaded, &id, console).await?;
+    let forks = loaded.playbook.limits.forks;
+    let survey = read(&wired, &questions, forks, &id, console).await?;
     let inputs = loaded.inputs.clone();
     let hosts = &loaded.inventory.hosts;
     let select =
@@ -176,14 +177,15 @@ pub fn target(host: &Host, exchange: bool) -> Target {
     }
 }
 
-async fn read(
+/// Asks every host what there is to know, and shows how it goes.
+pub async fn read(
     wired: &Wired,
     questions: &[Question],
-    loaded: &Loaded,
+    forks: u32,
     id: &str,
     console: &mut Console,
 ) -> Result<Survey, Stop> {
-    let forks = usize::try_from(loaded.playbook.limits.forks).unwrap_or(usize::MAX);
+    let forks = usize::try_from(forks).unwrap_or(usize::MAX);
     let hosts = plural::count(questions.len(), "host");
     console.did("Reading", &format!("{hosts}, at most {forks} at once"))?;
     let began = SystemClock.now();

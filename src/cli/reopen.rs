@@ -62,7 +62,7 @@ pub async fn reopen(
 }
 
 /// `--credentials FILE`, else the file that the plan was made with.
-fn credentials(
+pub fn credentials(
     plan: &Plan,
     request: &PlanRequest,
     console: &Console,

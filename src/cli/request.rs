@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap_complete::Shell;
 
 use crate::cli::args::Args;
+use crate::cli::args::ExportArgs;
+use crate::cli::args::ExportVerb;
 use crate::cli::args::InventoryVerb;
 use crate::cli::args::LabArgs;
 use crate::cli::args::LabVerb;
@@ -15,7 +17,9 @@ use crate::cli::args::ResumeArgs;
 use crate::cli::args::RulesVerb;
 use crate::cli::args::RunsVerb;
 use crate::cli::args::Shared;
+use crate::cli::args::UndoArgs;
 use crate::cli::args::Verb;
+use crate::cli::args::VerifyArgs;
 use crate::cli::sealed;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
@@ -60,6 +64,10 @@ pub enum Action {
     RunsShow { runs: PathBuf, run: String },
     RunsVerify { runs: PathBuf, run: String },
     Resume(Box<ResumeRequest>),
+    Undo(Box<UndoRequest>),
+    Verify(Box<VerifyRequest>),
+    Drift(Box<PlanRequest>),
+    Export(Box<ExportRequest>),
     Tell { state: PathBuf, run: String, word: Word, by: By },
     LockList { state: PathBuf, by: By },
     LockBreak { state: PathBuf, by: By, name: String, force: Option<String> },
@@ -133,6 +141,45 @@ pub struct ResumeRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoRequest {
+    pub run: String,
+    /// Accounts, consent, waivers, and where to seal the plan.
+    pub plan: PlanRequest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyRequest {
+    pub wanted: Wanted,
+    pub plan: PlanRequest,
+}
+
+/// Where it stands what hosts should hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// In inventory, playbook and rules, as they are now.
+    Now,
+    /// In a sealed plan.
+    File(PathBuf),
+    /// In the plan of a run.
+    Run(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportRequest {
+    pub channel: Channel,
+    /// A sealed plan; else one is made.
+    pub file: Option<PathBuf>,
+    pub out: PathBuf,
+    pub plan: PlanRequest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    Reg,
+    Gpo,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeRequest {
     pub inventory: Source,
     pub lab: Lab,
@@ -193,6 +240,35 @@ impl Request {
                 let plan = shared.plan(None, &LabArgs::default())?;
                 shared.refuse_another(&plan)?;
                 Action::Resume(Box::new(ResumeRequest { run, settle, plan }))
+            }
+            Verb::Undo(UndoArgs { run, out }) => {
+                let plan = shared.plan(out, &LabArgs::default())?;
+                shared.refuse_another_but_waivers(&plan)?;
+                Action::Undo(Box::new(UndoRequest { run, plan }))
+            }
+            Verb::Verify(VerifyArgs { file, run, lab }) => {
+                let plan = shared.plan(None, &lab)?;
+                let wanted = match (file, run) {
+                    (Some(file), _) => Wanted::File(file),
+                    (None, Some(run)) => Wanted::Run(run),
+                    (None, None) => Wanted::Now,
+                };
+                if wanted != Wanted::Now {
+                    shared.refuse_another(&plan)?;
+                }
+                Action::Verify(Box::new(VerifyRequest { wanted, plan }))
+            }
+            Verb::Drift => Action::Drift(Box::new(shared.plan(None, &LabArgs::default())?)),
+            Verb::Export(verb) => {
+                let (channel, ExportArgs { file, out, lab }) = match verb {
+                    ExportVerb::Reg(args) => (Channel::Reg, args),
+                    ExportVerb::Gpo(args) => (Channel::Gpo, args),
+                };
+                let plan = shared.plan(None, &lab)?;
+                if file.is_some() {
+                    shared.refuse_another(&plan)?;
+                }
+                Action::Export(Box::new(ExportRequest { channel, file, out, plan }))
             }
             Verb::Pause { run } => shared.tell(run, Word::Pause)?,
             Verb::Promote { run } => shared.tell(run, Word::Promote)?,
@@ -362,6 +438,19 @@ impl Resolved<'_> {
             Some(flag) => Err(UsageError::new(
                 format!("{flag} cannot change a plan that is sealed"),
                 format!("make another plan with it: rmsfleet plan {flag} ... -o FILE"),
+            )),
+        }
+    }
+
+    /// What goes back is told by the run and by its hosts; only what stands in the way is up to a
+    /// person.
+    fn refuse_another_but_waivers(&self, plan: &PlanRequest) -> Result<(), UsageError> {
+        let shared = Shared { waive: Vec::new(), ..self.shared.clone() };
+        match sealed::maker_of_another(&shared, plan.limit.is_some()) {
+            None => Ok(()),
+            Some(flag) => Err(UsageError::new(
+                format!("{flag} says nothing to a run that is taken back"),
+                "a run goes back as a whole; what must stay is left with --waive HOST:drifted",
             )),
         }
     }

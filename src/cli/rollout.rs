@@ -183,6 +183,7 @@ fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool
         | Exit::Partial
         | Exit::Aborted
         | Exit::Unreachable
+        | Exit::UndoIncomplete
         | Exit::Auth
         | Exit::Interrupted
             if !lab =>
@@ -198,6 +199,7 @@ fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool
         | Exit::Blocked
         | Exit::Window
         | Exit::Locked
+        | Exit::UndoIncomplete
         | Exit::Usage
         | Exit::Data
         | Exit::NoMatch

@@ -51,6 +51,11 @@ pub fn list(state: &Path, console: &mut Console) -> Result<Exit, Stop> {
             }
         }
     }
+    let undone: Vec<(String, String)> =
+        rows.iter().filter_map(|row| Some((row.undoes.clone()?, row.id.clone()))).collect();
+    for (run, by) in undone {
+        rows.iter_mut().filter(|row| row.id == run).for_each(|row| row.undone_by.push(by.clone()));
+    }
     rows.sort_by(|left, right| right.started.cmp(&left.started).then(left.id.cmp(&right.id)));
     console.say(&table(&rows, console.style()))?;
     console.document("runs", "recorded runs", serde_json::json!({ "runs": documents }))?;
@@ -89,6 +94,20 @@ pub struct Checked {
 /// The one run whose id begins so.
 pub fn find(state: &Path, run: &str) -> Result<RunFolder, Stop> {
     Store::new(state).find(run).map_err(|error| stop(&error))
+}
+
+/// The same, or the run with the latest beginning if `latest` is asked for.
+pub fn find_or_latest(state: &Path, run: &str) -> Result<RunFolder, Stop> {
+    if run != "latest" {
+        return find(state, run);
+    }
+    let mut folders = Store::new(state).list().map_err(|error| stop(&error))?;
+    // Ids begin with their time; a folder in which nothing began is passed over.
+    folders.retain(|folder| folder.read().is_ok());
+    folders.pop().ok_or_else(|| {
+        Stop::new(Exit::NoMatch, "no runs are recorded here")
+            .hint("choose another with --run-dir DIR")
+    })
 }
 
 /// Reads plan and journal, and checks one against the other.
@@ -197,6 +216,8 @@ fn row(id: String, summary: &RunSummary) -> RunRow {
         started: summary.started,
         operator: summary.operator.clone(),
         lab: summary.lab,
+        undoes: summary.undoes.clone(),
+        undone_by: Vec::new(),
         hosts: summary.hosts.len(),
         state: match &summary.exit {
             Some((code, name)) => RunState::Ended { code: *code, name: name.clone() },
@@ -207,7 +228,7 @@ fn row(id: String, summary: &RunSummary) -> RunRow {
     }
 }
 
-fn stop(error: &StoreError) -> Stop {
+pub fn stop(error: &StoreError) -> Stop {
     let (exit, hint) = match error {
         StoreError::NotFound { .. } => (Exit::NoMatch, Some("rmsfleet runs list shows them all")),
         StoreError::Ambiguous { .. } => (Exit::NoMatch, Some("type more of the run's id")),

@@ -169,6 +169,7 @@ mod tests {
             operator: "admin".to_owned(),
             workstation: "desk".to_owned(),
             lab: false,
+            undoes: None,
         };
         let stage = |name: &str| Event::StageStarted { stage: name.to_owned() };
         let events = [started, stage("one"), stage("two"), stage("three")];

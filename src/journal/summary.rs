@@ -23,6 +23,9 @@ pub struct RunSummary {
     pub operator: String,
     pub workstation: String,
     pub lab: bool,
+    /// The run that this one takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
     pub started: Option<Timestamp>,
     /// How many processes have worked on it: one more for each resume.
     pub segments: u32,
@@ -138,7 +141,8 @@ fn host_of(event: &Event) -> Option<&HostName> {
 
 fn take(summary: &mut RunSummary, record: &Record) {
     match &record.event {
-        Event::RunStarted { plan, digest, operator, workstation, lab, format: _, tool: _ } => {
+        Event::RunStarted { plan, digest, operator, workstation, lab, undoes, .. } => {
+            summary.undoes.clone_from(undoes);
             summary.run.clone_from(&record.run);
             summary.plan.clone_from(plan);
             summary.digest.clone_from(digest);

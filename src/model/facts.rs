@@ -1,6 +1,7 @@
 //! What a survey brought home.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -21,6 +22,23 @@ pub struct Identity {
     pub computer: String,
     /// `Win32_ComputerSystem.Domain`; `None` for a workgroup.
     pub domain: Option<String>,
+}
+
+impl Identity {
+    /// Names compare without regard to case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let domain = |identity: &Self| identity.domain.as_deref().map(str::to_ascii_lowercase);
+        self.computer.eq_ignore_ascii_case(&other.computer) && domain(self) == domain(other)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.domain {
+            Some(domain) => write!(f, "{} in {domain}", self.computer),
+            None => f.write_str(&self.computer),
+        }
+    }
 }
 
 /// `Win32_OperatingSystem`, as far as we need it.

@@ -15,6 +15,7 @@ use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::product::Product;
 use crate::model::product::Role;
+use crate::model::registry::KeyPath;
 use crate::model::registry::State;
 use crate::model::registry::ValuePath;
 use crate::model::rollout::Limits;
@@ -110,6 +111,12 @@ pub struct PlannedHost {
     /// Where the Exchange PSRP endpoint answers; Exchange servers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Endpoint>,
+    /// Keys that go once every value is verified, if nothing is left in them; leaf first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty_keys: Vec<KeyPath>,
+    /// The stage of the organisation step that must be done before this host is touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_step: Option<String>,
     pub domains: Vec<FailureDomain>,
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,
@@ -122,7 +129,8 @@ impl PlannedHost {
 
     /// Whether the run has anything to do here.
     pub fn has_work(&self) -> bool {
-        !self.is_blocked() && (!self.changes.is_empty() || self.restart || self.mark_paid)
+        let writes = !self.changes.is_empty() || !self.empty_keys.is_empty();
+        !self.is_blocked() && (writes || self.restart || self.mark_paid)
     }
 }
 
@@ -148,6 +156,23 @@ pub struct PlannedStage {
     pub gates: StageGates,
 }
 
+/// The run that a plan takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undoes {
+    pub run: String,
+    /// The digest of that run's sealed plan.
+    pub digest: String,
+    /// How many times ends were swapped: 1 for an undo, 2 for the undo of an undo.
+    pub depth: u32,
+}
+
+impl Undoes {
+    /// Whether the plan leads back to where a configuring run had led.
+    pub fn is_forward(&self) -> bool {
+        self.depth.is_multiple_of(2)
+    }
+}
+
 /// All that a run will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -169,6 +194,9 @@ pub struct Plan {
     pub stages: Vec<PlannedStage>,
     #[serde(default, skip_serializing_if = "Conditions::is_empty")]
     pub conditions: Conditions,
+    /// `None` for a plan that was made from an inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Undoes>,
     /// Findings about the fleet as a whole that keep the plan from being sealed or applied.
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,

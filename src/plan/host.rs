@@ -85,6 +85,8 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         window: host.window.clone(),
         connector: host.connector.as_ref().map(ToString::to_string),
         exchange: (host.role == Some(Role::Exchange)).then(|| host.exchange.clone()),
+        empty_keys: Vec::new(),
+        after_step: None,
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
         notes: Vec::new(),
@@ -269,7 +271,7 @@ fn window_blocker(planned: &PlannedHost, name: &str, playbook: &Playbook) -> Opt
     Some(Blocker { hint: Some(hint), ..blocker("window", &text) })
 }
 
-fn not_read(failure: &Failure) -> Blocker {
+pub(crate) fn not_read(failure: &Failure) -> Blocker {
     let id = match failure.kind {
         FailureKind::Unreachable => "unreachable",
         FailureKind::Denied => "denied",
@@ -395,7 +397,7 @@ fn clock(observation: &Observation) -> Option<Note> {
     })
 }
 
-fn blocker(id: &str, text: &str) -> Blocker {
+pub(crate) fn blocker(id: &str, text: &str) -> Blocker {
     Blocker { id: id.to_owned(), text: text.to_owned(), hint: None }
 }
 

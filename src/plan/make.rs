@@ -103,6 +103,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         hosts,
         stages,
         conditions: input.playbook.conditions.clone(),
+        undoes: None,
         blockers,
         notes,
     };

@@ -3,6 +3,7 @@
 //! `probe` asks, [`make()`] answers: desired values, diff, verdict, stages, organisation steps,
 //! lint. [`seal()`] makes the file. Nothing here reads a clock, a file or a socket.
 
+pub mod compare;
 pub mod debt;
 pub mod desired;
 pub mod diff;
@@ -23,6 +24,7 @@ pub(crate) mod sample;
 pub mod seal;
 pub mod stage;
 pub mod template;
+pub mod undo;
 pub mod url;
 pub mod verdict;
 pub mod waiver;

@@ -8,13 +8,15 @@ use crate::model::plan::PlannedHost;
 
 /// What may be waived: findings about which a person can know more than the survey. What could
 /// not be read, or would be denied, is no matter of opinion.
-pub const WAIVABLE: [&str; 6] = [
+pub const WAIVABLE: [&str; 8] = [
     "product-version",
     "identity",
     "migration-leftover",
     "other-connector",
     "access-unknown",
     "window",
+    "drifted",
+    "step-stays",
 ];
 
 /// Turns waived blockers into notes; says which waivers had no effect.

@@ -1,6 +1,7 @@
 //! Events and plans as text for people and JSON for programs. The only module that prints.
 
 pub mod board;
+pub mod compare;
 pub mod diff;
 pub mod doctor;
 pub mod human;

@@ -16,6 +16,10 @@ pub struct RunRow {
     pub started: Option<Timestamp>,
     pub operator: String,
     pub lab: bool,
+    /// The run that this one takes back.
+    pub undoes: Option<String>,
+    /// The runs that take this one back.
+    pub undone_by: Vec<String>,
     pub hosts: usize,
     pub state: RunState,
     pub restarts_owed: usize,
@@ -63,6 +67,12 @@ pub fn table(rows: &[RunRow], style: Style) -> String {
         if row.lab {
             extra.push_str("  lab");
         }
+        if let Some(run) = &row.undoes {
+            extra.push_str(&format!("  undoes {}", visible(run)));
+        }
+        for run in &row.undone_by {
+            extra.push_str(&format!("  undone by {}", visible(run)));
+        }
         if row.restarts_owed > 0 {
             extra.push_str(&format!("  {} owed", plural::count(row.restarts_owed, "restart")));
         }
@@ -91,6 +101,8 @@ mod tests {
             started: Some(Timestamp::UNIX_EPOCH),
             operator: "CORP\\anna".into(),
             lab: true,
+            undoes: Some("r0".into()),
+            undone_by: vec!["r2".into()],
             hosts: 8,
             state: RunState::Ended { code: 4, name: "partial".into() },
             restarts_owed: 1,
@@ -100,7 +112,8 @@ mod tests {
         let line = text.lines().nth(1).unwrap();
         assert_eq!(
             line,
-            "r1  1970-01-01 00:00   CORP\\anna                 8  partial (4)  lab  1 restart owed"
+            "r1  1970-01-01 00:00   CORP\\anna                 8  partial (4)  lab  undoes r0  \
+             undone by r2  1 restart owed"
         );
     }
 }

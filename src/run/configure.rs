@@ -24,6 +24,7 @@ use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::restore::Ledger;
 use crate::run::restore::create_keys;
+use crate::run::restore::delete_keys;
 use crate::run::restore::take_back;
 use crate::run::standing::owed;
 use crate::run::trouble::Trouble;
@@ -60,8 +61,12 @@ pub async fn configure<C: Connect, K: Clock>(
     let work = Work { restarts, past: &past, standing: &standing };
     match write(means, host, &work, &mut link, &mut ledger).await {
         Ok(()) => {
+            let cleared = clear_keys(means, host, &mut link).await;
             means.release(&host.name);
-            Ok(Configured::Verified(host.changes.len()))
+            match cleared {
+                Ok(()) => Ok(Configured::Verified(host.changes.len())),
+                Err(trouble) => Ok(Configured::Failed(keys_left(trouble.failure()?))),
+            }
         }
         Err(Trouble::Sink(error)) => Err(error),
         Err(trouble) => {
@@ -174,8 +179,6 @@ async fn write<C: Connect, K: Clock>(
     if host.mark_paid {
         mark::settle(means, host, link).await?;
     }
-    let values = host.changes.len() + host.equal.len();
-    means.emit(Event::HostVerified { host: host.name.clone(), values })?;
     Ok(())
 }
 
@@ -199,6 +202,26 @@ async fn change_one<C: Connect, K: Clock>(
     registry::expect(link, &change.path, &change.after).await?;
     means.emit(Event::ChangeVerified { host: name, index })?;
     Ok(())
+}
+
+/// The last of a host's registry work. The values stand and are verified; what goes wrong from here
+/// on takes none of them back.
+async fn clear_keys<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    delete_keys(means, host, link, &host.empty_keys).await?;
+    // INVARIANT: told only once nothing is left to do, so that a resume does the rest.
+    let values = host.changes.len() + host.equal.len();
+    means.emit(Event::HostVerified { host: host.name.clone(), values })?;
+    Ok(())
+}
+
+fn keys_left(mut failure: Failure) -> Failure {
+    let text = "every value is as planned, but the keys that are to go could not all be removed";
+    failure.chain.insert(0, text.to_owned());
+    failure
 }
 
 /// Takes over a change that stands: the journal has it, or has lost its last record.

@@ -101,6 +101,7 @@ pub async fn execute<C: Connect, K: Clock>(
         operator: context.operator.to_owned(),
         workstation: context.workstation.to_owned(),
         lab: context.plan.lab,
+        undoes: context.plan.undoes.as_ref().map(|undoes| undoes.run.clone()),
     };
     let scheduler = Scheduler::new(context.plan, context.options.clone());
     drive(context, scheduler, started, &Past::default()).await

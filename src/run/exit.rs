@@ -80,6 +80,39 @@ pub fn exit<'a>(
     }
 }
 
+/// The exit code of a run that takes another back. What could not be taken back, or was left alone
+/// because somebody has changed it, is [`Exit::UndoIncomplete`] (`features.md` 3.3: only a fault of
+/// the tool itself weighs more); a run that ended before its turn and may go on says so instead.
+pub fn undo_exit<'a, O>(
+    ending: Ending,
+    outcomes: impl Fn() -> O,
+    steps: impl IntoIterator<Item = &'a StepOutcome> + Clone,
+) -> Exit
+where
+    O: Iterator<Item = (&'a Outcome, bool)>,
+{
+    let at_its_end = matches!(ending, Ending::Completed | Ending::Aborted);
+    let left = outcomes().any(|(outcome, _)| match outcome {
+        Outcome::Refused(_)
+        | Outcome::InDoubt(_)
+        | Outcome::Failed(_)
+        | Outcome::Unreachable(_)
+        | Outcome::Blocked => true,
+        Outcome::NotStarted => at_its_end,
+        Outcome::Unchanged | Outcome::Changed { .. } | Outcome::RestartOwed { .. } => false,
+    });
+    let undone = |step: &StepOutcome| match step {
+        StepOutcome::Unchanged | StepOutcome::Verified(_) => true,
+        StepOutcome::Held(_) => !at_its_end,
+        StepOutcome::Refused(_) | StepOutcome::Failed(_) => false,
+    };
+    if left || !steps.clone().into_iter().all(undone) {
+        Exit::UndoIncomplete
+    } else {
+        exit(ending, outcomes(), steps)
+    }
+}
+
 #[derive(Default)]
 struct Seen {
     refused: bool,

@@ -17,6 +17,8 @@ use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
 use crate::model::step::StepState;
+use crate::plan::undo::Written;
+use crate::plan::undo::WrittenHost;
 
 /// A run as far as its records tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct HostHistory {
     pub marked: bool,
     /// Keys that this run may have created and not deleted, leaf first.
     pub created: Vec<KeyPath>,
+    /// Keys announced to be deleted: nobody wrote down that they are gone.
+    pub deleting: Vec<KeyPath>,
     pub restart: RestartHistory,
     /// How the host's work ended, if it has.
     pub outcome: Option<Outcome>,
@@ -104,6 +108,34 @@ impl History {
             history.take(record);
         }
         history
+    }
+
+    /// What the run has written, or may have, for a plan that takes it back.
+    pub fn written(&self) -> Written {
+        let hosts = self.hosts.iter().map(|(name, host)| {
+            let verified: BTreeSet<usize> =
+                host.verified.intersection(&host.intended).copied().collect();
+            let mut possible: BTreeSet<usize> =
+                host.intended.difference(&verified).copied().collect();
+            if host.begun && !self.ended {
+                // The last record may be lost although its act has begun.
+                possible.insert(host.intended.last().map_or(0, |last| last + 1));
+            }
+            let mut keys: Vec<KeyPath> =
+                host.created.iter().chain(&host.deleting).cloned().collect();
+            // Leaf first.
+            keys.sort_by_key(|key| std::cmp::Reverse(key.as_str().matches('\\').count()));
+            (name.clone(), WrittenHost { verified, possible, keys })
+        });
+        let steps = self.steps.iter().filter(|(_, step)| match step {
+            StepHistory::InDoubt | StepHistory::Verified(_) => true,
+            StepHistory::Unchanged | StepHistory::Open => false,
+        });
+        Written {
+            hosts: hosts.collect(),
+            steps: steps.map(|(name, _)| name.clone()).collect(),
+            ended: self.ended,
+        }
     }
 
     /// The host's part; an empty one if nothing is recorded.
@@ -156,9 +188,9 @@ impl History {
             Event::KeyIntended { host, key, create } => {
                 let host = self.at(host);
                 host.created.retain(|own| own != key);
-                if *create {
-                    host.created.insert(0, key.clone());
-                }
+                host.deleting.retain(|own| own != key);
+                let list = if *create { &mut host.created } else { &mut host.deleting };
+                list.insert(0, key.clone());
             }
             Event::RestartReady { host, boot, up_seconds, services } => {
                 self.at(host).restart = RestartHistory::MayBeOrdered(Order {

@@ -2,7 +2,6 @@
 
 use crate::host::identity;
 use crate::host::link::Reader;
-use crate::model::facts::Identity;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
@@ -14,21 +13,11 @@ pub async fn check(link: &mut impl Reader, host: &PlannedHost) -> Result<(), Tro
         return Err(wrong("the plan does not know who this host is".to_owned()));
     };
     let (found, _) = identity::read(link).await?;
-    if same(planned, &found) {
+    if planned.is_same(&found) {
         Ok(())
     } else {
-        Err(wrong(format!("expected {}, the host says it is {}", name(planned), name(&found))))
+        Err(wrong(format!("expected {planned}, the host says it is {found}")))
     }
-}
-
-fn same(left: &Identity, right: &Identity) -> bool {
-    let domain = |identity: &Identity| identity.domain.as_deref().map(str::to_ascii_lowercase);
-    left.computer.eq_ignore_ascii_case(&right.computer) && domain(left) == domain(right)
-}
-
-fn name(identity: &Identity) -> String {
-    let Identity { computer, domain } = identity;
-    domain.as_ref().map_or_else(|| computer.clone(), |domain| format!("{computer} in {domain}"))
 }
 
 fn wrong(text: String) -> Trouble {

@@ -26,3 +26,4 @@ pub mod step;
 pub mod survey;
 pub mod trouble;
 pub mod unproved;
+pub mod written;

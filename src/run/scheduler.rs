@@ -23,6 +23,7 @@ use crate::run::action::Stop;
 use crate::run::domains::Domains;
 use crate::run::exit::Ending;
 use crate::run::exit::exit;
+use crate::run::exit::undo_exit;
 use crate::run::gate::Gate;
 use crate::run::gate::gate;
 use crate::run::standing::Standing;
@@ -209,6 +210,7 @@ impl<'p> Scheduler<'p> {
             return true;
         };
         self.position = Position::Batch { batch, announced: true };
+        self.keep_back(hosts);
         if !hosts.is_empty() && !self.is_told(hosts) {
             let hosts = hosts.clone();
             self.ready.push_back(Action::BatchStarted { stage: self.stage, batch, hosts });
@@ -314,6 +316,25 @@ impl<'p> Scheduler<'p> {
         true
     }
 
+    /// INVARIANT: a host that waits for a step is not touched before that step is done.
+    fn keep_back(&mut self, hosts: &[HostName]) {
+        for host in hosts {
+            let waits = self.hosts.get(host) == Some(&Standing::Waiting);
+            let after = self.plan.hosts.get(host).and_then(|planned| planned.after_step.as_ref());
+            if let (true, Some(name)) = (waits, after)
+                && !self.is_done(name)
+            {
+                self.end(host, Outcome::NotStarted);
+            }
+        }
+    }
+
+    fn is_done(&self, step: &str) -> bool {
+        let stage = self.plan.stages.iter().position(|stage| stage.name == step);
+        let outcome = stage.and_then(|stage| self.steps.get(&stage));
+        matches!(outcome, Some(StepOutcome::Verified(_) | StepOutcome::Unchanged))
+    }
+
     fn hold(&mut self, stage: usize, reason: String) {
         self.steps.insert(stage, StepOutcome::Held(reason.clone()));
         self.ready.push_back(Action::StepHeld { stage, reason });
@@ -366,11 +387,14 @@ impl<'p> Scheduler<'p> {
         }
         self.position = Position::Finished;
         let outcomes = self.outcomes();
-        self.ready.push_back(Action::Finish(exit(
-            self.ending,
-            outcomes.iter().map(|(host, outcome)| (outcome, self.was_to_restart(host))),
-            self.steps.values(),
-        )));
+        let ended = || outcomes.iter().map(|(host, own)| (own, self.was_to_restart(host)));
+        let steps = self.steps.values();
+        let exit = if self.plan.undoes.is_some() {
+            undo_exit(self.ending, ended, steps)
+        } else {
+            exit(self.ending, ended(), steps)
+        };
+        self.ready.push_back(Action::Finish(exit));
     }
 
     fn was_to_restart(&self, host: &HostName) -> bool {

@@ -41,6 +41,7 @@ fn started(plan: &str) -> Event {
         operator: "admin".to_owned(),
         workstation: "desk".to_owned(),
         lab: true,
+        undoes: None,
     }
 }
 

@@ -48,6 +48,7 @@ use crate::imagined::step_stage;
 mod claims;
 mod disk;
 mod settled;
+mod undone;
 
 const SETTLE: SignedDuration = SignedDuration::from_secs(300);
 
@@ -225,11 +226,20 @@ fn start(
     plan: &Plan,
     dies: Option<(usize, Death)>,
 ) -> (Memory, Result<RunReport, RunError>) {
+    start_as("run-1", fleet, plan, dies)
+}
+
+fn start_as(
+    run: &str,
+    fleet: &Fleet,
+    plan: &Plan,
+    dies: Option<(usize, Death)>,
+) -> (Memory, Result<RunReport, RunError>) {
     let disk = Memory(Arc::new(Mutex::new(Stored { dies, ..Stored::default() })));
     let clock = fleet.clone();
     let now = move || clock.with(|world| world.now);
-    let mut sink = writer::over(Box::new(disk.clone()), "run-1", now, |_: &Record| {});
-    let report = wait(execute(context(fleet, plan, &mut sink)));
+    let mut sink = writer::over(Box::new(disk.clone()), run, now, |_: &Record| {});
+    let report = wait(execute(RunContext { run, ..context(fleet, plan, &mut sink) }));
     (disk, report)
 }
 
@@ -240,11 +250,21 @@ fn go_on(
     disk: &Memory,
     dies: Option<(usize, Death)>,
 ) -> (Memory, Result<RunReport, RunError>) {
+    go_on_as("run-1", fleet, plan, disk, dies)
+}
+
+fn go_on_as(
+    run: &str,
+    fleet: &Fleet,
+    plan: &Plan,
+    disk: &Memory,
+    dies: Option<(usize, Death)>,
+) -> (Memory, Result<RunReport, RunError>) {
     let bytes = disk.bytes();
     let (journal, chain) = match (reader::parse(&bytes), chain::verify(&bytes, Some("0123"))) {
         (Ok(journal), Ok(chain)) => (journal, chain),
         // Nothing had begun: the run starts as if for the first time.
-        (Err(ReadError::Empty), _) => return start(fleet, plan, dies),
+        (Err(ReadError::Empty), _) => return start_as(run, fleet, plan, dies),
         (journal, chain) => panic!("{journal:?} {chain:?}"),
     };
     let past = Past {
@@ -256,8 +276,9 @@ fn go_on(
     let clock = fleet.clone();
     let now = move || clock.with(|world| world.now);
     let boxed = Box::new(disk.clone());
-    let mut sink = writer::follow(boxed, "run-1", &chain, now, |_: &Record| {}).unwrap();
-    let report = wait(resume(context(fleet, plan, &mut sink), &past));
+    let mut sink = writer::follow(boxed, run, &chain, now, |_: &Record| {}).unwrap();
+    let context = RunContext { run, ..context(fleet, plan, &mut sink) };
+    let report = wait(resume(context, &past));
     (disk, report)
 }
 

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["model"]),
     ("manifest", &["model"]),
     ("plan", &["model"]),
+    ("export", &["model", "plan"]),
     ("wire", &["model"]),
     ("host", &["model", "wire"]),
     ("net", &["model", "wire", "host"]),
@@ -23,14 +24,14 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model", "error", "event", "manifest", "plan", "wire", "host", "net", "run", "journal",
-            "report", "lab",
+            "report", "lab", "export",
         ],
     ),
 ];
 
 /// Values in the middle: these neither wait, nor look at the clock, nor roll dice. Their tests
 /// may read recordings.
-const PURE: &[&str] = &["model", "plan", "manifest", "wire"];
+const PURE: &[&str] = &["model", "plan", "manifest", "wire", "export"];
 const EDGE: &[&str] = &["tokio::", "std::net", "std::fs", "SystemTime", "getrandom", "tracing::"];
 
 const LONGEST_FILE: usize = 450;

@@ -68,7 +68,11 @@ pub(super) fn head(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         facts.push(count(connectors, "read-only connector"));
     }
     facts.push(format!("made {}", minute(plan.created)));
-    let title = style.paint(Tint::Strong, &format!("rmsfleet plan  {}{lab}", plan.playbook));
+    let title = match &plan.undoes {
+        None => format!("rmsfleet plan  {}{lab}", plan.playbook),
+        Some(undoes) => format!("rmsfleet undo  run {}, {}{lab}", undoes.run, plan.playbook),
+    };
+    let title = style.paint(Tint::Strong, &title);
     let mut lines = vec![title];
     lines.extend(wrap("", &facts.join(&format!(" {dot} ")), 0, options.width));
     lines.push(String::new());

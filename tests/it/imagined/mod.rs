@@ -101,6 +101,8 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         window: None,
         connector: None,
         exchange: None,
+        empty_keys: Vec::new(),
+        after_step: None,
         domains: Vec::new(),
         blockers: Vec::new(),
         notes: Vec::new(),
@@ -182,6 +184,7 @@ pub(crate) fn plan(hosts: Vec<PlannedHost>, stages: Vec<PlannedStage>) -> Plan {
         hosts,
         stages,
         conditions: Conditions::default(),
+        undoes: None,
         blockers: Vec::new(),
         notes: Vec::new(),
     }

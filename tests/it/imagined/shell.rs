@@ -1,5 +1,6 @@
 //! The Exchange endpoint of an imagined organisation.
 
+use rmsfleet::host::link::Argument;
 use rmsfleet::host::link::Cmdlet;
 use rmsfleet::host::link::CmdletResult;
 use rmsfleet::host::link::HostError;
@@ -37,7 +38,12 @@ impl Shell for ImaginedShell {
                     })
                     .collect(),
                 "Set-IRMConfiguration" => {
-                    world.enabled = !world.cut_cmdlet;
+                    let on = |(name, value): &(&str, Argument)| {
+                        *name == "InternalLicensingEnabled" && *value == Argument::Bool(true)
+                    };
+                    if !world.cut_cmdlet {
+                        world.enabled = cmdlet.parameters.iter().any(on);
+                    }
                     if world.lose_cmdlet || world.cut_cmdlet {
                         return Err(HostError::Lost {
                             call: cmdlet.name.to_owned(),

@@ -1,0 +1,90 @@
+//! `undo RUN`: what a run wrote, read again, swapped, shown, and taken back as any plan is.
+
+use crate::cli::apply;
+use crate::cli::console::Console;
+use crate::cli::console::TOOL;
+use crate::cli::plan;
+use crate::cli::prepare::Prepared;
+use crate::cli::prepare::uuid;
+use crate::cli::request::PlanRequest;
+use crate::cli::request::UndoRequest;
+use crate::cli::reread::Reread;
+use crate::cli::reread::reread;
+use crate::cli::runs;
+use crate::cli::runs::Checked;
+use crate::cli::stats;
+use crate::cli::stop::Stop;
+use crate::error::Exit;
+use crate::host::link::Clock;
+use crate::model::host::HostName;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+use crate::net::clock::SystemClock;
+use crate::plan::undo::UndoInput;
+use crate::plan::undo::questions;
+use crate::run::history::History;
+
+pub fn run(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let runtime = crate::cli::runtime()?;
+    let done = runtime.block_on(undo(request, console));
+    runtime.shutdown_background();
+    done
+}
+
+async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let folder = runs::find(&request.plan.state, &request.run)?;
+    let Checked { sealed, journal, .. } = runs::check(&folder)?;
+    if sealed.plan.lab {
+        return Err(Stop::new(Exit::Refused, "the simulated farm of that run ended with it")
+            .hint("to try an undo, keep a farm up with: rmsfleet lab serve"));
+    }
+    if journal.unknown > 0 {
+        let text = format!("the journal has {} events of a newer version", journal.unknown);
+        return Err(Stop::new(Exit::Refused, text).hint("undo with that version of rmsfleet"));
+    }
+    let written = History::of(&journal.records).written();
+    let probes = questions(&sealed.plan, &written);
+    if probes.is_empty() {
+        let text = format!("run {} wrote nothing: there is nothing to take back", folder.id);
+        console.did("Unchanged", &text)?;
+        return Ok(Exit::Ok);
+    }
+    let waivers = waivers(&request.plan, &sealed.plan)?;
+    let Reread { survey, wired, stats } =
+        reread(&sealed.plan, &probes, &request.plan, console).await?;
+    let plan = crate::plan::undo::undo(&UndoInput {
+        id: uuid()?,
+        now: SystemClock.now(),
+        tool: TOOL.to_owned(),
+        run: &folder.id,
+        original: &sealed,
+        written: &written,
+        survey: &survey,
+        waivers: &waivers,
+    });
+    let blocked = plan.hosts.values().any(PlannedHost::is_blocked);
+    if let Some(out) = &request.plan.out {
+        plan::show_and_keep(&plan, Some(out), console)?;
+        if console.output.stats {
+            stats::show(&stats, console)?;
+        }
+        if plan.has_work() {
+            console.next(&format!("rmsfleet apply {}", out.display()))?;
+        }
+        return Ok(plan::exit(&plan, request.plan.detailed_exitcode));
+    }
+    let works = plan.has_work();
+    let prepared = Prepared { plan, wired, stats, farm: None };
+    let exit = apply::carry_out(prepared, &request.plan, console).await?;
+    // Hosts that could not be planned for still hold what the run wrote.
+    Ok(if blocked && !works { Exit::UndoIncomplete } else { exit })
+}
+
+/// The waivers with the names that the run's plan has.
+fn waivers(request: &PlanRequest, plan: &Plan) -> Result<Vec<(HostName, String)>, Stop> {
+    let waived = request.consent.waive.iter().map(|(name, id)| {
+        let host = plan::find(plan, name)?;
+        Ok((host, id.clone()))
+    });
+    waived.collect()
+}

@@ -1,0 +1,158 @@
+//! The plan that takes a run back: its sealed plan with the ends swapped, as far as the run's
+//! records say that it wrote, and as far as the hosts still hold what it wrote.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::model::facts::Survey;
+use crate::model::host::HostName;
+use crate::model::plan::FORMAT;
+use crate::model::plan::Input;
+use crate::model::plan::Note;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+use crate::model::plan::Undoes;
+use crate::model::probe::Probe;
+use crate::model::registry::KeyPath;
+use crate::plan::lint;
+use crate::plan::probe;
+use crate::plan::seal::Sealed;
+use crate::plan::waiver;
+
+mod host;
+mod stages;
+
+/// What a run has written, or may have. Places count within a host's changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    pub hosts: BTreeMap<HostName, WrittenHost>,
+    /// Steps that were announced, by organisation and stage. Journals of the first version name no
+    /// stage.
+    pub steps: BTreeSet<(String, String)>,
+    /// The run came to its end; of one that did not the last record may be lost.
+    pub ended: bool,
+}
+
+/// One host's part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WrittenHost {
+    /// Written and read back.
+    pub verified: BTreeSet<usize>,
+    /// Announced, and not read back: only the host can tell.
+    pub possible: BTreeSet<usize>,
+    /// Keys that it may have created, leaf first.
+    pub keys: Vec<KeyPath>,
+}
+
+impl Written {
+    /// Whether the step of this stage was carried out, or may have been.
+    fn has_step(&self, organisation: &str, stage: &str) -> bool {
+        let is = |name: &str| self.steps.contains(&(organisation.to_owned(), name.to_owned()));
+        is(stage) || is("")
+    }
+}
+
+impl WrittenHost {
+    pub fn is_empty(&self) -> bool {
+        self.verified.is_empty() && self.possible.is_empty() && self.keys.is_empty()
+    }
+
+    fn places(&self) -> impl Iterator<Item = usize> {
+        self.verified.union(&self.possible).copied()
+    }
+}
+
+/// Everything an undo plan is made from. The same input gives the same plan, to the byte.
+#[derive(Clone)]
+pub struct UndoInput<'a> {
+    pub id: String,
+    pub now: Timestamp,
+    /// `rmsfleet 0.1.0`.
+    pub tool: String,
+    pub run: &'a str,
+    /// The plan that the run carried out.
+    pub original: &'a Sealed,
+    pub written: &'a Written,
+    /// The hosts and organisations as they are now, asked by [`questions`].
+    pub survey: &'a Survey,
+    /// `--waive HOST:BLOCKER`.
+    pub waivers: &'a [(HostName, String)],
+}
+
+/// What must be read before a run can be taken back: of each host that it may have written.
+pub fn questions(original: &Plan, written: &Written) -> BTreeMap<HostName, Probe> {
+    let mut probes: BTreeMap<HostName, Probe> = BTreeMap::new();
+    for (name, part) in written.hosts.iter().filter(|(_, part)| !part.is_empty()) {
+        let Some(planned) = original.hosts.get(name) else { continue };
+        let probe = probes.entry(name.clone()).or_default();
+        let changes = part.places().filter_map(|place| planned.changes.get(place));
+        for change in changes {
+            probe.values.insert(change.path.clone());
+            probe.access.insert(change.path.key.clone());
+        }
+        probe.values.insert(probe::restart_mark());
+        probe.access.insert(KeyPath::new(probe::MARKS_KEY));
+        probe.listings.extend(part.keys.iter().cloned());
+    }
+    for (_, step) in stages::steps(original, written) {
+        probes.entry(step.via.clone()).or_default().organisation = true;
+    }
+    probes
+}
+
+/// Makes the plan that takes the run back.
+///
+/// What no longer holds what the run wrote is not touched: its host is blocked until somebody
+/// decides by name (`--waive HOST:drifted`) that the rest goes back without it. The others go on.
+pub fn undo(input: &UndoInput<'_>) -> Plan {
+    let original = &input.original.plan;
+    let mut hosts: BTreeMap<HostName, PlannedHost> =
+        original.hosts.values().map(|own| (own.name.clone(), host::undo(own, input))).collect();
+    stages::hold_back(input, &mut hosts);
+    let mut notes = waiver::apply(&mut hosts, input.waivers);
+    let depth = original.undoes.as_ref().map_or(1, |undoes| undoes.depth.saturating_add(1));
+    let undoes = Undoes { run: input.run.to_owned(), digest: input.original.digest.clone(), depth };
+    let dealt = stages::stages(input, &undoes, &mut hosts);
+    notes.extend(dealt.notes);
+    if !input.written.ended {
+        let text = "the run did not come to its end; what it left in doubt was read for this plan";
+        notes.push(note("run-open", text));
+    }
+    let lifetime = original.valid_until.duration_since(original.created);
+    let mut inputs = vec![Input {
+        what: "run".to_owned(),
+        name: input.run.to_owned(),
+        sha256: input.original.digest.clone(),
+    }];
+    // Where the credentials are found again.
+    inputs.extend(original.inputs.iter().filter(|own| own.what != "run").cloned());
+    let mut plan = Plan {
+        format: FORMAT,
+        id: input.id.clone(),
+        created: input.now,
+        valid_until: input.now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
+        tool: input.tool.clone(),
+        playbook: original.playbook.clone(),
+        rules: original.rules.clone(),
+        inputs,
+        limits: original.limits.clone(),
+        count_unreachable_as_failed: original.count_unreachable_as_failed,
+        marks: original.marks,
+        lab: original.lab,
+        hosts,
+        stages: dealt.stages,
+        conditions: original.conditions.clone(),
+        undoes: Some(undoes),
+        blockers: Vec::new(),
+        notes,
+    };
+    let faults = lint::lint(&plan);
+    plan.blockers.extend(faults);
+    plan
+}
+
+fn note(id: &str, text: impl Into<String>) -> Note {
+    Note { id: id.to_owned(), text: text.into() }
+}

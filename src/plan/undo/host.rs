@@ -1,0 +1,227 @@
+//! One host's part of an undo: the values that go back, those that stay, and whether it restarts.
+
+use crate::model::change::Change;
+use crate::model::facts::HostSurvey;
+use crate::model::facts::Observation;
+use crate::model::host::PriorAdrms;
+use crate::model::plan::Blocker;
+use crate::model::plan::PlannedHost;
+use crate::model::plan::Scope;
+use crate::model::registry::KeyPath;
+use crate::model::registry::Listing;
+use crate::model::registry::Reading;
+use crate::model::registry::State;
+use crate::model::registry::ValueName;
+use crate::model::verdict::Evidence;
+use crate::model::verdict::RestartNeed;
+use crate::model::verdict::Verdict;
+use crate::plan::debt;
+use crate::plan::diff;
+use crate::plan::host::blocker;
+use crate::plan::host::not_read;
+use crate::plan::probe;
+use crate::plan::undo::UndoInput;
+use crate::plan::undo::WrittenHost;
+use crate::plan::undo::note;
+use crate::plan::verdict;
+
+/// The host as the undo plan has it; out of scope if the run wrote nothing there.
+pub(super) fn undo(original: &PlannedHost, input: &UndoInput<'_>) -> PlannedHost {
+    let mut planned = PlannedHost {
+        changes: Vec::new(),
+        equal: Vec::new(),
+        verdict: Verdict {
+            need: RestartNeed::NotRequired,
+            rule: "not-touched".to_owned(),
+            evidence: Vec::new(),
+        },
+        restart: false,
+        restart_owed: None,
+        mark_paid: false,
+        empty_keys: Vec::new(),
+        after_step: None,
+        blockers: Vec::new(),
+        notes: Vec::new(),
+        ..original.clone()
+    };
+    let written = input.written.hosts.get(&original.name).filter(|part| !part.is_empty());
+    let Some(written) = written else {
+        if original.scope == Scope::InScope {
+            planned.scope = Scope::OutOfScope(format!("run {} wrote nothing here", input.run));
+        }
+        return planned;
+    };
+    planned.scope = Scope::InScope;
+    match input.survey.hosts.get(&original.name) {
+        Some(HostSurvey::Read(seen)) => {
+            take_back(&mut planned, original, written, seen, input);
+        }
+        Some(HostSurvey::Failed(failure)) => planned.blockers.push(not_read(failure)),
+        None => {
+            let text = "the survey has no answer of this host";
+            planned.blockers.push(blocker("unread", text));
+        }
+    }
+    planned
+}
+
+fn take_back(
+    planned: &mut PlannedHost,
+    original: &PlannedHost,
+    written: &WrittenHost,
+    seen: &Observation,
+    input: &UndoInput<'_>,
+) {
+    let identity = original.identity.as_ref();
+    if !identity.is_some_and(|identity| identity.is_same(&seen.identity)) {
+        let text = format!("the host says it is {}, and the run saw another", seen.identity);
+        planned.blockers.push(Blocker {
+            hint: Some("look for a stale DNS record or two names of one server".to_owned()),
+            ..blocker("identity", &text)
+        });
+    }
+    planned.identity = Some(seen.identity.clone());
+    match seen.value(&probe::restart_mark()) {
+        Reading::Known(State::Absent) => {}
+        Reading::Known(State::Present(mark)) => planned.restart_owed = Some(mark.to_string()),
+        Reading::Unreadable(why) => unreadable(planned, &probe::restart_mark().to_string(), &why),
+    }
+    // The last that was written goes back first.
+    let places: Vec<usize> = written.places().collect();
+    for place in places.into_iter().rev() {
+        if let Some(change) = original.changes.get(place) {
+            value(planned, change, written.verified.contains(&place), seen, input.run);
+        }
+    }
+    keys(planned, written, seen);
+    restart(planned, original, written, seen, input.run);
+    let marked = (input.original.plan.marks && planned.restart) || planned.mark_paid;
+    let marks = marked.then(|| KeyPath::new(probe::MARKS_KEY));
+    let touched = planned.changes.iter().map(|change| change.path.key.clone()).chain(marks);
+    let rights = diff::rights(touched, seen);
+    planned.blockers.extend(rights);
+}
+
+/// INVARIANT: only what still holds what the run wrote goes back.
+fn value(
+    planned: &mut PlannedHost,
+    change: &Change,
+    verified: bool,
+    seen: &Observation,
+    run: &str,
+) {
+    let Change { path, before, after, rule: _ } = change;
+    match seen.value(path) {
+        Reading::Known(found) if found == *after => planned.changes.push(change.swapped()),
+        Reading::Known(found) if found == *before => {
+            if verified {
+                let text = format!("{path} holds what it held before run {run} already");
+                planned.notes.push(note("reverted", text));
+            }
+            planned.equal.push((path.clone(), found));
+        }
+        Reading::Known(found) => planned.blockers.push(Blocker {
+            hint: Some(format!(
+                "find out who changed it; to leave it so and take the rest back: --waive {}:drifted",
+                planned.name
+            )),
+            ..blocker(
+                "drifted",
+                &format!("{path} holds `{found}`, and run {run} wrote `{after}`: it stays"),
+            )
+        }),
+        Reading::Unreadable(why) => unreadable(planned, &path.to_string(), &why),
+    }
+}
+
+fn unreadable(planned: &mut PlannedHost, what: &str, why: &str) {
+    planned.blockers.push(Blocker {
+        hint: Some("give the account read access to the key, then try again".to_owned()),
+        ..blocker("unreadable", &format!("{what}: {why}"))
+    });
+}
+
+/// Keys that the run created and that stand empty once its values are gone.
+fn keys(planned: &mut PlannedHost, written: &WrittenHost, seen: &Observation) {
+    for key in &written.keys {
+        let goes = |name: &ValueName| {
+            let own = |change: &&Change| change.path.key == *key && change.path.name == *name;
+            planned.changes.iter().find(own).is_some_and(|change| change.after == State::Absent)
+        };
+        match seen.listings.get(key) {
+            Some(Listing::NoKey) => {}
+            Some(Listing::Known(values)) if values.iter().all(|(name, _)| goes(name)) => {
+                planned.empty_keys.push(key.clone());
+            }
+            Some(Listing::Known(_)) => {
+                let text = format!("{key} holds more than the run wrote: it stays");
+                planned.notes.push(note("key-in-use", text));
+            }
+            Some(Listing::Unreadable(why)) => unreadable(planned, &key.to_string(), why),
+            None => unreadable(planned, &key.to_string(), "never read"),
+        }
+    }
+}
+
+/// By the rule of the run's own plan: the state before that run is the one that comes back, so its
+/// evidence is this verdict's too.
+fn restart(
+    planned: &mut PlannedHost,
+    original: &PlannedHost,
+    written: &WrittenHost,
+    seen: &Observation,
+    run: &str,
+) {
+    let Some(role) = original.role else { return };
+    let is_row = |one: &&Evidence| one.row.is_some();
+    let evidence: Vec<Evidence> =
+        original.verdict.evidence.iter().filter(is_row).cloned().collect();
+    let answered = original.verdict.rule == "inventory" || evidence.is_empty();
+    let prior = match original.verdict.need {
+        RestartNeed::Required if answered => PriorAdrms::Used,
+        RestartNeed::NotRequired if answered => PriorAdrms::Never,
+        RestartNeed::Required | RestartNeed::NotRequired | RestartNeed::Unknown => PriorAdrms::Auto,
+    };
+    if is_void(planned, original, written, run) {
+        planned.mark_paid = true;
+        let text = "run announced a restart here and wrote nothing that needs one; its mark goes";
+        planned.notes.push(note("restart-void", format!("{}: the {text}", planned.name)));
+        return;
+    }
+    let paid = debt::paid(seen).filter(|_| planned.changes.is_empty());
+    planned.mark_paid = paid.is_some();
+    let decided = verdict::decide(verdict::Case {
+        role,
+        changes: planned.changes.len(),
+        evidence,
+        prior,
+        owed: planned.restart_owed.as_deref(),
+        paid,
+    });
+    planned.verdict = decided.verdict;
+    planned.blockers.extend(decided.blocker);
+    let required = planned.verdict.need == RestartNeed::Required;
+    let asked = original.verdict.need == RestartNeed::Required;
+    // What the inventory said then about restarts, as far as the plan shows it.
+    let (always, by_people) = (original.restart && !asked, asked && !original.restart);
+    planned.restart = (required || (always && !planned.changes.is_empty())) && !by_people;
+    if required && by_people {
+        let text = format!("{} must restart, and the run's plan left that to people", planned.name);
+        planned.notes.push(note("restart-left-owed", text));
+    }
+}
+
+/// Whether the mark on the host is this run's own, and the run came to write nothing there.
+fn is_void(
+    planned: &PlannedHost,
+    original: &PlannedHost,
+    written: &WrittenHost,
+    run: &str,
+) -> bool {
+    let is_own = |mark: &String| mark.split(' ').next() == Some(run);
+    planned.restart_owed.as_ref().is_some_and(is_own)
+        && original.restart_owed.is_none()
+        && written.verified.is_empty()
+        && planned.changes.is_empty()
+        && planned.blockers.is_empty()
+}
