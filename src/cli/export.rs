@@ -22,14 +22,13 @@ use crate::model::plan::Plan;
 const PLAN: &str = "plan.rmsplan";
 
 pub fn run(request: &ExportRequest, console: &mut Console) -> Result<Exit, Stop> {
-    let plan = match &request.file {
-        Some(file) => show::open(file)?.plan,
-        None => {
-            let runtime = crate::cli::runtime()?;
-            let made = runtime.block_on(prepare(&request.plan, console));
-            runtime.shutdown_background();
-            made?.plan
-        }
+    let plan = if let Some(file) = &request.file {
+        show::open(file)?.plan
+    } else {
+        let runtime = crate::cli::runtime()?;
+        let made = runtime.block_on(prepare(&request.plan, console));
+        runtime.shutdown_background();
+        made?.plan
     };
     let digest =
         crate::plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;

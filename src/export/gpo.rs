@@ -129,7 +129,7 @@ fn head(plan: &Plan, digest: &str) -> String {
         format!("# made {} from rules {}.", plan.created, plan.rules),
         "#".to_owned(),
     ];
-    lines.iter().map(|line| format!("{}\n", visible(line))).collect()
+    lines.iter().fold(String::new(), |text, line| text + &visible(line) + "\n")
 }
 
 fn table(stamp: &str, policies: &[Policy]) -> String {

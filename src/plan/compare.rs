@@ -271,14 +271,14 @@ pub fn steps(plan: &Plan, survey: &Survey) -> Vec<StepFinding> {
     let found = |step: &OrganisationStep| {
         survey.organisations.iter().find(|own| own.dn.eq_ignore_ascii_case(&step.identity))
     };
-    let compared = planned_steps(plan).map(|step| match found(step) {
-        Some(organisation) => step_finding(step, &organisation.irm),
-        None => {
-            let failure = survey.organisation_failures.get(&step.via);
-            let why = failure.map_or_else(|| "nobody told".to_owned(), Failure::text);
-            let organisation = step.organisation.clone();
-            StepFinding { organisation, holds: None, told: format!("not read: {why}") }
+    let compared = planned_steps(plan).map(|step| {
+        if let Some(organisation) = found(step) {
+            return step_finding(step, &organisation.irm);
         }
+        let failure = survey.organisation_failures.get(&step.via);
+        let why = failure.map_or_else(|| "nobody told".to_owned(), Failure::text);
+        let organisation = step.organisation.clone();
+        StepFinding { organisation, holds: None, told: format!("not read: {why}") }
     });
     compared.collect()
 }
