@@ -40,6 +40,22 @@ pub enum Event {
         /// The run that this one takes back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undoes: Option<String>,
+        /// Nothing is written and nothing restarted; the plan is not used up.
+        #[serde(default, skip_serializing_if = "is_false")]
+        rehearsal: bool,
+    },
+    /// A signature under the plan, checked before the run began.
+    PlanApproved {
+        /// As the allowed-signers file names the signer.
+        by: String,
+        /// The key's fingerprint: `SHA256:…`.
+        key: String,
+    },
+    /// Hosts of the plan that this run leaves out; nothing else differs from what was sealed.
+    HostsLeftOut {
+        /// As it was typed.
+        limit: String,
+        hosts: Vec<HostName>,
     },
     /// Another process goes on with a run that died or was stopped.
     RunResumed {
@@ -99,6 +115,13 @@ pub enum Event {
     MarkIntended {
         host: HostName,
         mark: String,
+        set: bool,
+    },
+    /// The run's lease on the host is about to be set, or a lease to be removed that counts no more.
+    LeaseIntended {
+        host: HostName,
+        /// The value's path.
+        lease: String,
         set: bool,
     },
     /// A key is about to be created for a value of ours, or one that we created to be deleted.
@@ -233,6 +256,11 @@ pub enum Event {
 /// The only verb that the first version had.
 fn first_verb() -> String {
     "Set-IRMConfiguration".to_owned()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a host is busy with.

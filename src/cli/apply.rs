@@ -1,11 +1,14 @@
 //! `apply`: a sealed plan, or plan, show, ask, apply.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::cli::approve;
 use crate::cli::consent;
 use crate::cli::console::Console;
+use crate::cli::leave_out;
 use crate::cli::lock;
 use crate::cli::plan;
 use crate::cli::prepare::Prepared;
@@ -23,6 +26,7 @@ use crate::journal::control;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
 use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedWork;
 use crate::net::clock::SystemClock;
 use crate::net::entropy;
 use crate::plan::Sealed;
@@ -42,16 +46,31 @@ async fn apply(request: &ApplyRequest, console: &mut Console) -> Result<Exit, St
         Some(file) => reopen(file, &request.plan, console).await?,
         None => prepare(&request.plan, console).await?,
     };
-    carry_out(prepared, &request.plan, console).await
+    let how = How { file: request.file.as_deref(), rehearse: request.rehearse };
+    carry_out(prepared, how, &request.plan, console).await
+}
+
+/// What is carried out, beside the plan itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How<'a> {
+    /// The plan's file; `None` for one that was made just now.
+    pub file: Option<&'a Path>,
+    /// Nothing is written or restarted.
+    pub rehearse: bool,
 }
 
 /// Shows a plan, asks, and rolls it out.
 pub async fn carry_out(
     prepared: Prepared,
+    how: How<'_>,
     request: &PlanRequest,
     console: &mut Console,
 ) -> Result<Exit, Stop> {
     let Prepared { plan, wired, stats, farm } = prepared;
+    let How { file, rehearse } = how;
+    if file.is_none() && !rehearse {
+        approve::needs_a_file(&plan)?;
+    }
     let bytes = plan::seal(&plan)?;
     let digest =
         crate::plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
@@ -59,7 +78,9 @@ pub async fn carry_out(
     let plan = &sealed.plan;
     let store = Store::new(&request.state);
     // Told before anything is shown or asked: there is nothing to decide.
-    unused(&store, &plan.id)?;
+    if !rehearse {
+        unused(&store, &plan.id)?;
+    }
     plan::show(plan, Some(&sealed.digest), console)?;
     usable(&sealed, SystemClock.now())?;
     if !plan.has_work() {
@@ -72,14 +93,51 @@ pub async fn carry_out(
         }
         return Ok(plan::exit(plan, false));
     }
-    let consent = consent::obtain(plan, request, console);
-    let options = in_time(&sealed, || SystemClock.now(), consent).await?;
+    let (left_out, limited) = match file {
+        Some(_) => leave_out::left_out(plan, request, console)?,
+        // A plan made just now was limited when it was made.
+        None => (BTreeSet::new(), None),
+    };
+    let mut options = if rehearse {
+        rehearsal(&sealed, file, console)?
+    } else {
+        let approvals = match file {
+            Some(file) => approve::obtain(&sealed, file)?,
+            None => Vec::new(),
+        };
+        let consent = consent::obtain(plan, request, !approvals.is_empty(), console);
+        let options = in_time(&sealed, || SystemClock.now(), consent).await?;
+        Options { preface: approve::events(&approvals), ..options }
+    };
+    options.preface.extend(limited);
+    options.left_out = left_out;
     let (id, by) = (run_id()?, &request.by);
     unstopped(&store.folder(&id))?;
     let held = if plan.lab { None } else { Some(lock::take(plan, &id, &request.state, by)?) };
-    let folder = begin(&store, &plan.id, &id, &bytes)?;
+    let folder =
+        if rehearse { create(&store, &id, &bytes)? } else { begin(&store, &plan.id, &id, &bytes)? };
+    if let (Some(file), false) = (file, rehearse) {
+        approve::keep(file, &sealed, &folder.path);
+    }
     let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past: None };
-    roll_out(rollout, request, console).await
+    Box::pin(roll_out(rollout, request, console)).await
+}
+
+/// A rehearsal asks nothing, and says what a run would be refused for.
+fn rehearsal(sealed: &Sealed, file: Option<&Path>, console: &mut Console) -> Result<Options, Stop> {
+    console.did("Rehearsing", "hosts are read and compared; nothing is written or restarted")?;
+    let refused = match file {
+        Some(file) => approve::obtain(sealed, file).map(drop),
+        None => approve::needs_a_file(&sealed.plan),
+    };
+    if let Err(stop) = refused {
+        console.did("Not yet", &format!("a run would be refused: {stop}"))?;
+    }
+    let steps = sealed.plan.stages.iter().filter_map(|stage| match &stage.work {
+        PlannedWork::Hosts { .. } => None,
+        PlannedWork::Step(step) => Some(step.organisation.clone()),
+    });
+    Ok(Options { confirmed: steps.collect(), rehearsal: true, ..Options::default() })
 }
 
 /// A STOP file forbids every run, until whoever put it there takes it away.
@@ -138,6 +196,10 @@ fn run_id() -> Result<String, Stop> {
 
 fn begin(store: &Store, plan: &str, id: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
     unused(store, plan)?;
+    create(store, id, bytes)
+}
+
+fn create(store: &Store, id: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
     store.create(id, bytes).map_err(|error| {
         Stop::because(Exit::Data, &error).hint("choose another folder with --run-dir DIR")
     })

@@ -139,6 +139,16 @@ pub enum Verb {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Sign a sealed plan, so that it may be applied: one detached SSH signature beside it
+    #[command(after_help = help::APPROVE)]
+    Approve {
+        /// A file from `plan -o`
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Your private key; a .pub file uses the agent or a security key [default: ~/.ssh/id_*]
+        #[arg(long, value_name = "KEY")]
+        key: Option<PathBuf>,
+    },
     /// Carry a plan out: a sealed one, or plan, show, ask, apply
     #[command(after_help = help::APPLY)]
     Apply(ApplyArgs),
@@ -236,6 +246,9 @@ pub struct PlanArgs {
     /// Seal the plan into this file
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Also save what the hosts said, for `--lab --facts FILE`; no secret is in it
+    #[arg(long, value_name = "FILE")]
+    pub save_facts: Option<PathBuf>,
     #[command(flatten)]
     pub lab: LabArgs,
 }
@@ -248,6 +261,9 @@ pub struct ApplyArgs {
     /// Plan only, write nothing
     #[arg(short = 'n', long, visible_aliases = ["noop", "what-if"], conflicts_with = "file")]
     pub check: bool,
+    /// Everything but writes and restarts: read, compare, look at gates; uses no plan up
+    #[arg(long, conflicts_with = "check")]
+    pub rehearse: bool,
     #[command(flatten)]
     pub lab: LabArgs,
 }
@@ -328,6 +344,9 @@ pub struct LabArgs {
     /// Run against a simulated farm in this process; asks nothing
     #[arg(long)]
     pub lab: bool,
+    /// Make the simulated hosts from what real ones said: a file of `plan --save-facts`
+    #[arg(long, requires = "lab", value_name = "FILE")]
+    pub facts: Option<PathBuf>,
     /// Break the farm on purpose; without names, everything at once
     #[arg(long, requires = "lab", value_name = "NAMES", num_args = 0..=1,
           default_missing_value = "all", value_delimiter = ',')]

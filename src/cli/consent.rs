@@ -18,6 +18,7 @@ use crate::run::action::Options;
 pub async fn obtain(
     plan: &Plan,
     request: &PlanRequest,
+    approved: bool,
     console: &mut Console,
 ) -> Result<Options, Stop> {
     let open: Vec<&OrganisationStep> = plan
@@ -31,10 +32,15 @@ pub async fn obtain(
         .collect();
     if plan.lab {
         let names = open.iter().filter_map(|step| step.confirmation());
-        return Ok(Options { confirmed: names.map(str::to_owned).collect() });
+        let confirmed = names.map(str::to_owned).collect();
+        return Ok(Options { confirmed, ..Options::default() });
     }
     let mut confirmed: BTreeSet<String> = request.consent.confirm.iter().cloned().collect();
     known(plan, &confirmed)?;
+    if approved {
+        // Whoever signed the plan has named everything in it.
+        confirmed.extend(open.iter().map(|step| step.organisation.clone()));
+    }
     if !request.consent.yes {
         go_on(plan, request, console).await?;
         for step in open {
@@ -53,7 +59,7 @@ pub async fn obtain(
             }
         }
     }
-    Ok(Options { confirmed })
+    Ok(Options { confirmed, ..Options::default() })
 }
 
 async fn go_on(plan: &Plan, request: &PlanRequest, console: &mut Console) -> Result<(), Stop> {

@@ -11,9 +11,11 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::cli::own::OwnMachine;
 use crate::host::link::ProgramResult;
 use crate::journal::control;
 use crate::journal::control::Word;
+use crate::model::plan::PlannedHost;
 use crate::run::controller::Controller;
 
 /// So much of what a program prints is kept, in bytes; the rest is read and dropped.
@@ -22,6 +24,8 @@ const KEPT: usize = 64 * 1024;
 /// [`Controller`] for a run in this folder.
 pub struct Desk {
     pub folder: PathBuf,
+    /// Whom to compare a host with before it is restarted; `None` in the lab.
+    pub own: Option<OwnMachine>,
 }
 
 impl Controller for Desk {
@@ -40,6 +44,10 @@ impl Controller for Desk {
             }
         }
         .boxed()
+    }
+
+    fn is_own(&self, host: &PlannedHost) -> Option<String> {
+        self.own.as_ref()?.is(host)
     }
 
     fn promoted(&self) -> bool {
@@ -91,7 +99,7 @@ mod tests {
     use super::*;
 
     async fn check(argv: &[&str], input: &str, seconds: u64) -> Result<(u32, String), String> {
-        let desk = Desk { folder: PathBuf::new() };
+        let desk = Desk { folder: PathBuf::new(), own: None };
         let argv: Vec<String> = argv.iter().map(|part| (*part).to_owned()).collect();
         let ended = desk.program(&argv, input.to_owned(), Duration::from_secs(seconds)).await?;
         Ok((ended.exit_code.unwrap_or(u32::MAX), ended.stdout + &ended.stderr))

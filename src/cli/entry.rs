@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 
 use crate::cli::apply;
+use crate::cli::approve;
 use crate::cli::args::Args;
 use crate::cli::completions;
 use crate::cli::console::Console;
@@ -99,6 +100,9 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Doctor(request) => doctor::run(&request, console),
         Action::Plan(request) => plan::run(&request, console),
         Action::Show { file } => show::run(&file, console),
+        Action::Approve { file, key, home, consent } => {
+            approve::run(&file, key.as_deref(), home.as_deref(), &consent, console)
+        }
         Action::Apply(request) => apply::run(&request, console),
         Action::Resume(request) => resume::run(&request, console),
         Action::Undo(request) => undo::run(&request, console),

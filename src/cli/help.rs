@@ -16,6 +16,7 @@ pub fn relevant_flags(mut command: Command) -> Command {
             "lint" => &["inventory", "playbook", "credentials", "rules", "var"],
             "inventory" => &["inventory", "var", "limit"],
             "show" => &["full", "host"],
+            "approve" => &["full", "host", "yes", "no_input"],
             "runs" | "lock" | "pause" | "promote" | "abort" => &["run_dir"],
             "rules" => &["rules"],
             _ => &[],
@@ -127,11 +128,23 @@ Examples:
 
 Next: rmsfleet apply FILE";
 
+pub const APPROVE: &str = "\
+Examples:
+  rmsfleet approve change.rmsplan                          with ~/.ssh/id_ed25519
+  rmsfleet approve change.rmsplan --key ~/.ssh/id_sk.pub   with the agent or a security key
+  ssh-keygen -Y sign -n rmsfleet-plan -f KEY change.rmsplan     the same, without rmsfleet
+
+Who may sign, and how many must, stands in the playbook that the plan was made with:
+  change: { approvals: { required: 2, distinct_from_author: true, signers: allowed_signers } }
+Next: rmsfleet show FILE, rmsfleet apply FILE";
+
 pub const APPLY: &str = "\
 Examples:
   rmsfleet apply --lab                             the tour: eight simulated servers, asks nothing
   rmsfleet apply change.rmsplan                    exactly the sealed plan
   rmsfleet apply --yes --confirm Contoso           plan and apply, organisation step included
+  rmsfleet apply change.rmsplan -l 'fci:!FS07'     the sealed plan without some of its hosts
+  rmsfleet apply change.rmsplan --rehearse         read and compare everything, write nothing
   rmsfleet apply --check                           plan only (also --noop, --what-if, -n)
 
 Without --confirm NAME the run pauses before an organisation step (exit 8).

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cli::attend::interrupted;
 use crate::cli::console::Console;
 use crate::cli::credentials::Wanted;
+use crate::cli::facts as saved;
 use crate::cli::load;
 use crate::cli::request::Files;
 use crate::cli::request::Lab;
@@ -18,6 +19,7 @@ use crate::host::link::Clock;
 use crate::host::restart::Pace;
 use crate::lab::accounts::Accounts as LabAccounts;
 use crate::lab::edge::Edge;
+use crate::lab::facts;
 use crate::lab::farm;
 use crate::lab::farm::FarmHost;
 use crate::lab::faults::Fault;
@@ -56,14 +58,19 @@ pub async fn start(
     timing: Timing,
     port_base: Option<u16>,
 ) -> Result<Farm, Stop> {
-    let mut farm_hosts = farm::from_hosts(hosts);
-    let connector = hosts.iter().find_map(|host| host.connector.as_ref());
-    tour::age(&mut farm_hosts, connector.map_or(tour::CONNECTOR, |origin| origin.as_str()));
+    let mut farm_hosts = if let Some(path) = &lab.facts {
+        facts::from_facts(hosts, &saved::open(path)?).0
+    } else {
+        let mut farm_hosts = farm::from_hosts(hosts);
+        let connector = hosts.iter().find_map(|host| host.connector.as_ref());
+        tour::age(&mut farm_hosts, connector.map_or(tour::CONNECTOR, |origin| origin.as_str()));
+        farm_hosts
+    };
     if let Some(base) = port_base {
         listen(&mut farm_hosts, base)?;
     }
     let accounts = LabAccounts::new(account());
-    Farm::start(farm_hosts, accounts, &faults(&lab.faults)?, timing, edge()).await.map_err(
+    Farm::start(farm_hosts, accounts, &faults(&lab.faults, hosts)?, timing, edge()).await.map_err(
         |error| {
             Stop::because(Exit::Data, &error)
                 .while_doing("the simulated farm cannot listen on loopback")
@@ -138,21 +145,37 @@ fn listen(hosts: &mut [FarmHost], base: u16) -> Result<(), Stop> {
     Ok(())
 }
 
-fn faults(names: &[String]) -> Result<FaultSet, Stop> {
-    if names.iter().any(|name| name == "all") {
-        return Ok(FaultSet::usual());
+/// Each is `NAME`, on a host that it fits, or `HOST:NAME`.
+fn faults(names: &[String], hosts: &[Host]) -> Result<FaultSet, Stop> {
+    let (placed, plain): (Vec<_>, Vec<_>) =
+        names.iter().map(|text| text.rsplit_once(':').ok_or(text)).partition(Result::is_ok);
+    let plain: Vec<&String> = plain.into_iter().filter_map(Result::err).collect();
+    let mut set = if plain.iter().any(|name| *name == "all") {
+        FaultSet::usual()
+    } else {
+        plain.into_iter().map(|name| fault(name)).collect::<Result<_, _>>()?
+    };
+    for (host, name) in placed.into_iter().flatten() {
+        let known = hosts.iter().any(|one| {
+            one.name.as_str().eq_ignore_ascii_case(host)
+                || one.name.short().eq_ignore_ascii_case(host)
+        });
+        if !known {
+            let text = format!("--faults names `{host}`, which is no host");
+            return Err(Stop::new(Exit::NoMatch, text).hint("rmsfleet inventory list shows them"));
+        }
+        set.on(host, fault(name)?);
     }
-    names
-        .iter()
-        .map(|name| {
-            Fault::parse(name).ok_or_else(|| {
-                let known: Vec<&str> = Fault::ALL.iter().map(|fault| fault.id()).collect();
-                let hint = did_you_mean(name, known.iter().copied())
-                    .unwrap_or_else(|| format!("there are {}", known.join(", ")));
-                Stop::new(Exit::Usage, format!("no fault is called `{name}`")).hint(hint)
-            })
-        })
-        .collect()
+    Ok(set)
+}
+
+fn fault(name: &str) -> Result<Fault, Stop> {
+    Fault::parse(name).ok_or_else(|| {
+        let known: Vec<&str> = Fault::ALL.iter().map(|fault| fault.id()).collect();
+        let hint = did_you_mean(name, known.iter().copied())
+            .unwrap_or_else(|| format!("there are {}", known.join(", ")));
+        Stop::new(Exit::Usage, format!("no fault is called `{name}`")).hint(hint)
+    })
 }
 
 /// The farm takes time and chance from where everybody does.

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::cli::approve::parse_signers;
 use crate::cli::files;
 use crate::cli::request::Files;
 use crate::cli::request::Source as Wanted;
@@ -19,9 +20,11 @@ use crate::manifest::inventory::InventorySources;
 use crate::manifest::playbook;
 use crate::manifest::rules;
 use crate::manifest::source::Source;
+use crate::model::conditions::Approvals;
 use crate::model::plan::Input;
 use crate::model::rollout::Playbook;
 use crate::model::rules::RulePack;
+use crate::plan::seal::sha256;
 
 /// Everything a plan is made from, except the hosts' answers.
 pub struct Loaded {
@@ -78,8 +81,34 @@ pub fn playbook(path: Option<&Path>, colour: bool) -> Result<(Playbook, Input), 
         Some(path) => files::text("playbook", path, "without -p the built-in playbook is used")?,
     };
     let input = files::input("playbook", &source.name, &source.text);
-    let playbook = playbook::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
+    let mut playbook = playbook::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
+    if let Some(policy) = &mut playbook.conditions.approvals {
+        let folder = path.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+        signers(policy, folder)?;
+    }
     Ok((playbook, input))
+}
+
+/// The allowed signers of a policy stand beside its playbook; their digest is sealed.
+fn signers(policy: &mut Approvals, folder: &Path) -> Result<(), Stop> {
+    let path = folder.join(&policy.signers);
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Stop::because(Exit::Data, &error)
+            .while_doing(format!("the allowed signers `{}` cannot be read", path.display()))
+            .hint("in the playbook: change: { approvals: { signers: FILE } }")
+    })?;
+    let people = parse_signers(&bytes, &path)?.people();
+    if people < usize::try_from(policy.required).unwrap_or(usize::MAX) {
+        let text = format!(
+            "{} approvals are required, and `{}` has {people} people",
+            policy.required,
+            path.display()
+        );
+        return Err(Stop::new(Exit::Data, text));
+    }
+    policy.allowed_signers = sha256(&bytes);
+    policy.signers = path.display().to_string();
+    Ok(())
 }
 
 pub fn rules(path: Option<&Path>, colour: bool) -> Result<(RulePack, Input), Stop> {

@@ -10,10 +10,12 @@ use crate::cli::console::Console;
 use crate::cli::console::TOOL;
 use crate::cli::credentials;
 use crate::cli::credentials::Wanted;
+use crate::cli::facts;
 use crate::cli::inventory;
 use crate::cli::lab;
 use crate::cli::load;
 use crate::cli::load::Loaded;
+use crate::cli::own::OwnMachine;
 use crate::cli::passing::Passing;
 use crate::cli::request::PlanRequest;
 use crate::cli::stop::Stop;
@@ -99,11 +101,14 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
     let id = uuid()?;
     let forks = loaded.playbook.limits.forks;
     let survey = read(&wired, &questions, forks, &id, console).await?;
+    if let Some(path) = &request.save_facts {
+        facts::save(path, &survey, SystemClock.now(), console)?;
+    }
     let inputs = loaded.inputs.clone();
     let hosts = &loaded.inventory.hosts;
     let select =
         |text: &str| pattern::select_for_stage(text, hosts).map_err(|error| error.to_string());
-    let plan = plan::make(&plan::PlanInput {
+    let mut plan = plan::make(&plan::PlanInput {
         id,
         now: SystemClock.now(),
         tool: TOOL.to_owned(),
@@ -118,6 +123,12 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
         waivers: &waivers,
         waived_servers: &request.consent.waive_servers,
     });
+    if request.lab.is_none() {
+        OwnMachine { name: request.by.workstation.clone() }.block(&mut plan);
+    }
+    if let Some(policy) = &mut plan.conditions.approvals {
+        policy.author.clone_from(&request.by.operator);
+    }
     Ok(Prepared { plan, wired, stats, farm })
 }
 
@@ -233,6 +244,7 @@ fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
             | FailureKind::Fault
             | FailureKind::WrongHost
             | FailureKind::Drifted
+            | FailureKind::Leased
             | FailureKind::WriteRefused
             | FailureKind::InDoubt
             | FailureKind::NotBack

@@ -59,6 +59,7 @@ pub enum Action {
     Doctor(Box<DoctorRequest>),
     Plan(Box<PlanRequest>),
     Show { file: PathBuf },
+    Approve { file: PathBuf, key: Option<PathBuf>, home: Option<PathBuf>, consent: Consent },
     Apply(Box<ApplyRequest>),
     RunsList { runs: PathBuf },
     RunsShow { runs: PathBuf, run: String },
@@ -100,8 +101,10 @@ pub enum Source {
 /// The simulated farm instead of real hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lab {
-    /// Names of faults, or `all`.
+    /// Names of faults, or `all`; `HOST:NAME` for one host.
     pub faults: Vec<String>,
+    /// What real hosts said, for simulated ones to start from.
+    pub facts: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +114,8 @@ pub struct PlanRequest {
     pub forks: Option<u32>,
     pub consent: Consent,
     pub out: Option<PathBuf>,
+    /// Where to keep what the hosts said.
+    pub save_facts: Option<PathBuf>,
     pub detailed_exitcode: bool,
     pub lab: Option<Lab>,
     pub state: PathBuf,
@@ -129,6 +134,8 @@ pub struct DoctorRequest {
 pub struct ApplyRequest {
     /// A sealed plan; else one is made.
     pub file: Option<PathBuf>,
+    /// Nothing is written or restarted.
+    pub rehearse: bool,
     pub plan: PlanRequest,
 }
 
@@ -224,7 +231,17 @@ impl Request {
                 plan: shared.plan(None, &doctor.lab)?,
                 host: doctor.name,
             })),
-            Verb::Plan(plan) => Action::Plan(Box::new(shared.plan(plan.out, &plan.lab)?)),
+            Verb::Plan(plan) => {
+                let save_facts = plan.save_facts;
+                let plan = shared.plan(plan.out, &plan.lab)?;
+                Action::Plan(Box::new(PlanRequest { save_facts, ..plan }))
+            }
+            Verb::Approve { file, key } => Action::Approve {
+                file,
+                key,
+                home: shared.around.home(),
+                consent: shared.consent()?,
+            },
             Verb::Show { file } => Action::Show { file },
             Verb::Apply(apply) if apply.check => {
                 Action::Plan(Box::new(shared.plan(None, &apply.lab)?))
@@ -232,13 +249,23 @@ impl Request {
             Verb::Apply(apply) => {
                 let plan = shared.plan(None, &apply.lab)?;
                 if apply.file.is_some() {
-                    shared.refuse_another(&plan)?;
+                    shared.refuse_another()?;
                 }
-                Action::Apply(Box::new(ApplyRequest { plan, file: apply.file }))
+                Action::Apply(Box::new(ApplyRequest {
+                    plan,
+                    file: apply.file,
+                    rehearse: apply.rehearse,
+                }))
             }
             Verb::Resume(ResumeArgs { run, settle }) => {
                 let plan = shared.plan(None, &LabArgs::default())?;
-                shared.refuse_another(&plan)?;
+                shared.refuse_another()?;
+                if plan.limit.is_some() {
+                    return Err(UsageError::new(
+                        "--limit cannot change a run that has begun",
+                        "what it left out stays left out",
+                    ));
+                }
                 Action::Resume(Box::new(ResumeRequest { run, settle, plan }))
             }
             Verb::Undo(UndoArgs { run, out }) => {
@@ -291,7 +318,7 @@ impl Request {
             Verb::Explain { code } => Action::Explain { code },
             Verb::Lab(LabVerb::Serve(serve)) => Action::LabServe(Box::new(ServeRequest {
                 inventory: shared.lab_inventory(),
-                lab: Lab { faults: serve.faults },
+                lab: Lab { faults: serve.faults, facts: None },
                 port_base: serve.port_base,
             })),
             Verb::Completions { shell } => Action::Completions { shell },
@@ -409,13 +436,14 @@ impl Resolved<'_> {
     }
 
     fn plan(&self, out: Option<PathBuf>, lab: &LabArgs) -> Result<PlanRequest, UsageError> {
-        let lab = lab.lab.then(|| Lab { faults: lab.faults.clone() });
+        let lab = lab.lab.then(|| Lab { faults: lab.faults.clone(), facts: lab.facts.clone() });
         Ok(PlanRequest {
             files: self.files(lab.as_ref())?,
             limit: self.text("limit", self.shared.limit.as_ref()),
             forks: self.number("forks", self.shared.forks)?.filter(|forks| *forks > 0),
             consent: self.consent()?,
             out,
+            save_facts: None,
             detailed_exitcode: self.switch("detailed-exitcode", self.shared.detailed_exitcode)?,
             lab,
             state: self.state()?,
@@ -432,8 +460,8 @@ impl Resolved<'_> {
     }
 
     /// A sealed plan is carried out as it is.
-    fn refuse_another(&self, plan: &PlanRequest) -> Result<(), UsageError> {
-        match sealed::maker_of_another(&self.shared, plan.limit.is_some()) {
+    fn refuse_another(&self) -> Result<(), UsageError> {
+        match sealed::maker_of_another(&self.shared) {
             None => Ok(()),
             Some(flag) => Err(UsageError::new(
                 format!("{flag} cannot change a plan that is sealed"),

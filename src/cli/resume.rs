@@ -17,7 +17,9 @@ use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::link::Clock;
 use crate::journal::control;
+use crate::journal::summary::summarise;
 use crate::net::clock::SystemClock;
+use crate::run::action::Options;
 use crate::run::history::History;
 use crate::run::history::Past;
 use crate::run::scheduler::is_finished;
@@ -48,6 +50,13 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
         let text = format!("the journal has {} events of a newer version", journal.unknown);
         return Err(Stop::new(Exit::Refused, text).hint("resume with that version of rmsfleet"));
     }
+    if summarise(&journal.records).rehearsal {
+        return Err(Stop::new(
+            Exit::Refused,
+            format!("run {id} was a rehearsal: nothing was begun"),
+        )
+        .hint("rmsfleet apply FILE"));
+    }
     let history = History::of(&journal.records);
     if is_finished(&sealed.plan, &history) {
         console.did("Finished", &format!("run {id}: nothing to resume"))?;
@@ -63,7 +72,11 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
     }
     let file = folder.plan();
     let Prepared { wired, stats, farm, .. } = reopen(&file, &request.plan, console).await?;
-    let options = consent::obtain(&sealed.plan, &request.plan, console).await?;
+    let options = {
+        let approved = !summarise(&journal.records).approved.is_empty();
+        let options = consent::obtain(&sealed.plan, &request.plan, approved, console).await?;
+        Options { left_out: history.left_out.clone(), ..options }
+    };
     let past = Past {
         history,
         torn: chain.torn.clone().map(|(_, text)| text),
@@ -71,5 +84,5 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
     };
     let past = Some((past, chain));
     let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past };
-    roll_out(rollout, &request.plan, console).await
+    Box::pin(roll_out(rollout, &request.plan, console)).await
 }

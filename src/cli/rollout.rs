@@ -12,6 +12,9 @@ use crate::cli::console::TOOL;
 use crate::cli::desk::Desk;
 use crate::cli::lab;
 use crate::cli::lock;
+use crate::cli::own;
+use crate::cli::own::OwnMachine;
+use crate::cli::recovery;
 use crate::cli::request::PlanRequest;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
@@ -85,7 +88,9 @@ pub async fn roll_out(
         Stop::because(Exit::Internal, &error).while_doing("the journal cannot be written")
     })?;
     let began = SystemClock.now();
-    let desk = Desk { folder: folder.path.clone() };
+    let rehearsal = options.rehearsal;
+    let own = OwnMachine { name: request.by.workstation.clone() };
+    let desk = Desk { folder: folder.path.clone(), own: (!plan.lab).then_some(own) };
     let (urgency, watched) = watch::channel(Urgency::Go);
     let context = RunContext {
         plan,
@@ -108,12 +113,22 @@ pub async fn roll_out(
             Some((past, _)) => resume(context, past).await,
         }
     };
+    let awake = if plan.lab { None } else { Some(own::keep_awake(&folder.id).await) };
+    if let Some(Err(why)) = &awake {
+        let words = format!("this machine may fall asleep while the run is on: {why}");
+        drop(screen.lock().note(&words));
+    }
     let done = tokio::select! {
         done = attend(work, &screen, &urgency, &folder.path) => done,
         () = lock::keep(held.as_mut(), &screen, &urgency) => None,
     };
     console.take_back(screen.lock().close());
+    drop(awake);
     drop(farm);
+    let cut_short = !matches!(&done, Some(Ok(report)) if report.exit != Exit::Interrupted);
+    if !rehearsal && !plan.lab {
+        recovery::tell(plan, &folder, cut_short, console)?;
+    }
     let again = if plan.lab { "runs show" } else { "resume" };
     let report = done
         .ok_or_else(|| {
@@ -125,6 +140,9 @@ pub async fn roll_out(
         })?;
     drop(held);
     let seconds = SystemClock.now().duration_since(began).as_secs_f64();
+    if rehearsal {
+        console.did("Rehearsed", "nothing was written or restarted; the plan is not used up")?;
+    }
     let next = next(&report, &folder, request, plan.lab);
     conclude(&report, &folder, seconds, &labels, &next, console)?;
     if console.output.stats {

@@ -2,12 +2,10 @@
 
 use crate::cli::args::Shared;
 
-/// The first flag given that a sealed plan takes no notice of. Passed over in silence, `--limit`
-/// beside a plan would apply all of it. A limit counts wherever it comes from, the environment
-/// included.
-pub fn maker_of_another(typed: &Shared, limited: bool) -> Option<&'static str> {
+/// The first flag given that a sealed plan takes no notice of: passed over in silence, it would
+/// seem to have worked. `--limit` is none of them, because it leaves hosts out and changes nothing.
+pub fn maker_of_another(typed: &Shared) -> Option<&'static str> {
     let makers = [
-        ("--limit", limited),
         ("--waive", !typed.waive.is_empty()),
         ("--waive-server", !typed.waive_server.is_empty()),
         ("--forks", typed.forks.is_some()),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::approve;
 use crate::cli::console::Console;
 use crate::cli::plan;
 use crate::cli::stop::Stop;
@@ -17,6 +18,7 @@ use crate::report::style::Tint;
 pub fn run(path: &Path, console: &mut Console) -> Result<Exit, Stop> {
     let sealed = open(path)?;
     plan::show(&sealed.plan, Some(&sealed.digest), console)?;
+    approve::tell(&sealed, path, console)?;
     match check_usable(&sealed, SystemClock.now()) {
         Ok(()) => {
             let lab = if sealed.plan.lab { " --lab" } else { "" };

@@ -17,6 +17,8 @@ pub struct Surroundings {
     /// `$XDG_STATE_HOME/rmsfleet` or `%LOCALAPPDATA%\rmsfleet`.
     pub state_dir: Option<PathBuf>,
     pub windows: bool,
+    /// The user's own folder, where SSH keys are.
+    pub home_dir: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -38,7 +40,12 @@ impl Surroundings {
             terminal,
             state_dir,
             windows: cfg!(windows),
+            home_dir: etcetera::home_dir().ok(),
         }
+    }
+
+    pub fn home(&self) -> Option<PathBuf> {
+        self.home_dir.clone()
     }
 
     /// A variable that is set and not empty.

@@ -1,6 +1,7 @@
 //! `undo RUN`: what a run wrote, read again, swapped, shown, and taken back as any plan is.
 
 use crate::cli::apply;
+use crate::cli::apply::How;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
 use crate::cli::plan;
@@ -75,7 +76,7 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
     }
     let works = plan.has_work();
     let prepared = Prepared { plan, wired, stats, farm: None };
-    let exit = apply::carry_out(prepared, &request.plan, console).await?;
+    let exit = apply::carry_out(prepared, How::default(), &request.plan, console).await?;
     // Hosts that could not be planned for still hold what the run wrote.
     Ok(if blocked && !works { Exit::UndoIncomplete } else { exit })
 }

@@ -8,13 +8,13 @@ use crate::host::link::Writer;
 use crate::host::registry;
 use crate::host::registry::WriteError;
 use crate::model::change::Change;
+use crate::model::lease::MARKS_KEY;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 
-const KEY: &str = r"SOFTWARE\rmsfleet";
 const NAME: &str = "RestartOwed";
 
 /// A restart that a run left owed.
@@ -26,7 +26,7 @@ pub struct Owed {
 
 /// Where the mark stands; under one key, with nothing else of ours beside it.
 pub fn path() -> ValuePath {
-    ValuePath::new(KEY, NAME)
+    ValuePath::new(MARKS_KEY, NAME)
 }
 
 /// Reads the mark out of a reading of [`path`]. `Err` says why it cannot be told.
@@ -67,7 +67,7 @@ pub async fn remove(link: &mut impl Writer) -> Result<(), WriteError> {
     let change = mark_change(State::Absent);
     registry::write(link, &change).await?;
     registry::expect(link, &change.path, &change.after).await?;
-    registry::delete_empty_keys(link, &[KeyPath::new(KEY)]).await?;
+    registry::delete_empty_keys(link, &[KeyPath::new(MARKS_KEY)]).await?;
     Ok(())
 }
 
@@ -93,22 +93,22 @@ mod tests {
         assert_eq!(read(&mut host).await.unwrap(), Some(owed()));
         remove(&mut host).await.unwrap();
         assert_eq!(read(&mut host).await.unwrap(), None);
-        assert!(!host.has_key(KEY));
+        assert!(!host.has_key(MARKS_KEY));
         remove(&mut host).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_key_with_other_marks_stays() {
-        let mut host = Imagined::new().with_value(KEY, "Lease", Value::Dword(1));
+        let mut host = Imagined::new().with_value(MARKS_KEY, "Lease", Value::Dword(1));
         set(&mut host, &owed()).await.unwrap();
         remove(&mut host).await.unwrap();
-        assert!(host.has_key(KEY));
+        assert!(host.has_key(MARKS_KEY));
     }
 
     #[tokio::test]
     async fn a_mark_that_cannot_be_told_is_not_taken_as_none() {
         for value in [Value::Sz("nonsense".to_owned()), Value::Dword(1)] {
-            let mut host = Imagined::new().with_value(KEY, NAME, value);
+            let mut host = Imagined::new().with_value(MARKS_KEY, NAME, value);
             assert!(read(&mut host).await.is_err());
         }
     }

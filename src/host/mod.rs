@@ -7,6 +7,7 @@ pub mod gate;
 pub mod identity;
 #[cfg(test)]
 pub(crate) mod imagined;
+pub mod lease;
 pub mod link;
 pub mod mark;
 pub mod observe;

@@ -97,6 +97,32 @@ pub async fn observe_listing(link: &mut impl Reader, key: &KeyPath) -> Result<Li
     Ok(Listing::Known(readings))
 }
 
+/// Reads the values of a key whose names begin so; one that went away meanwhile is absent. Without
+/// the key there are none.
+pub async fn observe_prefixed(
+    link: &mut impl Reader,
+    key: &KeyPath,
+    prefix: &str,
+) -> Result<Vec<(ValueName, Reading)>, HostError> {
+    let listed = match values(link, key).await? {
+        (DONE, listed) => listed,
+        (NOT_FOUND, _) => return Ok(Vec::new()),
+        (code, _) => {
+            return Err(HostError::Unexpected {
+                expected: format!("the values of `{key}`"),
+                got: meaning(code),
+            });
+        }
+    };
+    let mut readings = Vec::new();
+    for (name, number) in listed.iter().filter(|(name, _)| name.starts_with(prefix)) {
+        let path = ValuePath::new(key.as_str(), name);
+        let reading = observe_as(link, &path, *number).await?;
+        readings.push((path.name, reading));
+    }
+    Ok(readings)
+}
+
 /// Asks whether values can be set and subkeys created here.
 ///
 /// If the key is not there, the nearest ancestor that is decides whether it can be created; so

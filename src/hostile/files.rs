@@ -1,8 +1,10 @@
 //! Files: sealed plans, journals, and what people write in YAML.
 
+use jiff::Timestamp;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::hostile::seeds;
 use crate::journal::chain;
 use crate::journal::reader;
 use crate::journal::summary;
@@ -17,6 +19,7 @@ use crate::manifest::range;
 use crate::manifest::rules;
 use crate::manifest::source::Source;
 use crate::model::origin::Origin;
+use crate::plan::approval::Signers;
 use crate::plan::open;
 use crate::plan::seal;
 
@@ -28,6 +31,20 @@ pub(super) fn plan(bytes: &[u8]) {
     opened(bytes);
     if let Some(bytes) = resealed(bytes) {
         opened(&bytes);
+    }
+}
+
+/// As a signature under a plan, and as the file of those whose signatures count.
+pub(super) fn approval(bytes: &[u8]) {
+    let known = Signers::parse(&seeds::signers()).unwrap_or_default();
+    if let Ok(approval) = known.check(bytes, seeds::APPROVED, Timestamp::UNIX_EPOCH) {
+        assert_eq!(approval.by, seeds::SIGNER, "a signature of nobody");
+    }
+    let other = known.check(bytes, b"another plan", Timestamp::UNIX_EPOCH);
+    assert!(other.is_err(), "a signature under every plan");
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(signers) = Signers::parse(&text) {
+        assert!(signers.people() <= text.lines().count(), "more people than lines");
     }
 }
 

@@ -43,6 +43,7 @@ pub const DECODERS: &[Decoder] = &[
     decoder("lab_request", lab::request),
     decoder("wql", lab::wql),
     decoder("plan", files::plan),
+    decoder("approval", files::approval),
     decoder("journal", files::journal),
     decoder("inventory", files::inventory),
     decoder("playbook", files::playbook),

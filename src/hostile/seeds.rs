@@ -1,5 +1,11 @@
 //! Good messages to begin with, made by our own encoders and by the simulated farm.
 
+use ssh_key::HashAlg;
+use ssh_key::LineEnding;
+use ssh_key::PrivateKey;
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::private::KeypairData;
+
 use crate::hostile::lab;
 use crate::hostile::logon;
 use crate::hostile::psrp;
@@ -7,6 +13,7 @@ use crate::hostile::soap;
 use crate::lab::request::Request;
 use crate::manifest::builtin;
 use crate::model::registry::Value;
+use crate::plan::approval::NAMESPACE;
 use crate::wire::multipart::Indent;
 use crate::wire::psrp::clixml;
 use crate::wire::psrp::clixml::Item;
@@ -56,6 +63,7 @@ pub fn of(decoder: &str) -> Vec<Vec<u8>> {
         "template" => texts(&["{{ tenant }}/_wmcs/licensing", "a{{ connector ~ 'x' }}b", "*"]),
         "pattern" => texts(&["all:!fs*:&site_ams", "EX[01:20].corp", "~fs\\d+", "a[a:f:2]b"]),
         "credentials" => texts(&[CREDENTIALS]),
+        "approval" => [signature(), signers()].map(String::into_bytes).to_vec(),
         _ => Vec::new(),
     }
 }
@@ -172,4 +180,27 @@ fn server_says() -> Vec<u8> {
     let kinds = psrp::SAID.into_iter().take_while(|kind| *kind != Kind::SessionCapability);
     let bodies = kinds.zip(objects()).zip(30..);
     bodies.flat_map(|((kind, body), object)| psrp::said(object, kind, body)).collect()
+}
+
+/// The bytes that the seed signature is under, and whose it is.
+pub(super) const APPROVED: &[u8] = b"a plan";
+pub(super) const SIGNER: &str = "anna@contoso.com";
+
+/// An allowed-signers file with options of each kind.
+pub(super) fn signers() -> String {
+    let public = key().map(|key| key.public_key().to_openssh().unwrap_or_default());
+    format!(
+        "# people\n{SIGNER},anna namespaces=\"git,rmsfleet-plan\",valid-after=\"19690101\" {} c\n",
+        public.unwrap_or_default()
+    )
+}
+
+fn signature() -> String {
+    let signed = key().and_then(|key| key.sign(NAMESPACE, HashAlg::Sha512, APPROVED).ok());
+    signed.and_then(|signature| signature.to_pem(LineEnding::LF).ok()).unwrap_or_default()
+}
+
+fn key() -> Option<PrivateKey> {
+    let pair = Ed25519Keypair::from_seed(&[7; 32]);
+    PrivateKey::new(KeypairData::from(pair), "").ok()
 }

@@ -170,6 +170,7 @@ mod tests {
             workstation: "desk".to_owned(),
             lab: false,
             undoes: None,
+            rehearsal: false,
         };
         let stage = |name: &str| Event::StageStarted { stage: name.to_owned() };
         let events = [started, stage("one"), stage("two"), stage("three")];

@@ -64,6 +64,9 @@ impl Debt {
             | Event::HookIntended { .. }
             | Event::HookEnded { .. }
             | Event::StageEnded { .. }
+            | Event::PlanApproved { .. }
+            | Event::HostsLeftOut { .. }
+            | Event::LeaseIntended { .. }
             | Event::Halted { .. }
             | Event::RunEnded { .. } => {}
         }

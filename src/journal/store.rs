@@ -150,7 +150,8 @@ impl Store {
                 }
                 Err(source) => return Err(StoreError::Unreadable { run: run.id, source }),
             };
-            if let Event::RunStarted { plan: id, .. } = start.event
+            // A rehearsal uses nothing up.
+            if let Event::RunStarted { plan: id, rehearsal: false, .. } = start.event
                 && id == plan
             {
                 return Ok(Some(Used { run: run.id, at: start.ts }));

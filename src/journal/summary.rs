@@ -26,6 +26,12 @@ pub struct RunSummary {
     /// The run that this one takes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
+    /// It wrote nothing and restarted nothing.
+    pub rehearsal: bool,
+    /// Who approved the plan, and with which key.
+    pub approved: Vec<(String, String)>,
+    /// Hosts of the plan that it leaves out.
+    pub left_out: Vec<HostName>,
     pub started: Option<Timestamp>,
     /// How many processes have worked on it: one more for each resume.
     pub segments: u32,
@@ -93,7 +99,8 @@ pub fn summarise(records: &[Record]) -> RunSummary {
             debts.entry(host.clone()).or_default().take(&record.event);
         }
     }
-    for (host, debt) in debts {
+    // A rehearsal restarts nothing and owes nothing.
+    for (host, debt) in debts.into_iter().filter(|_| !summary.rehearsal) {
         summary.hosts.entry(host).or_default().restart_owed = debt.reason();
     }
     summary
@@ -134,6 +141,9 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::HookIntended { .. }
         | Event::HookEnded { .. }
         | Event::StageEnded { .. }
+        | Event::PlanApproved { .. }
+        | Event::HostsLeftOut { .. }
+        | Event::LeaseIntended { .. }
         | Event::Halted { .. }
         | Event::RunEnded { .. } => None,
     }
@@ -141,7 +151,17 @@ fn host_of(event: &Event) -> Option<&HostName> {
 
 fn take(summary: &mut RunSummary, record: &Record) {
     match &record.event {
-        Event::RunStarted { plan, digest, operator, workstation, lab, undoes, .. } => {
+        Event::RunStarted {
+            plan,
+            digest,
+            operator,
+            workstation,
+            lab,
+            rehearsal,
+            undoes,
+            format: _,
+            tool: _,
+        } => {
             summary.undoes.clone_from(undoes);
             summary.run.clone_from(&record.run);
             summary.plan.clone_from(plan);
@@ -149,6 +169,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
             summary.operator.clone_from(operator);
             summary.workstation.clone_from(workstation);
             summary.lab = *lab;
+            summary.rehearsal = *rehearsal;
             summary.started = Some(record.ts);
             summary.segments = 1;
         }
@@ -162,6 +183,8 @@ fn take(summary: &mut RunSummary, record: &Record) {
             summary.ended = Some(record.ts);
             summary.exit = Some((*exit, name.clone()));
         }
+        Event::PlanApproved { by, key } => summary.approved.push((by.clone(), key.clone())),
+        Event::HostsLeftOut { hosts, limit: _ } => summary.left_out.clone_from(hosts),
         Event::Halted { reason } => summary.halted = Some(reason.clone()),
         // What tells of a debt is settled with all that does.
         Event::HostStarted { host, .. }
@@ -220,6 +243,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
                 | FailureKind::Fault
                 | FailureKind::WrongHost
                 | FailureKind::Drifted
+                | FailureKind::Leased
                 | FailureKind::WriteRefused
                 | FailureKind::NotBack
                 | FailureKind::RestartNotBegun
@@ -242,6 +266,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::GateFailed { .. }
         | Event::HookIntended { .. }
         | Event::HookEnded { .. }
+        | Event::LeaseIntended { .. }
         | Event::StageEnded { .. } => {}
     }
 }

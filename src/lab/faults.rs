@@ -22,7 +22,12 @@ pub enum Fault {
 
 /// What is to go wrong on a farm; nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FaultSet(BTreeSet<Fault>);
+pub struct FaultSet {
+    /// Each on a host that it fits.
+    somewhere: BTreeSet<Fault>,
+    /// On the host of this full or short name.
+    on: Vec<(String, Fault)>,
+}
 
 impl Fault {
     pub const ALL: [Self; 4] =
@@ -39,13 +44,32 @@ impl Fault {
     }
 
     pub fn parse(id: &str) -> Option<Self> {
+        let id = match id {
+            "write-denied" => "access-denied",
+            "no-answer-after-reboot" => "reboot-hangs",
+            id => id,
+        };
         Self::ALL.into_iter().find(|fault| fault.id() == id)
+    }
+
+    fn strike(self, host: &mut FarmHost) {
+        match self {
+            Self::AccessDenied => {
+                host.registry.deny_write(KeyPath::new(r"SOFTWARE\Microsoft\MSIPC"));
+                if host.role == Role::Fci {
+                    host.registry.deny_write(KeyPath::new(r"SOFTWARE\Microsoft\MSDRM"));
+                }
+            }
+            Self::StaleHost => "OLDFILER".clone_into(&mut host.computer),
+            Self::RebootHangs => host.manner = Manner::Hangs,
+            Self::RebootStuck => host.manner = Manner::Stuck,
+        }
     }
 }
 
 impl FromIterator<Fault> for FaultSet {
     fn from_iter<T: IntoIterator<Item = Fault>>(faults: T) -> Self {
-        Self(faults.into_iter().collect())
+        Self { somewhere: faults.into_iter().collect(), on: Vec::new() }
     }
 }
 
@@ -55,11 +79,26 @@ impl FaultSet {
         [Fault::AccessDenied, Fault::StaleHost, Fault::RebootHangs].into_iter().collect()
     }
 
+    /// Also breaks this one host.
+    pub fn on(&mut self, host: &str, fault: Fault) {
+        self.on.push((host.to_owned(), fault));
+    }
+
     /// Breaks the hosts. Each fault takes the last host that it fits and that is still whole, so
     /// that canaries, which come first, stay whole.
     pub fn apply(&self, hosts: &mut [FarmHost]) {
         let mut broken = BTreeSet::new();
-        for fault in &self.0 {
+        for (name, fault) in &self.on {
+            let named = |host: &&mut FarmHost| {
+                host.name.as_str().eq_ignore_ascii_case(name)
+                    || host.name.short().eq_ignore_ascii_case(name)
+            };
+            if let Some(host) = hosts.iter_mut().find(named) {
+                broken.insert(host.name.clone());
+                fault.strike(host);
+            }
+        }
+        for fault in &self.somewhere {
             let role = match fault {
                 Fault::AccessDenied => Role::Sharepoint,
                 Fault::StaleHost | Fault::RebootHangs | Fault::RebootStuck => Role::Fci,
@@ -67,14 +106,7 @@ impl FaultSet {
             let mut fitting = hosts.iter_mut().rev().filter(|host| host.role == role);
             let Some(host) = fitting.find(|host| !broken.contains(&host.name)) else { continue };
             broken.insert(host.name.clone());
-            match fault {
-                Fault::AccessDenied => {
-                    host.registry.deny_write(KeyPath::new(r"SOFTWARE\Microsoft\MSIPC"));
-                }
-                Fault::StaleHost => "OLDFILER".clone_into(&mut host.computer),
-                Fault::RebootHangs => host.manner = Manner::Hangs,
-                Fault::RebootStuck => host.manner = Manner::Stuck,
-            }
+            fault.strike(host);
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod cmdlet;
 pub mod edge;
 pub mod enumeration;
 pub mod exchange;
+pub mod facts;
 pub mod farm;
 pub mod fault;
 pub mod faults;

@@ -18,6 +18,7 @@ use crate::manifest::source::Source;
 use crate::manifest::tree;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
+use crate::model::conditions::Approvals;
 use crate::model::conditions::Conditions;
 use crate::model::rollout::Budget;
 use crate::model::rollout::Limits;
@@ -27,7 +28,6 @@ const FORKS: u32 = 20;
 const RESTARTS: u32 = 1;
 const PLAN_VALID_HOURS: u32 = 72;
 
-const APPROVAL: &str = "an approval that is not asked for would be worse than none";
 const FLAG: &str = "it is a flag of the command line";
 const FIXED: &str = "this version has one fixed behaviour here";
 
@@ -123,7 +123,7 @@ fn change(
     let Some(mut inner) = open(fields, "change", diagnostics) else { return PLAN_VALID_HOURS };
     conditions.change = inner.read("id", diagnostics, |node| scalar::text(node).map(str::to_owned));
     conditions.freezes = clock::freezes(&mut inner, diagnostics);
-    inner.refuse("approvals", APPROVAL, diagnostics);
+    conditions.approvals = approvals(&mut inner, diagnostics);
     let hours = inner.read("plan_valid_for", diagnostics, |node| {
         let seconds = scalar::seconds(node)?;
         if seconds % 3600 == 0 {
@@ -135,6 +135,24 @@ fn change(
     });
     inner.finish(diagnostics);
     hours.unwrap_or(PLAN_VALID_HOURS)
+}
+
+/// `approvals: { required: 2, distinct_from_author: true, signers: FILE }`. The file's digest and
+/// the plan's author are filled in where files are read.
+fn approvals(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Approvals> {
+    let mut inner = open(fields, "approvals", diagnostics)?;
+    let required = inner.require("required", diagnostics, |node| scalar::integer(node, 1, 10));
+    let distinct = inner.read("distinct_from_author", diagnostics, scalar::boolean);
+    let signers =
+        inner.require("signers", diagnostics, |node| scalar::text(node).map(str::to_owned));
+    inner.finish(diagnostics);
+    Some(Approvals {
+        required: required?,
+        distinct_from_author: distinct.unwrap_or(true),
+        allowed_signers: String::new(),
+        signers: signers?,
+        author: String::new(),
+    })
 }
 
 /// The mapping under a key, if the key is there.

@@ -43,4 +43,10 @@ pub struct Approvals {
     pub distinct_from_author: bool,
     /// SHA-256 of the allowed-signers file that the signatures are checked against.
     pub allowed_signers: String,
+    /// Where that file was when the plan was made.
+    #[serde(default)]
+    pub signers: String,
+    /// Who made the plan, as the environment named him.
+    #[serde(default)]
+    pub author: String,
 }

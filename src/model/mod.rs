@@ -9,6 +9,7 @@ pub mod farm;
 pub mod gate;
 pub mod host;
 pub mod irm;
+pub mod lease;
 pub mod origin;
 pub mod outcome;
 pub mod plan;

@@ -19,6 +19,8 @@ pub enum FailureKind {
     WrongHost,
     /// A value is not what the plan saw: nothing was written.
     Drifted,
+    /// Another run has a lease on the host: nothing was written.
+    Leased,
     /// A write was refused by the host; what had been written was restored and read back.
     WriteRefused,
     /// The connection broke between a write and its read-back, or a restore was not read back.

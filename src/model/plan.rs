@@ -98,6 +98,10 @@ pub struct PlannedHost {
     /// The host has provably restarted since that mark was set, so that only the mark has to go.
     #[serde(default)]
     pub mark_paid: bool,
+    /// Leases of other runs that the plan saw, in words. They block the host; where a person waived
+    /// that, the run removes exactly these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<String>,
     pub restart_timeout: u32,
     /// How it is taken down and brought back.
     #[serde(default, skip_serializing_if = "Care::is_default")]

@@ -8,6 +8,8 @@ use crate::model::facts::Survey;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::host::RestartPolicy;
+use crate::model::lease;
+use crate::model::lease::FoundLease;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::Blocker;
@@ -17,6 +19,7 @@ use crate::model::plan::Scope;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
+use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::rollout::Playbook;
@@ -79,6 +82,7 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         },
         restart: false,
         restart_owed: None,
+        leases: Vec::new(),
         mark_paid: false,
         restart_timeout: settings.map_or(0, |settings| settings.timeout),
         care: settings.map(|settings| settings.care.clone()).unwrap_or_default(),
@@ -141,6 +145,7 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
             .blockers
             .push(blocker("unreadable", &format!("{}: {reason}", probe::restart_mark()))),
     }
+    lease(&mut planned, observation);
     let (product, version) = version(host, role, observation);
     planned.blockers.extend(version);
     planned.product = product;
@@ -164,8 +169,8 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     if let (Some(window), true) = (&host.window, writes) {
         planned.blockers.extend(window_blocker(&planned, window, context.playbook));
     }
-    let marked = ((context.playbook.marks && planned.restart) || planned.mark_paid)
-        .then(|| KeyPath::new(probe::MARKS_KEY));
+    let marked = ((context.playbook.marks && writes) || planned.mark_paid)
+        .then(|| KeyPath::new(lease::MARKS_KEY));
     let keys = planned.changes.iter().map(|change| change.path.key.clone()).chain(marked);
     let rights = diff::rights(keys, observation);
     planned.blockers.extend(rights);
@@ -280,6 +285,7 @@ pub(crate) fn not_read(failure: &Failure) -> Blocker {
         FailureKind::Unsupported => "unsupported",
         FailureKind::Fault
         | FailureKind::Drifted
+        | FailureKind::Leased
         | FailureKind::WriteRefused
         | FailureKind::InDoubt
         | FailureKind::NotBack
@@ -287,6 +293,32 @@ pub(crate) fn not_read(failure: &Failure) -> Blocker {
         | FailureKind::RestartNotBegun => "survey-failed",
     };
     Blocker { id: id.to_owned(), text: failure.text(), hint: failure.hint.clone() }
+}
+
+/// Another run's lease keeps the host out, unless a person knows better and waives it.
+fn lease(planned: &mut PlannedHost, observation: &Observation) {
+    let found = match observation.listings.get(&lease::key()) {
+        Some(Listing::Known(values)) => values,
+        Some(Listing::Unreadable(reason)) => {
+            let text = format!("the leases on it are unreadable: {reason}");
+            planned.blockers.push(blocker("unreadable", &text));
+            return;
+        }
+        Some(Listing::NoKey) | None => return,
+    };
+    let leases = found.iter().filter_map(|(name, reading)| FoundLease::read(name, reading));
+    for other in leases.filter(|other| other.counts(observation.taken)) {
+        planned.leases.push(other.told());
+        planned.blockers.push(Blocker {
+            id: "leased".to_owned(),
+            text: other.told(),
+            hint: Some(format!(
+                "wait for its end; if that run is lost: rmsfleet resume {} on its workstation, or \
+                 --waive {}:leased",
+                other.run, planned.name
+            )),
+        });
+    }
 }
 
 fn who(host: &Host, observation: &Observation, context: Context<'_>) -> Vec<Blocker> {

@@ -165,6 +165,7 @@ fn unsupported(survey: &Survey) -> Vec<Blocker> {
         | FailureKind::Fault
         | FailureKind::WrongHost
         | FailureKind::Drifted
+        | FailureKind::Leased
         | FailureKind::WriteRefused
         | FailureKind::InDoubt
         | FailureKind::NotBack

@@ -3,6 +3,7 @@
 //! `probe` asks, [`make()`] answers: desired values, diff, verdict, stages, organisation steps,
 //! lint. [`seal()`] makes the file. Nothing here reads a clock, a file or a socket.
 
+pub mod approval;
 pub mod compare;
 pub mod debt;
 pub mod desired;

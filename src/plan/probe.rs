@@ -1,6 +1,7 @@
 //! The questions for one host, before its product is known.
 
 use crate::model::host::Host;
+use crate::model::lease::MARKS_KEY;
 use crate::model::probe::Probe;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
@@ -9,9 +10,6 @@ use crate::model::rules::RulePack;
 use crate::plan::desired::render_rule;
 use crate::plan::evidence;
 use crate::plan::product;
-
-/// The key that holds our marks on a host.
-pub const MARKS_KEY: &str = r"SOFTWARE\rmsfleet";
 
 /// The value that says that an earlier run left a restart owed.
 pub fn restart_mark() -> ValuePath {
@@ -43,6 +41,8 @@ pub fn probe(host: &Host, pack: &RulePack) -> Probe {
     probe.values.extend(evidence::values(role));
     probe.listings.extend(evidence::listings(role));
     probe.values.insert(restart_mark());
+    // The leases of runs at work stand there.
+    probe.listings.insert(KeyPath::new(MARKS_KEY));
     probe.access.insert(KeyPath::new(MARKS_KEY));
     probe.organisation = role == Role::Exchange;
     probe

@@ -8,7 +8,7 @@ use crate::model::plan::PlannedHost;
 
 /// What may be waived: findings about which a person can know more than the survey. What could
 /// not be read, or would be denied, is no matter of opinion.
-pub const WAIVABLE: [&str; 8] = [
+pub const WAIVABLE: [&str; 9] = [
     "product-version",
     "identity",
     "migration-leftover",
@@ -17,6 +17,7 @@ pub const WAIVABLE: [&str; 8] = [
     "window",
     "drifted",
     "step-stays",
+    "leased",
 ];
 
 /// Turns waived blockers into notes; says which waivers had no effect.

@@ -138,6 +138,9 @@ impl Board {
             Event::Halted { .. } => self.stage.push_str("   stopping"),
             Event::RunStarted { .. }
             | Event::RunResumed { .. }
+            | Event::PlanApproved { .. }
+            | Event::HostsLeftOut { .. }
+            | Event::LeaseIntended { .. }
             | Event::RestartReady { .. }
             | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }

@@ -143,6 +143,9 @@ impl Lines {
             | Event::HookIntended { .. }
             | Event::HookEnded { .. }
             | Event::StageEnded { .. }
+            | Event::PlanApproved { .. }
+            | Event::HostsLeftOut { .. }
+            | Event::LeaseIntended { .. }
             | Event::Halted { .. }
             | Event::RunEnded { .. } => None,
         }

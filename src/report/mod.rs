@@ -11,6 +11,7 @@ pub mod out;
 pub mod panel;
 pub mod plan;
 pub mod plural;
+pub mod recovery;
 pub mod rules;
 pub mod runs;
 pub mod screen;

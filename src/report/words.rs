@@ -72,8 +72,13 @@ pub fn words(event: &Event) -> Words {
     let normal = |verb, about, text| Words::new(verb, Tint::Good, about, text, Weight::Normal);
     let problem = |verb, about, text| Words::new(verb, Tint::Bad, about, text, Weight::Problem);
     match event {
-        Event::RunStarted { plan, lab, operator, workstation, .. } => {
-            let where_to = if *lab { "simulated farm, plan" } else { "plan" };
+        Event::RunStarted { plan, lab, rehearsal, operator, workstation, .. } => {
+            let where_to = match (*lab, *rehearsal) {
+                (true, true) => "rehearsal on the simulated farm, plan",
+                (false, true) => "rehearsal, nothing is written, plan",
+                (true, false) => "simulated farm, plan",
+                (false, false) => "plan",
+            };
             // The journal has the whole name; eight letters are told apart as well.
             let plan: String = plan.chars().take(8).collect();
             let text = format!("{where_to} {plan}, {operator} on {workstation}");
@@ -83,6 +88,14 @@ pub fn words(event: &Event) -> Words {
             let torn = if torn.is_some() { ", after a line that breaks off" } else { "" };
             let text = format!("part {segment}, {operator} on {workstation}{torn}");
             normal("Resumed", About::Run, text)
+        }
+        Event::PlanApproved { by, key } => {
+            normal("Approved", About::Run, format!("by {by}, {key}"))
+        }
+        Event::HostsLeftOut { limit, hosts } => {
+            let hosts: Vec<&str> = hosts.iter().map(HostName::short).collect();
+            let text = format!("by --limit {limit}: {}", plural::list(&hosts, 8));
+            Words::new("Left out", Tint::Change, About::Run, text, Weight::Normal)
         }
         Event::StageStarted { stage } => normal("Stage", name(stage), String::new()),
         Event::BatchStarted { stage, batch, batches, hosts } => {
@@ -117,6 +130,10 @@ pub fn words(event: &Event) -> Words {
         Event::MarkIntended { host: at, mark, set } => {
             let verb = if *set { "Marking" } else { "Unmarking" };
             detail(verb, host(at), mark.clone())
+        }
+        Event::LeaseIntended { host: at, lease, set } => {
+            let verb = if *set { "Leasing" } else { "Releasing" };
+            detail(verb, host(at), lease.clone())
         }
         Event::KeyIntended { host: at, key, create } => {
             let verb = if *create { "Creating" } else { "Deleting" };

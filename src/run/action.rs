@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Exit;
+use crate::event::Event;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -14,6 +15,12 @@ use crate::model::step::StepState;
 pub struct Options {
     /// Organisations whose step was confirmed by name; names compare without ASCII case.
     pub confirmed: BTreeSet<String>,
+    /// Hosts of the plan that the run leaves out.
+    pub left_out: BTreeSet<HostName>,
+    /// Told to the journal right after the run's start.
+    pub preface: Vec<Event>,
+    /// Everything but writes and restarts.
+    pub rehearsal: bool,
 }
 
 impl Options {
@@ -167,6 +174,8 @@ pub enum StepDone {
     Unchanged,
     /// The user stopped the run before the act.
     Stopped,
+    /// Read and as the plan saw it; a rehearsal sets nothing.
+    Rehearsed,
 }
 
 /// How an organisation step ended.
@@ -184,7 +193,9 @@ pub enum StepOutcome {
 /// Where a failure leaves its host. No wildcard arm: a new kind must decide.
 pub fn outcome_of(failure: Failure) -> Outcome {
     match failure.kind {
-        FailureKind::Drifted | FailureKind::WrongHost => Outcome::Refused(failure),
+        FailureKind::Drifted | FailureKind::WrongHost | FailureKind::Leased => {
+            Outcome::Refused(failure)
+        }
         FailureKind::InDoubt => Outcome::InDoubt(failure),
         FailureKind::Unreachable => Outcome::Unreachable(failure),
         FailureKind::Denied

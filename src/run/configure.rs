@@ -20,6 +20,7 @@ use crate::model::registry::State;
 use crate::run::action::Configured;
 use crate::run::action::Stop;
 use crate::run::history::HostHistory;
+use crate::run::lease;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::restore::Ledger;
@@ -55,6 +56,7 @@ pub async fn configure<C: Connect, K: Clock>(
     announce_owed(means, host, restarts)?;
     let mut ledger = Ledger {
         mark: None,
+        leased: false,
         begun: past.intended.last().map_or(0, |index| index + 1),
         created: past.created.clone(),
     };
@@ -145,6 +147,7 @@ fn unread(past: &HostHistory, failure: Failure) -> Failure {
         | FailureKind::AccountGuarded
         | FailureKind::WrongHost
         | FailureKind::Drifted
+        | FailureKind::Leased
         | FailureKind::WriteRefused
         | FailureKind::InDoubt
         | FailureKind::NotBack
@@ -161,6 +164,7 @@ async fn write<C: Connect, K: Clock>(
     link: &mut impl Writer,
     ledger: &mut Ledger,
 ) -> Result<(), Trouble> {
+    lease::take(means, host, link, ledger).await?;
     if means.plan.marks && work.restarts {
         mark::set(means, host, link, ledger).await?;
     }
@@ -178,6 +182,9 @@ async fn write<C: Connect, K: Clock>(
     }
     if host.mark_paid {
         mark::settle(means, host, link).await?;
+    }
+    if !work.restarts {
+        lease::let_go(means, host, link).await?;
     }
     Ok(())
 }

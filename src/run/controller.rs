@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::host::link::ProgramResult;
+use crate::model::plan::PlannedHost;
 
 /// The controller's own programs, and the words of people at other terminals.
 pub trait Controller: Sync {
@@ -16,6 +17,11 @@ pub trait Controller: Sync {
         input: String,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<ProgramResult, String>>;
+
+    /// Why a host may be the machine that the run is carried out from; `None` if it is another.
+    fn is_own(&self, _host: &PlannedHost) -> Option<String> {
+        None
+    }
 
     /// Whether somebody said that the run may go on; asking takes the word.
     fn promoted(&self) -> bool;

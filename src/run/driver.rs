@@ -40,9 +40,11 @@ use crate::run::configure::configure;
 use crate::run::controller::Controller;
 use crate::run::gates::gates;
 use crate::run::history::Past;
+use crate::run::lease;
 use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::recorder::Recorder;
+use crate::run::rehearse;
 use crate::run::restart::restart;
 use crate::run::scheduler::Scheduler;
 use crate::run::step::step;
@@ -102,6 +104,7 @@ pub async fn execute<C: Connect, K: Clock>(
         workstation: context.workstation.to_owned(),
         lab: context.plan.lab,
         undoes: context.plan.undoes.as_ref().map(|undoes| undoes.run.clone()),
+        rehearsal: context.options.rehearsal,
     };
     let scheduler = Scheduler::new(context.plan, context.options.clone());
     drive(context, scheduler, started, &Past::default()).await
@@ -132,20 +135,29 @@ async fn drive<C: Connect, K: Clock>(
     past: &Past,
 ) -> Result<RunReport, RunError> {
     let RunContext { plan, connect, clock, .. } = context;
+    let preface = context.options.preface;
+    let rehearsal = context.options.rehearsal;
     let recorder = Recorder::new(context.sink);
     recorder.emit(opening)?;
+    for event in preface {
+        recorder.emit(event)?;
+    }
     let mut stop = context.stop;
     let means = Means {
         plan,
         run: context.run,
+        operator: context.operator,
+        workstation: context.workstation,
         connect,
         clock,
+        rehearsal,
         pace: context.pace,
         past,
         recorder: &recorder,
         stop: stop.clone(),
         controller: context.controller,
         logged_on: Mutex::default(),
+        leased: Mutex::new(past.leased()),
         touched: Mutex::default(),
     };
     let mut may_stop = true;
@@ -185,6 +197,9 @@ async fn drive<C: Connect, K: Clock>(
             }
         }
     };
+    if means.stopped() != Stop::Now {
+        lease::release_all(&means).await?;
+    }
     recorder.emit(Event::RunEnded { exit: exit.code(), name: exit.name().to_owned() })?;
     let steps = scheduler.steps().iter().filter_map(|(stage, outcome)| {
         planned_step(plan, *stage).map(|step| (step.clone(), outcome.clone()))
@@ -213,7 +228,11 @@ impl<'a> Flight<'a> {
                 self.configuring.insert(name);
                 let restarts = is_restarted(plan, host);
                 self.work.push(Box::pin(async move {
-                    let result = configure(means, host, restarts).await?;
+                    let result = if means.rehearsal {
+                        rehearse::configure(means, host).await?
+                    } else {
+                        configure(means, host, restarts).await?
+                    };
                     Ok(Happened::Configured { host: host.name.clone(), result })
                 }));
             }
@@ -221,7 +240,11 @@ impl<'a> Flight<'a> {
                 let Some(host) = plan.hosts.get(&name) else { return };
                 self.restarting.insert(name);
                 self.work.push(Box::pin(async move {
-                    let result = restart(means, host).await?;
+                    let result = if means.rehearsal {
+                        rehearse::restart(means, host).await?
+                    } else {
+                        restart(means, host).await?
+                    };
                     means.release(&host.name);
                     Ok(Happened::Restarted { host: host.name.clone(), result })
                 }));
@@ -379,6 +402,10 @@ fn step_ended(plan: &Plan, stage: usize, result: &Result<StepDone, Failure>) -> 
             Event::StepVerified { organisation, step, after: after.clone() }
         }
         Ok(StepDone::Unchanged) => Event::StepUnchanged { organisation, step },
+        Ok(StepDone::Rehearsed) => {
+            let reason = "rehearsal: it would be set now".to_owned();
+            Event::StepHeld { organisation, step, reason }
+        }
         // The scheduler tells why it is held.
         Ok(StepDone::Stopped) => return None,
         Err(failure) => Event::StepFailed { organisation, step, failure: failure.clone() },

@@ -15,6 +15,8 @@ pub enum Ending {
     /// A step waits for its confirmation, or the run for a person.
     Paused,
     Stopped,
+    /// Another run works on the hosts.
+    Locked,
     /// An account was refused at its first logon.
     Auth,
     /// The failure budget was used up, or an organisation step failed.
@@ -54,6 +56,8 @@ pub fn exit<'a>(
     }
     if ending == Ending::Aborted {
         Exit::Aborted
+    } else if ending == Ending::Locked {
+        Exit::Locked
     } else if seen.refused {
         Exit::Refused
     } else if ending == Ending::Auth {

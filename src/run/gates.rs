@@ -28,6 +28,7 @@ use crate::run::action::Gated;
 use crate::run::action::Stop;
 use crate::run::means::Means;
 use crate::run::means::target;
+use crate::run::rehearse;
 
 /// Between two looks at a gate that is red, and between two questions whether a person said go.
 const PACE: Duration = Duration::from_secs(5);
@@ -47,6 +48,10 @@ pub async fn gates<C: Connect, K: Clock>(
     };
     let hosts: Vec<&PlannedHost> =
         hosts.iter().filter_map(|name| means.plan.hosts.get(name)).collect();
+    if means.rehearsal {
+        return rehearse::gates(means, &planned.name, names, &hosts, place == GatePlace::Before)
+            .await;
+    }
     pass(means, &planned.name, names, &hosts).await
 }
 
@@ -95,17 +100,17 @@ pub async fn pass<C: Connect, K: Clock>(
 }
 
 /// Where a gate stands, for its events.
-struct Place<'a> {
-    at: &'a str,
-    name: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) at: &'a str,
+    pub(super) name: &'a str,
 }
 
 impl Place<'_> {
-    fn started(&self) -> Event {
+    pub(super) fn started(&self) -> Event {
         Event::GateStarted { stage: self.at.to_owned(), gate: self.name.to_owned() }
     }
 
-    fn seen(&self, host: Option<&HostName>, look: &Look) -> Event {
+    pub(super) fn seen(&self, host: Option<&HostName>, look: &Look) -> Event {
         Event::GateSeen {
             stage: self.at.to_owned(),
             gate: self.name.to_owned(),
@@ -115,16 +120,16 @@ impl Place<'_> {
         }
     }
 
-    fn passed(&self) -> Event {
+    pub(super) fn passed(&self) -> Event {
         Event::GatePassed { stage: self.at.to_owned(), gate: self.name.to_owned() }
     }
 
-    fn failed(&self, reason: String) -> Event {
+    pub(super) fn failed(&self, reason: String) -> Event {
         Event::GateFailed { stage: self.at.to_owned(), gate: self.name.to_owned(), reason }
     }
 }
 
-type Seen = BTreeMap<Option<HostName>, Look>;
+pub(super) type Seen = BTreeMap<Option<HostName>, Look>;
 
 async fn until_green<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
@@ -220,7 +225,7 @@ async fn approval<C: Connect, K: Clock>(
 }
 
 /// One look at a gate, at all hosts that it is about.
-async fn look<C: Connect, K: Clock>(
+pub(super) async fn look<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     gate: &Gate,
     hosts: &[&PlannedHost],
@@ -414,7 +419,7 @@ async fn command<C: Connect, K: Clock>(
     }
 }
 
-fn first_red(seen: &Seen) -> Option<String> {
+pub(super) fn first_red(seen: &Seen) -> Option<String> {
     let (host, look) = seen.iter().find(|(_, look)| !look.green)?;
     Some(match host {
         Some(host) => format!("{host}: {}", look.seen),

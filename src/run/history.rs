@@ -28,6 +28,8 @@ pub struct History {
     pub hosts: BTreeMap<HostName, HostHistory>,
     /// By organisation and stage; records of the first version name no stage.
     pub steps: BTreeMap<(String, String), StepHistory>,
+    /// Hosts that the run leaves out, from its first process on.
+    pub left_out: BTreeSet<HostName>,
     /// The last process came to its end.
     pub ended: bool,
 }
@@ -56,6 +58,8 @@ pub struct HostHistory {
     pub all_verified: bool,
     /// A mark of this run may stand.
     pub marked: bool,
+    /// A lease of this run may stand.
+    pub leased: bool,
     /// Keys that this run may have created and not deleted, leaf first.
     pub created: Vec<KeyPath>,
     /// Keys announced to be deleted: nobody wrote down that they are gone.
@@ -230,7 +234,13 @@ impl History {
                 let key = (organisation.clone(), step.clone());
                 self.steps.entry(key).or_insert(StepHistory::Open);
             }
-            Event::StageStarted { .. }
+            Event::HostsLeftOut { hosts, limit: _ } => {
+                self.left_out = hosts.iter().cloned().collect();
+            }
+            // One about to be removed may stand still.
+            Event::LeaseIntended { host, set, .. } => self.at(host).leased |= set,
+            Event::PlanApproved { .. }
+            | Event::StageStarted { .. }
             | Event::BatchStarted { .. }
             | Event::HostSurveyed { .. }
             | Event::RestartOwed { .. }
@@ -245,6 +255,14 @@ impl History {
             | Event::StageEnded { .. }
             | Event::Halted { .. } => {}
         }
+    }
+}
+
+impl Past {
+    /// Hosts on which an earlier process may have left the run's lease.
+    pub fn leased(&self) -> BTreeMap<HostName, Option<Timestamp>> {
+        let hosts = self.history.hosts.iter().filter(|(_, host)| host.leased);
+        hosts.map(|(name, _)| (name.clone(), None)).collect()
     }
 }
 

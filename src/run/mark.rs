@@ -43,6 +43,13 @@ pub async fn set<C: Connect, K: Clock>(
         ledger.mark = Some(Change { path, before: seen, after: before, rule });
         return Ok(());
     }
+    // INVARIANT: a debt that came after the plan is another run's, and not overwritten.
+    let came_after =
+        matches!(&before, State::Present(value) if Some(value.to_string()) != host.restart_owed);
+    if came_after {
+        let text = format!("`{path}` has the mark of another run since the plan: {before}");
+        return Err(Failure::new(FailureKind::Drifted, text).hint("plan again").into());
+    }
     // As `host::mark::parse` reads it.
     let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
     let change = Change { path, before, after, rule: "mark".to_owned() };

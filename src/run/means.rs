@@ -1,11 +1,13 @@
 //! What every piece of work on a host is given.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::event::Event;
@@ -28,9 +30,13 @@ use crate::run::trouble::Trouble;
 pub struct Means<'a, C, K> {
     pub plan: &'a Plan,
     pub run: &'a str,
+    pub operator: &'a str,
+    pub workstation: &'a str,
     pub connect: &'a C,
     pub clock: &'a K,
     pub recorder: &'a Recorder<'a>,
+    /// Nothing may be written or restarted.
+    pub rehearsal: bool,
     pub pace: Pace,
     /// What earlier processes of this run have left.
     pub past: &'a Past,
@@ -38,6 +44,9 @@ pub struct Means<'a, C, K> {
     pub controller: &'a dyn Controller,
     /// Hosts that accepted their account, not yet told to the scheduler.
     pub logged_on: Mutex<BTreeSet<HostName>>,
+    /// Hosts on which a lease of this run may stand.
+    /// On each until when; `None` where an earlier process set it.
+    pub leased: Mutex<BTreeMap<HostName, Option<Timestamp>>>,
     /// Hosts with a write announced that may not have ended.
     pub touched: Mutex<BTreeSet<HostName>>,
 }

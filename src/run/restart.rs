@@ -23,6 +23,7 @@ use crate::run::action::Stop;
 use crate::run::gates;
 use crate::run::history::RestartHistory;
 use crate::run::hook;
+use crate::run::lease;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::target;
@@ -124,6 +125,16 @@ pub(super) async fn order<C: Connect, K: Clock>(
     let Ready { mut link, before, services } = ready;
     if means.stopped() >= Stop::SafePoint {
         return Ok(Restarted::GivenUp("the user stopped the run before the order".to_owned()));
+    }
+    // INVARIANT: the machine that the run is carried out from is not restarted by it.
+    if let Some(why) = means.controller.is_own(host) {
+        let text = format!("the run goes on from this machine, and does not restart it: {why}");
+        let failure = Failure::new(FailureKind::RestartNotBegun, text)
+            .hint("restart it yourself once the run has ended");
+        return Ok(Restarted::Failed(failure));
+    }
+    if let Err(trouble) = lease::keep(means, host, &mut link).await {
+        return Ok(Restarted::Failed(trouble.failure()?));
     }
     let name = host.name.clone();
     // Apart from the intent, so that it survives a journal that lost its last record.
@@ -287,5 +298,6 @@ async fn clear_mark<C: Connect, K: Clock>(
         return Ok(());
     }
     let mut link = means.connect(host).await?;
-    mark::clear(means, host, &mut link).await
+    mark::clear(means, host, &mut link).await?;
+    Ok(lease::let_go(means, host, &mut link).await?)
 }

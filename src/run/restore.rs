@@ -7,11 +7,13 @@ use crate::host::link::Connect;
 use crate::host::link::Writer;
 use crate::host::registry;
 use crate::model::change::Change;
+use crate::model::lease::key;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
+use crate::run::lease;
 use crate::run::means::Means;
 use crate::run::trouble::Trouble;
 
@@ -19,6 +21,8 @@ use crate::run::trouble::Trouble;
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub mark: Option<Change>,
+    /// The lease of this run may stand.
+    pub leased: bool,
     /// So many of the host's changes were announced; the last one may not have arrived.
     pub begun: usize,
     /// Keys that were missing, leaf first.
@@ -38,13 +42,18 @@ pub async fn take_back<C: Connect, K: Clock>(
 ) -> Result<Failure, SinkError> {
     let lost = trouble.lost_connection();
     let failure = trouble.failure()?;
-    if ledger.begun == 0 && ledger.mark.is_none() && ledger.created.is_empty() {
+    let only_leased = ledger.begun == 0
+        && ledger.mark.is_none()
+        && ledger.created.iter().all(|own| *own == key());
+    if only_leased && !ledger.leased && ledger.created.is_empty() {
         return Ok(failure);
     }
     let first = if lost { None } else { Some(link) };
     match settle(means, host, first, ledger).await {
-        Ok(()) => Ok(restored(failure)),
         Err(Trouble::Sink(error)) => Err(error),
+        // A lease is no value: it is given back, or it expires.
+        _ if only_leased => Ok(failure),
+        Ok(()) => Ok(restored(failure)),
         Err(doubt) => Ok(in_doubt(failure, doubt.failure()?)),
     }
 }
@@ -81,6 +90,9 @@ async fn restore<C: Connect, K: Clock>(
     }
     if let Some(mark) = &ledger.mark {
         put_back(means, link, mark, mark_intent(host, mark, false)).await?;
+    }
+    if ledger.leased {
+        lease::release(means, host, link).await?;
     }
     // A key that somebody has used meanwhile stays.
     delete_keys(means, host, link, &ledger.created).await

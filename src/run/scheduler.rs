@@ -77,7 +77,12 @@ enum Position {
 
 impl<'p> Scheduler<'p> {
     pub fn new(plan: &'p Plan, options: Options) -> Self {
-        let hosts = standings(plan);
+        let mut hosts = standings(plan);
+        for name in &options.left_out {
+            if let Some(standing @ (Standing::Waiting | Standing::Equal)) = hosts.get_mut(name) {
+                *standing = Standing::Ended(Outcome::NotStarted);
+            }
+        }
         let blocked = hosts.iter().filter_map(|(host, standing)| match standing {
             Standing::Ended(outcome) => {
                 Some(Action::HostEnded { host: host.clone(), outcome: outcome.clone() })

@@ -105,6 +105,9 @@ impl Work<'_> {
         if means.stopped() >= Stop::SafePoint {
             return Ok(Ended::Well(StepDone::Stopped));
         }
+        if means.rehearsal {
+            return Ok(Ended::Well(StepDone::Rehearsed));
+        }
         // INVARIANT: the intent is recorded before the cmdlet goes out, and it goes out once.
         means.emit(Event::StepIntended {
             organisation: step.organisation.clone(),

@@ -18,6 +18,7 @@ use crate::run::action::Restarted;
 use crate::run::action::Stop;
 use crate::run::configure::moved;
 use crate::run::history::Order;
+use crate::run::lease;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::restart::Ready;
@@ -98,6 +99,7 @@ pub(super) async fn settle<C: Connect, K: Clock>(
                 | FailureKind::Fault
                 | FailureKind::WrongHost
                 | FailureKind::Drifted
+                | FailureKind::Leased
                 | FailureKind::WriteRefused
                 | FailureKind::InDoubt
                 | FailureKind::Hook
@@ -121,7 +123,10 @@ pub(super) async fn conclude<C: Connect, K: Clock>(
         return Ok(Restarted::Proved);
     }
     match mark::clear(means, host, &mut link).await {
-        Ok(()) => Ok(Restarted::Proved),
+        Ok(()) => {
+            lease::let_go(means, host, &mut link).await?;
+            Ok(Restarted::Proved)
+        }
         Err(trouble) => Ok(Restarted::Failed(mark_left(trouble.failure()?))),
     }
 }

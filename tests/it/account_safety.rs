@@ -162,7 +162,7 @@ async fn apply(network: &Network, plan: &Plan) -> RunReport {
         connect: network,
         clock: &SystemClock,
         sink: &mut Nowhere,
-        options: Options { confirmed: BTreeSet::new() },
+        options: Options::default(),
         pace: Pace::default(),
         controller: &Desk { folder: std::path::PathBuf::new() },
         stop,

@@ -42,6 +42,7 @@ fn started(plan: &str) -> Event {
         workstation: "desk".to_owned(),
         lab: true,
         undoes: None,
+        rehearsal: false,
     }
 }
 

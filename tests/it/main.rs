@@ -6,6 +6,8 @@ mod account_safety;
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod channel;
@@ -56,6 +58,8 @@ mod plan;
 mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;
+#[cfg(test)]
+mod rehearsal;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]

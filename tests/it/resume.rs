@@ -209,7 +209,10 @@ fn context<'a>(
         connect: fleet,
         clock: fleet,
         sink,
-        options: Options { confirmed: BTreeSet::from(["Contoso".to_owned()]) },
+        options: Options {
+            confirmed: BTreeSet::from(["Contoso".to_owned()]),
+            ..Options::default()
+        },
         pace: Pace::default(),
         controller: fleet,
         stop: watch::channel(Stop::Go).1,

@@ -35,7 +35,7 @@ fn check(
 ) -> Scheduler<'static> {
     let plan: &'static Plan = Box::leak(Box::new(plan.clone()));
     let confirmed = confirmed.iter().map(|name| (*name).to_owned()).collect();
-    let mut scheduler = Scheduler::new(plan, Options { confirmed });
+    let mut scheduler = Scheduler::new(plan, Options { confirmed, ..Options::default() });
     let mut log = Vec::new();
     let mut waiting = Vec::new();
     loop {

@@ -66,12 +66,13 @@ fn every_word_for_check_means_plan() {
 
 #[test]
 fn what_makes_a_plan_is_refused_beside_a_sealed_one() {
-    for flag in ["--limit EX1", "--waive EX1:identity", "--waive-server EX7", "-f 1", "--var a=b"] {
+    for flag in ["--waive EX1:identity", "--waive-server EX7", "-f 1", "--var a=b"] {
         assert!(resolve(&format!("apply change.rmsplan {flag}"), &[]).is_err(), "{flag}");
         assert!(resolve(&format!("apply {flag}"), &[]).is_ok(), "{flag}");
     }
-    let limited = resolve("apply change.rmsplan", &[("RMSFLEET_LIMIT", "EX1")]);
-    assert!(limited.is_err(), "a limit counts wherever it comes from");
+    let limited = plan("apply change.rmsplan", &[("RMSFLEET_LIMIT", "EX1")]);
+    assert_eq!(limited.limit.as_deref(), Some("EX1"), "a limit counts wherever it comes from");
+    assert!(resolve("resume r1 --limit EX1", &[]).is_err(), "a run keeps its limit");
     assert!(resolve("apply change.rmsplan --yes --confirm Contoso -i a.yml", &[]).is_ok());
 }
 
@@ -81,7 +82,7 @@ fn the_lab_is_not_made_from_a_variable_meant_for_the_fleet() {
     assert_eq!(plan("apply --lab", &set).files.inventory, Source::EmbeddedLab);
     let own = plan("apply --lab -i mine.yml --faults stale,denied", &set);
     assert_eq!(own.files.inventory, Source::File("mine.yml".into()));
-    assert_eq!(own.lab, Some(Lab { faults: vec!["stale".into(), "denied".into()] }));
+    assert_eq!(own.lab, Some(Lab { faults: vec!["stale".into(), "denied".into()], facts: None }));
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn a_clock_far_off_and_a_denied_mark_are_told() {
     let mut fleet = Fleet::new(&["FS1"]);
     let seen = fleet.seen("FS1");
     seen.os.local_time = "2026-11-02T20:06:00Z".parse().unwrap();
-    seen.access.insert(KeyPath::new(probe::MARKS_KEY), Access::Denied);
+    seen.access.insert(KeyPath::new(crate::model::lease::MARKS_KEY), Access::Denied);
     check(&fleet, "FS1", "2 restart fci.always access-denied");
     assert!(noted(&fleet.plan(), "FS1", "clock-skew"));
     fleet.playbook.marks = false;
@@ -315,7 +315,7 @@ fn a_restart_paid_since_the_mark_costs_no_second_one() {
         let first = fleet.plan();
         fleet.apply(&first);
         let since = "run-0 2026-10-01T00:00:00Z";
-        fleet.set("FS1", probe::MARKS_KEY, "RestartOwed", since);
+        fleet.set("FS1", crate::model::lease::MARKS_KEY, "RestartOwed", since);
     };
     let mut fleet = Fleet::new(&["FS1"]);
     fleet.seen("FS1").up_seconds = Some(3600);
@@ -331,7 +331,12 @@ fn a_restart_paid_since_the_mark_costs_no_second_one() {
     check(&fleet, "FS1", "0 restart restart-owed");
     let mut changing = Fleet::new(&["FS1"]);
     changing.seen("FS1").up_seconds = Some(3600);
-    changing.set("FS1", probe::MARKS_KEY, "RestartOwed", "run-0 2026-10-01T00:00:00Z");
+    changing.set(
+        "FS1",
+        crate::model::lease::MARKS_KEY,
+        "RestartOwed",
+        "run-0 2026-10-01T00:00:00Z",
+    );
     check(&changing, "FS1", "2 restart restart-owed");
 }
 

@@ -82,13 +82,15 @@ impl Scheduler<'_> {
         self.position = Position::After;
         let outcome = match result {
             Ok(StepDone::Verified(after)) => StepOutcome::Verified(after),
-            Ok(StepDone::Unchanged) => StepOutcome::Unchanged,
+            Ok(StepDone::Unchanged | StepDone::Rehearsed) => StepOutcome::Unchanged,
             Ok(StepDone::Stopped) => {
                 self.hold(stage, "the user stopped the run before it".to_owned());
                 return;
             }
             Err(failure) => match failure.kind {
-                FailureKind::Drifted | FailureKind::WrongHost => StepOutcome::Refused(failure),
+                FailureKind::Drifted | FailureKind::WrongHost | FailureKind::Leased => {
+                    StepOutcome::Refused(failure)
+                }
                 FailureKind::Unreachable => StepOutcome::Failed(failure),
                 FailureKind::Denied | FailureKind::AccountGuarded
                     if account.as_ref().is_none_or(|account| !self.proven.contains(account)) =>
@@ -121,8 +123,13 @@ impl Scheduler<'_> {
         let guarded = failure.kind == FailureKind::AccountGuarded
             || (failure.kind == FailureKind::Denied && !self.proven.contains(&account));
         let reason = refused_account(&failure);
+        let leased = (failure.kind == FailureKind::Leased).then(|| failure.text());
         self.end(&planned.name, outcome_of(failure));
-        if guarded {
+        if let Some(rival) = leased {
+            // INVARIANT: two runs do not take turns on one fleet. Who finds another one at work
+            // starts nothing new.
+            self.halt(Ending::Locked, format!("{}: {rival}", planned.name));
+        } else if guarded {
             self.halt(Ending::Auth, reason);
         } else if self.ending != Ending::Auth {
             self.check_budget();

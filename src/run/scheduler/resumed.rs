@@ -110,10 +110,11 @@ impl<'p> Scheduler<'p> {
 pub fn is_finished(plan: &Plan, history: &History) -> bool {
     let settled = |host: &PlannedHost| {
         let past = history.hosts.get(&host.name);
-        past.is_some_and(|past| match turn(host, is_restarted(plan, host), past) {
-            Turn::Settled(_) | Turn::Over(_) => true,
-            Turn::AsPlanned | Turn::Underway => false,
-        })
+        history.left_out.contains(&host.name)
+            || past.is_some_and(|past| match turn(host, is_restarted(plan, host), past) {
+                Turn::Settled(_) | Turn::Over(_) => true,
+                Turn::AsPlanned | Turn::Underway => false,
+            })
     };
     let done = |stage: &PlannedStage| match &stage.work {
         PlannedWork::Hosts { .. } => true,

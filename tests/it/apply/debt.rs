@@ -101,8 +101,8 @@ fn whenever_a_run_dies_its_journal_tells_the_debt() {
         let mut plan = two_values(&["FS1"], true);
         plan.marks = marks;
         check_kills(&plan, Luck::default());
-        // The mark is a write too.
-        let refuse_write = Some(1 + usize::from(marks));
+        // The mark is a write too, and the lease is two.
+        let refuse_write = Some(1 + 3 * usize::from(marks));
         let refused = Luck { refuse_write, ..Luck::default() };
         check_kills(&plan, refused);
     }

@@ -34,6 +34,7 @@ use crate::imagined::state;
 
 mod debt;
 mod gates;
+mod lease;
 mod step;
 mod stop;
 
@@ -67,7 +68,10 @@ fn apply_to(
         connect: fleet,
         clock: fleet,
         sink,
-        options: Options { confirmed: BTreeSet::from(["Contoso".to_owned()]) },
+        options: Options {
+            confirmed: BTreeSet::from(["Contoso".to_owned()]),
+            ..Options::default()
+        },
         pace: Pace::default(),
         controller: fleet,
         stop,
@@ -126,7 +130,9 @@ fn check_intents(fleet: &Fleet) {
     for (place, line) in log.iter().enumerate() {
         let (host, act) = line.split_once(' ').unwrap();
         let intents: &[&str] = match act.split(' ').next().unwrap() {
-            "set" | "delete" => &["change-intended", "restore-intended", "mark-intended"],
+            "set" | "delete" => {
+                &["change-intended", "restore-intended", "mark-intended", "lease-intended"]
+            }
             "create" | "drop" => &["key-intended"],
             "restart" => &["restart-intended"],
             "Set-IRMConfiguration" => &["step-intended"],
@@ -164,7 +170,8 @@ fn the_restart_is_marked_before_the_first_value_is_written() {
         let set = |line: &&String| line.starts_with("FS1 set ");
         world.log.iter().filter(set).cloned().collect::<Vec<_>>()
     });
-    assert_eq!(sets, ["FS1 set RestartOwed", "FS1 set One", "FS1 set Two"]);
+    let lease = "FS1 set Lease run-1";
+    assert_eq!(sets, [lease, lease, "FS1 set RestartOwed", "FS1 set One", "FS1 set Two"]);
 }
 
 #[test]
@@ -188,8 +195,8 @@ fn a_plan_without_changes_reads_nothing_and_writes_nothing() {
 fn access_denied_in_the_middle_takes_everything_back() {
     let fleet = ready(&["FS1"]);
     let before = fleet.keys("FS1");
-    // The mark is write 0, `One` is 1, `Two` is 2.
-    fleet.luck("FS1", Luck { refuse_write: Some(2), ..Luck::default() });
+    // The lease is write 0 and 1, the mark 2, `One` is 3, `Two` is 4.
+    fleet.luck("FS1", Luck { refuse_write: Some(4), ..Luck::default() });
     let report = apply(&fleet, &two_values(&["FS1"], true)).unwrap();
     let Outcome::Failed(failure) = outcome(&report, "FS1") else { panic!("{report:?}") };
     assert_eq!(failure.kind, FailureKind::WriteRefused);
@@ -207,7 +214,7 @@ fn keys_created_for_a_value_go_when_it_is_taken_back() {
     host.changes = vec![change("One", None, Some("1")), change("Two", None, Some("2"))];
     let names = vec![host.name.clone()];
     let plan = plan(vec![host], vec![hosts_stage("s", vec![names], 0, Vec::new())]);
-    fleet.luck("FS1", Luck { refuse_write: Some(1), ..Luck::default() });
+    fleet.luck("FS1", Luck { refuse_write: Some(3), ..Luck::default() });
     let report = apply(&fleet, &plan).unwrap();
     assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)));
     assert_eq!(fleet.keys("FS1"), [r"HKLM\SOFTWARE"]);
@@ -217,7 +224,7 @@ fn keys_created_for_a_value_go_when_it_is_taken_back() {
 #[test]
 fn a_lost_connection_is_settled_by_reading_on_a_new_one() {
     let fleet = ready(&["FS1"]);
-    fleet.luck("FS1", Luck { break_after_write: Some(1), ..Luck::default() });
+    fleet.luck("FS1", Luck { break_after_write: Some(3), ..Luck::default() });
     let report = apply(&fleet, &two_values(&["FS1"], false)).unwrap();
     assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)), "{report:?}");
     check_values(&fleet, "FS1", Some("old"), None);
@@ -228,7 +235,7 @@ fn a_lost_connection_is_settled_by_reading_on_a_new_one() {
 #[test]
 fn a_connection_lost_for_good_leaves_the_host_in_doubt() {
     let fleet = ready(&["FS1"]);
-    let luck = Luck { break_after_write: Some(0), gone_after_break: true, ..Luck::default() };
+    let luck = Luck { break_after_write: Some(2), gone_after_break: true, ..Luck::default() };
     fleet.luck("FS1", luck);
     let report = apply(&fleet, &two_values(&["FS1"], false)).unwrap();
     let Outcome::InDoubt(failure) = outcome(&report, "FS1") else { panic!("{report:?}") };
@@ -367,7 +374,7 @@ fn a_restart_that_an_earlier_run_left_owed_is_paid_without_a_write() {
     let mut plan = two_values(&["FS1"], true);
     let host = plan.hosts.get_mut(&HostName::new("FS1")).unwrap();
     host.changes.clear();
-    host.restart_owed = Some("run run-0".to_owned());
+    host.restart_owed = Some("run-0 2026-01-08T00:00:00Z".to_owned());
     let report = apply(&fleet, &plan).unwrap();
     assert_eq!(outcome(&report, "FS1"), Outcome::Changed { values: 0, restarted: true });
     assert_eq!((orders(&fleet, "FS1"), fleet.value("FS1", &mark::path())), (1, None));

@@ -96,6 +96,7 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         restart: false,
         restart_owed: None,
         mark_paid: false,
+        leases: Vec::new(),
         restart_timeout: 600,
         care: Care::default(),
         window: None,

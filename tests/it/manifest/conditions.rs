@@ -10,6 +10,7 @@ const FULL: &str = r#"version: 1
 name: full
 change:
   id: CHG0041234
+  approvals: { required: 2, signers: people }
   freeze:
     - { from: "2026-12-15T00:00:00+01:00", to: "2027-01-05T00:00:00+01:00", reason: year-end }
 windows:
@@ -45,6 +46,9 @@ stages:
 #[test]
 fn gates_windows_hooks_and_freezes_are_read() {
     let playbook = playbook::parse(&Source::new("p.yml", FULL)).unwrap();
+    let policy = playbook.conditions.approvals.clone().unwrap();
+    assert_eq!((policy.required, policy.distinct_from_author), (2, true));
+    assert_eq!(policy.signers, "people");
     let conditions = &playbook.conditions;
     assert_eq!(conditions.change.as_deref(), Some("CHG0041234"));
     assert_eq!(conditions.windows["night"].start, 22 * 60);

@@ -123,8 +123,6 @@ fn a_playbook_carries_what_it_says() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    let none = "worse than none";
-    playbook_complains(&with("change: { approvals: 2 }"), (3, 11), "`approvals`", none);
     playbook_complains(&with("reports: []"), (3, 1), "`reports` is not supported", "command line");
     let dag = with("restart: { exchange: { drain: exchange-dag } }");
     playbook_complains(&dag, (3, 31), "`exchange-dag` is not supported", "hook");

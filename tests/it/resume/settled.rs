@@ -185,9 +185,10 @@ fn a_verified_host_is_read_again_before_the_step_that_needs_it() {
 #[test]
 fn a_failed_write_takes_back_what_an_earlier_process_wrote() {
     let (fleet, plan) = (ready(Luck::default()), alone());
-    // The mark and the first value are written, the second is not.
+    // The lease, the mark and the first value are written; the lease is taken again, and the second
+    // value is not.
     let disk = killed_at(&fleet, &plan, "change-verified", Death::After);
-    fleet.luck("FS1", Luck { refuse_write: Some(2), ..Luck::default() });
+    fleet.luck("FS1", Luck { refuse_write: Some(6), ..Luck::default() });
     let (_, report) = go_on(&fleet, &plan, &disk, None);
     let report = report.unwrap();
     assert!(matches!(outcome(&report), Outcome::Failed(_)), "{report:?}");

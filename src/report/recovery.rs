@@ -1,0 +1,267 @@
+//! `recovery.md`: what a run left behind, host by host, and what to type about it; for whoever
+//! finds the servers without the person who started the run.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::event::Event;
+use crate::event::Record;
+use crate::model::change::Change;
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+use crate::model::plan::Plan;
+use crate::model::registry::State;
+use crate::model::registry::Value;
+use crate::report::words::ending;
+
+/// What the records leave open on one host.
+#[derive(Debug, Clone, Default)]
+struct Left {
+    /// Announced, by place.
+    announced: BTreeMap<usize, Change>,
+    /// Read back as planned.
+    verified: BTreeSet<usize>,
+    marks: BTreeSet<String>,
+    owed: Option<String>,
+    ordered: bool,
+    proved: bool,
+    /// Programs that were run for the host, in order.
+    hooks: Vec<String>,
+    outcome: Option<Outcome>,
+    begun: bool,
+}
+
+/// The text, or `None` if the run left nothing to see to.
+pub fn render(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
+    let (hosts, steps) = fold(records);
+    let open: Vec<_> = hosts.iter().filter(|(_, left)| left.is_open()).collect();
+    if open.is_empty() && steps.is_empty() {
+        return None;
+    }
+    let mut text = format!(
+        "# Recovery of run {run}\n\n\
+         Written from the run's journal. The first thing to try, from the same workstation, is\n\n    \
+         rmsfleet resume {run}\n\n\
+         It reads every host before it does anything, repeats nothing, and settles what is in \
+         doubt. What follows is for when that is not possible. Read before you write: another run \
+         may have come meanwhile.\n"
+    );
+    for ((organisation, _), verb) in steps {
+        let look = verb.replacen("Set-", "Get-", 1);
+        text.push_str(&format!(
+            "\n## {organisation}\n\n`{verb}` was announced, and nobody saw its end. Look, in the \
+             product's own management shell:\n\n    {look} | Format-List\n"
+        ));
+    }
+    for (name, left) in open {
+        text.push_str(&host(plan, run, name, left));
+    }
+    Some(text)
+}
+
+fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, String), String>) {
+    let mut hosts: BTreeMap<HostName, Left> = BTreeMap::new();
+    let mut steps = BTreeMap::new();
+    for record in records {
+        match &record.event {
+            Event::StepIntended { organisation, step, verb, .. } => {
+                steps.insert((organisation.clone(), step.clone()), verb.clone());
+            }
+            Event::StepVerified { organisation, step, .. }
+            | Event::StepUnchanged { organisation, step } => {
+                steps.remove(&(organisation.clone(), step.clone()));
+            }
+            _ => {}
+        }
+        let Some(name) = about(&record.event) else { continue };
+        let left = hosts.entry(name.clone()).or_default();
+        match &record.event {
+            Event::HostStarted { .. } => {
+                left.begun = true;
+                left.outcome = None;
+            }
+            Event::ChangeIntended { index, change, .. } => {
+                left.announced.insert(*index, change.clone());
+                left.verified.remove(index);
+            }
+            Event::ChangeVerified { index, .. } => {
+                left.verified.insert(*index);
+            }
+            Event::RestoreIntended { index, .. } => {
+                left.verified.remove(index);
+            }
+            Event::RestoreVerified { index, .. } => {
+                left.announced.remove(index);
+            }
+            Event::MarkIntended { mark, set, .. }
+            | Event::LeaseIntended { lease: mark, set, .. } => {
+                if *set {
+                    left.marks.insert(mark.clone());
+                } else {
+                    left.marks.remove(mark);
+                }
+            }
+            Event::RestartOwed { reason, .. } => left.owed = Some(reason.clone()),
+            Event::RestartIntended { .. } => (left.ordered, left.proved) = (true, false),
+            Event::RestartProved { .. } => (left.owed, left.proved) = (None, true),
+            Event::HookIntended { hook, .. } => left.hooks.push(hook.clone()),
+            Event::HostEnded { outcome, .. } => left.outcome = Some(outcome.clone()),
+            _ => {}
+        }
+    }
+    (hosts, steps)
+}
+
+fn about(event: &Event) -> Option<&HostName> {
+    match event {
+        Event::HostStarted { host, .. }
+        | Event::ChangeIntended { host, .. }
+        | Event::ChangeVerified { host, .. }
+        | Event::RestoreIntended { host, .. }
+        | Event::RestoreVerified { host, .. }
+        | Event::MarkIntended { host, .. }
+        | Event::LeaseIntended { host, .. }
+        | Event::RestartOwed { host, .. }
+        | Event::RestartIntended { host, .. }
+        | Event::RestartProved { host, .. }
+        | Event::HookIntended { host, .. }
+        | Event::HostEnded { host, .. } => Some(host),
+        _ => None,
+    }
+}
+
+impl Left {
+    fn is_open(&self) -> bool {
+        match &self.outcome {
+            // Its work began and nothing says how it ended.
+            None => self.begun,
+            Some(Outcome::InDoubt(_) | Outcome::RestartOwed { .. }) => true,
+            Some(Outcome::Failed(_) | Outcome::Unreachable(_)) => {
+                !self.announced.is_empty() || self.ordered && !self.proved || !self.hooks.is_empty()
+            }
+            Some(
+                Outcome::Unchanged
+                | Outcome::Changed { .. }
+                | Outcome::Refused(_)
+                | Outcome::NotStarted
+                | Outcome::Blocked,
+            ) => false,
+        }
+    }
+}
+
+fn host(plan: &Plan, run: &str, name: &HostName, left: &Left) -> String {
+    let how = match &left.outcome {
+        None => "the run ended in the middle of the work on it".to_owned(),
+        Some(outcome) => {
+            let (verb, _, text) = ending(outcome);
+            format!("{}: {text}", verb.to_lowercase())
+        }
+    };
+    let mut text = format!("\n## {name}\n\n{how}\n");
+    if left.ordered && !left.proved {
+        text.push_str(
+            "\nA restart was ordered and not proved. Look whether it has happened before you order \
+             another:\n\n    Get-CimInstance Win32_OperatingSystem -ComputerName ",
+        );
+        text.push_str(&format!("{name} | Select-Object LastBootUpTime\n"));
+    } else if let Some(reason) = left.owed.as_ref().filter(|_| !left.proved) {
+        text.push_str(&format!(
+            "\nA restart is owed ({reason}). The new values do not count until it has happened:\n\n    \
+             Restart-Computer -ComputerName {name}\n"
+        ));
+    }
+    let unsure: Vec<&Change> = left.changes(false);
+    if !unsure.is_empty() {
+        text.push_str("\nIn doubt, each holds the old or the new value. Look, on the host:\n\n");
+        for change in &unsure {
+            text.push_str(&format!("    {}\n", look(change)));
+        }
+    }
+    let written = left.changes(true);
+    if !written.is_empty() {
+        text.push_str("\nWritten and read back:\n\n");
+        for change in &written {
+            text.push_str(&format!(
+                "- `{}` = `{}`, was `{}`\n",
+                change.path, change.after, change.before
+            ));
+        }
+    }
+    if !unsure.is_empty() || !written.is_empty() {
+        text.push_str("\nTo take them back by hand, on the host, newest first:\n\n");
+        for change in left.announced.values().rev() {
+            text.push_str(&format!("    {}\n", take_back(change)));
+        }
+    }
+    let hooks = plan.hosts.get(name).and_then(|host| {
+        let drained = left.hooks.last()?;
+        let undo = plan.conditions.hooks.get(drained)?.undo.as_ref()?;
+        let argv = &plan.conditions.hooks.get(undo)?.argv;
+        Some((drained, argv.join(" ").replace("{{ host.short }}", host.name.short())))
+    });
+    if let Some((drained, undo)) = hooks {
+        text.push_str(&format!(
+            "\nThe hook `{drained}` has taken it out of service. To bring it back, on the \
+             workstation:\n\n    {undo}\n"
+        ));
+    }
+    if !left.marks.is_empty() {
+        text.push_str("\nMarks of this run may stand on it; `resume` removes them:\n\n");
+        for mark in &left.marks {
+            text.push_str(&format!("- `{mark}`\n"));
+        }
+    }
+    text.push_str(&format!("\nThen: rmsfleet resume {run}, or rmsfleet plan -l {name}\n"));
+    text
+}
+
+impl Left {
+    /// Changes that stand, or those of which nobody knows.
+    fn changes(&self, verified: bool) -> Vec<&Change> {
+        let of = |(index, _): &(&usize, &Change)| self.verified.contains(index) == verified;
+        self.announced.iter().filter(of).map(|(_, change)| change).collect()
+    }
+}
+
+/// PowerShell that reads one value, whatever characters stand in its name.
+fn look(change: &Change) -> String {
+    let (key, name) = (change.path.key.as_str(), quote(change.path.name.as_str()));
+    let key = quote(&format!(r"HKEY_LOCAL_MACHINE\{key}"));
+    format!("[Microsoft.Win32.Registry]::GetValue({key}, {name}, $null)")
+}
+
+/// PowerShell that puts back what stood before.
+fn take_back(change: &Change) -> String {
+    let (key, name) = (change.path.key.as_str(), quote(change.path.name.as_str()));
+    let State::Present(value) = &change.before else {
+        let key = quote(key);
+        return format!(
+            "[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey({key}, $true).DeleteValue({name})"
+        );
+    };
+    let (data, kind) = match value {
+        Value::Sz(text) => (quote(text), "String"),
+        Value::ExpandSz(text) => (quote(text), "ExpandString"),
+        Value::Dword(number) => (number.cast_signed().to_string(), "DWord"),
+        Value::Qword(number) => (number.cast_signed().to_string(), "QWord"),
+        Value::MultiSz(texts) => {
+            let texts: Vec<String> = texts.iter().map(|text| quote(text)).collect();
+            (format!("[string[]]@({})", texts.join(", ")), "MultiString")
+        }
+        Value::Binary(bytes) => {
+            let bytes: Vec<String> = bytes.iter().map(ToString::to_string).collect();
+            (format!("[byte[]]@({})", bytes.join(", ")), "Binary")
+        }
+    };
+    let key = quote(&format!(r"HKEY_LOCAL_MACHINE\{key}"));
+    format!("[Microsoft.Win32.Registry]::SetValue({key}, {name}, {data}, '{kind}')")
+}
+
+/// `''` is how PowerShell writes a quote within single quotes, where nothing else is special.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The lease of this run on a host: taken before the first write, given back when the host is done.
+
+use crate::event::Event;
+use crate::event::SinkError;
+use crate::host::lease;
+use crate::host::link::Clock;
+use crate::host::link::Connect;
+use crate::host::link::Writer;
+use crate::model::lease as model;
+use crate::model::lease::Claim;
+use crate::model::lease::FoundLease;
+use crate::model::lease::LASTS;
+use crate::model::lease::Lease;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedHost;
+use crate::run::means::Means;
+use crate::run::means::lock;
+use crate::run::restore::Ledger;
+use crate::run::restore::create_keys;
+use crate::run::restore::delete_keys;
+use crate::run::trouble::Trouble;
+
+/// Takes the host for this run, or says whose it is. Nothing else is written before.
+///
+/// Announce, read, hold, read: `model::lease::rival` says why two runs never both get through. A
+/// lease that an earlier process of this run left is taken over; one that has expired, or that the
+/// plan saw and a person waived, is removed.
+pub async fn take<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+    ledger: &mut Ledger,
+) -> Result<(), Trouble> {
+    if !means.plan.marks {
+        return Ok(());
+    }
+    let now = means.clock.now();
+    let found = lease::read(link).await?;
+    let (borne, others): (Vec<FoundLease>, Vec<FoundLease>) = found
+        .into_iter()
+        .filter(|found| found.run != means.run)
+        .partition(|found| !found.counts(now) || host.leases.contains(&found.told()));
+    if let Some(rival) = model::rival(&others, means.run, None, now) {
+        return Err(leased(means, rival));
+    }
+    for old in &borne {
+        means.emit(intent(host, &old.run, false))?;
+        lease::remove(link, &old.run).await?;
+    }
+    create_keys(means, host, link, &model::key(), ledger).await?;
+    // A key for the lease leaves nothing of the plan in doubt.
+    means.release(&host.name);
+    means.emit(intent(host, means.run, true))?;
+    ledger.leased = true;
+    let until = now.saturating_add(LASTS).unwrap_or(now);
+    lock(&means.leased).insert(host.name.clone(), Some(until));
+    for claim in [Claim::Wanted, Claim::Held] {
+        let own = Lease {
+            run: means.run.to_owned(),
+            claim,
+            plan: means.plan.id.clone(),
+            until,
+            workstation: means.workstation.to_owned(),
+            operator: means.operator.to_owned(),
+        };
+        lease::set(link, &own).await?;
+        let found = lease::read(link).await?;
+        let rival = model::rival(&found, means.run, Some(claim), now).cloned();
+        let stands = found.iter().any(|one| one.lease.as_ref() == Ok(&own));
+        if rival.is_some() || !stands {
+            release(means, host, link).await?;
+            ledger.leased = false;
+        }
+        match rival {
+            Some(rival) => return Err(leased(means, &rival)),
+            None if !stands => return Err(taken_away()),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that the host is this run's before a later act; a lease that has long to go stays as
+/// it is.
+pub async fn keep<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    let until = lock(&means.leased).get(&host.name).copied().flatten();
+    let now = means.clock.now();
+    if until.is_some_and(|until| until.duration_since(now) > LASTS / 2) {
+        return Ok(());
+    }
+    take(means, host, link, &mut Ledger::default()).await
+}
+
+/// Removes the lease of this run, and the key if nothing else is in it.
+pub async fn release<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    if !lock(&means.leased).contains_key(&host.name) {
+        return Ok(());
+    }
+    if lease::read(link).await?.iter().any(|found| found.run == means.run) {
+        means.emit(intent(host, means.run, false))?;
+        lease::remove(link, means.run).await?;
+    }
+    delete_keys(means, host, link, &[model::key()]).await?;
+    lock(&means.leased).remove(&host.name);
+    Ok(())
+}
+
+/// As [`release`], for work that is done: what is left over is tried again at the end of the run,
+/// and undoes nothing.
+pub async fn let_go<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), SinkError> {
+    match release(means, host, link).await {
+        Err(Trouble::Sink(error)) => Err(error),
+        Ok(()) | Err(Trouble::Host(_) | Trouble::Failure(_)) => Ok(()),
+    }
+}
+
+/// At the end of a run: gives back what is still held, where the host can be reached. What cannot
+/// be given back expires, or is taken over by a resume.
+pub async fn release_all<C: Connect, K: Clock>(means: &Means<'_, C, K>) -> Result<(), SinkError> {
+    let held: Vec<_> = lock(&means.leased).keys().cloned().collect();
+    for host in held.iter().filter_map(|name| means.plan.hosts.get(name)) {
+        // One in doubt is left to whoever settles the doubt.
+        if means.is_touched(&host.name) {
+            continue;
+        }
+        let given_back = async {
+            let mut link = means.connect(host).await?;
+            release(means, host, &mut link).await
+        };
+        match given_back.await {
+            Err(Trouble::Sink(error)) => return Err(error),
+            Ok(()) | Err(Trouble::Host(_) | Trouble::Failure(_)) => {}
+        }
+    }
+    Ok(())
+}
+
+fn intent(host: &PlannedHost, run: &str, set: bool) -> Event {
+    Event::LeaseIntended { host: host.name.clone(), lease: Lease::path(run).to_string(), set }
+}
+
+fn leased<C, K>(means: &Means<'_, C, K>, rival: &FoundLease) -> Trouble {
+    let used = rival.lease.as_ref().is_ok_and(|lease| lease.plan == means.plan.id);
+    let same = if used { "; it carries out this same plan, and a plan is used once" } else { "" };
+    let hint = format!(
+        "wait for its end, or end it there; if it is lost: rmsfleet resume {} on its workstation, \
+         or plan anew and bear it with --waive HOST:leased",
+        rival.run
+    );
+    Failure::new(FailureKind::Leased, format!("{}{same}", rival.told())).hint(hint).into()
+}
+
+fn taken_away() -> Trouble {
+    let text = "expected the lease of this run right after it was written, and it was gone";
+    Failure::new(FailureKind::Leased, text).hint("somebody else works on the host").into()
+}
