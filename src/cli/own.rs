@@ -77,7 +77,7 @@ pub async fn keep_awake(run: &str) -> Result<Awake, String> {
     let argv: &[&str] = if cfg!(target_os = "macos") {
         &["caffeinate", "-i", "cat"]
     } else if cfg!(target_os = "linux") {
-        &["systemd-inhibit", "--what=sleep:idle:shutdown", "--who=rmsfleet", &why, "cat"]
+        &["systemd-inhibit", "--what=sleep:idle", "--who=rmsfleet", &why, "cat"]
     } else {
         return Err("this system is not asked to by this version".to_owned());
     };

@@ -1,7 +1,6 @@
 //! One wrong password on two hundred hosts: what the hosts themselves count.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -164,7 +163,7 @@ async fn apply(network: &Network, plan: &Plan) -> RunReport {
         sink: &mut Nowhere,
         options: Options::default(),
         pace: Pace::default(),
-        controller: &Desk { folder: std::path::PathBuf::new() },
+        controller: &Desk { folder: std::path::PathBuf::new(), own: None },
         stop,
     })
     .await
