@@ -64,6 +64,9 @@ pub async fn configure<C: Connect, K: Clock>(
     match write(means, host, &work, &mut link, &mut ledger).await {
         Ok(()) => {
             let cleared = clear_keys(means, host, &mut link).await;
+            if !restarts {
+                lease::let_go(means, host, &mut link).await?;
+            }
             means.release(&host.name);
             match cleared {
                 Ok(()) => Ok(Configured::Verified(host.changes.len())),
@@ -182,9 +185,6 @@ async fn write<C: Connect, K: Clock>(
     }
     if host.mark_paid {
         mark::settle(means, host, link).await?;
-    }
-    if !work.restarts {
-        lease::let_go(means, host, link).await?;
     }
     Ok(())
 }
