@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Longest recording that is taken: the search wants many inputs more than long ones.
@@ -46,10 +48,15 @@ fn sort(path: &Path, bytes: Vec<u8>, seeds: &mut Seeds) {
         "jsonl" if name.starts_with("journal") => seeds.push((&["journal"], bytes)),
         "jsonl" => messages(&bytes, seeds),
         "xml" if contains(&bytes, b"Envelope") => {
-            seeds.push((&["xml", "wsman", "shell", "lab_request"], bytes));
+            seeds.push((&["xml", "wsman", "shell", "winrs", "lab_request"], bytes));
         }
         "xml" => seeds.push((&["xml", "clixml", "pool"], bytes)),
         "json" if name.starts_with("ntlm_") => handshakes(&bytes, seeds),
+        "json" if name.starts_with("cbt_") => certificates(&bytes, seeds),
+        "json" if name.starts_with("spnego_") => tokens(&bytes, seeds),
+        "" if name.starts_with("initial_context") || name.starts_with("neg_token") => {
+            seeds.push((&["spnego"], bytes));
+        }
         "" if name.starts_with("ntlm_") => {
             seeds.push((&["ntlm_challenge", "ntlm_acceptor"], bytes));
         }
@@ -75,6 +82,29 @@ fn handshakes(bytes: &[u8], seeds: &mut Seeds) {
         for name in ["negotiate", "challenge", "authenticate"] {
             if let Some(bytes) = scenario.get(name).and_then(Value::as_str).and_then(from_hex) {
                 seeds.push((&["ntlm_challenge", "ntlm_acceptor"], bytes));
+            }
+        }
+    }
+}
+
+/// Recorded certificates, in base64.
+fn certificates(bytes: &[u8], seeds: &mut Seeds) {
+    let rows: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    for row in rows.as_array().into_iter().flatten() {
+        let text = row.get("cert_der_base64").and_then(Value::as_str).unwrap_or_default();
+        if let Ok(bytes) = STANDARD.decode(text) {
+            seeds.push((&["certificate"], bytes));
+        }
+    }
+}
+
+/// The tokens of recorded logons, in hex, under the logon's name.
+fn tokens(bytes: &[u8], seeds: &mut Seeds) {
+    let logons: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    for tokens in logons.as_object().into_iter().flat_map(|all| all.values()) {
+        for token in tokens.as_array().into_iter().flatten() {
+            if let Some(bytes) = token.as_str().and_then(from_hex) {
+                seeds.push((&["spnego"], bytes));
             }
         }
     }

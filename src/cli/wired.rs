@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::event::Phase;
 use crate::host::doctor::Bedside;
 use crate::host::doctor::Greeting;
+use crate::host::doctor::Shown;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
@@ -57,7 +58,8 @@ impl Wired {
     fn network(&self, target: &Target) -> Network {
         let phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
         let phase = phases.get(&target.host).copied().unwrap_or(Phase::Survey);
-        self.network.phase(words::phase(phase))
+        let network = self.network.phase(words::phase(phase));
+        if phase == Phase::Restart { network.restarting() } else { network }
     }
 
     /// The target's address in the lab; a host that the farm lacks keeps a name nobody answers to.
@@ -103,6 +105,14 @@ impl Bedside for Wired {
 
     async fn resolve(&self, target: &Target) -> Result<Vec<IpAddr>, HostError> {
         self.network(target).resolve(&self.route(target)?).await
+    }
+
+    async fn shake(&self, target: &Target) -> Result<Shown, HostError> {
+        self.network(target).shake(&self.route(target)?).await
+    }
+
+    fn service(&self, target: &Target) -> Option<String> {
+        self.network(target).service(target)
     }
 
     async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {

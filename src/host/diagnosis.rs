@@ -79,27 +79,67 @@ pub fn refused(user: &str, target: &Target, skew: Option<SignedDuration>) -> Vec
 /// What to look at when HTTP answers with a status where WS-Management should.
 pub fn status(status: u16, target: &Target) -> Vec<String> {
     let path = &target.endpoint.path;
-    let text = match status {
-        401 => {
-            "the host wants a logon even for Identify: another web site (IIS, Exchange) may own \
-             this port, or a proxy asks; WinRM's own port is 5985"
-        }
-        400 => "another product may be listening on this port, or the message was altered",
-        403 => "the URL reservation or an address filter (IPv4Filter, IPv6Filter) forbids it",
-        404 | 405 => return vec![format!("check the path `{path}`: WinRM's own is `/wsman`")],
-        411 | 502 | 504 => "a proxy stands in between: connect to the host itself",
-        500 => {
-            "a bare 500 mostly means that the host got a message in clear and demands encryption \
-             (AllowUnencrypted is false), or that another web application answers at this path"
-        }
-        503 => {
-            "HTTP is up and WinRM is not: start the service (`Start-Service WinRM`), or wait while \
-             the host is starting"
-        }
-        300..=399 => "a redirection: this is another web site, WS-Management uses none",
-        _ => "this is not WS-Management: check port and path",
+    let say = |cause: &str| match status {
+        404 | 405 => format!("check the path `{path}`: {cause}"),
+        _ => cause.to_owned(),
     };
-    vec![text.to_owned()]
+    bare(status).into_iter().map(say).collect()
+}
+
+/// What can be behind a status without a SOAP message, the likeliest first.
+pub fn bare(status: u16) -> Vec<&'static str> {
+    match status {
+        401 => vec![
+            "the logon was refused: a wrong password, a locked or disabled account, Basic with a \
+             domain account, a service principal that belongs to another account, clocks more than \
+             five minutes apart, or a missing channel binding",
+            "a message came on a connection that nobody had logged on to yet",
+            "another web site (IIS, Exchange) owns this port, or a proxy asks; WinRM's own port is \
+             5985",
+        ],
+        400 => vec![
+            "a security context that belongs to another connection, after a longer silence mostly",
+            "another product listens on this port, or the message was altered",
+        ],
+        403 => vec![
+            "the URL reservation or an address filter (IPv4Filter, IPv6Filter) forbids it",
+            "with a client certificate: it is mapped to no account of the host",
+        ],
+        404 | 405 => vec![
+            "WS-Management's is `/wsman` on 5985 and 5986, Exchange's `/PowerShell` on 80 and 443",
+        ],
+        411 | 502 | 504 => vec!["a proxy stands in between: connect to the host itself"],
+        413 => vec![
+            "the message is larger than MaxEnvelopeSizekb of the host, or than a proxy lets through",
+        ],
+        415 => vec![
+            "the host wants another kind of encryption, or does not take a sealed message here",
+        ],
+        500 => vec![
+            "the host got a message in clear and demands encryption (AllowUnencrypted is false)",
+            "another web application answers at this path",
+        ],
+        503 => vec![
+            "HTTP is up and WinRM is not: start the service (`Start-Service WinRM`), or wait while \
+             the host is starting",
+            "MaxConnections of the service is reached",
+        ],
+        300..=399 => vec!["a redirection: this is another web site, WS-Management uses none"],
+        _ => vec!["this is not WS-Management: check port and path"],
+    }
+}
+
+/// What to look at when there is no ticket for a service.
+pub fn ticket(service: &str) -> Vec<String> {
+    vec![
+        format!(
+            "`setspn -Q {service}` tells who has the service principal: nobody (a wrong name, an \
+             alias), or two accounts"
+        ),
+        format!("`kvno {service}` asks for the same ticket, `klist` shows what is at hand"),
+        "an HTTP/ principal that belongs to another service: set `rms_spn_class: WSMAN` or HOST"
+            .to_owned(),
+    ]
 }
 
 /// What to look at when a call over a connection that was let in did not end well.
@@ -107,8 +147,8 @@ pub fn call(error: &HostError, user: Option<&str>) -> Vec<String> {
     match error {
         HostError::Fault(fault) => of_fault(fault, user),
         HostError::NotConnected { .. } | HostError::Lost { .. } => vec![
-            "the connection broke: look at firewall inspection, the host's load, or whether it is \
-             restarting just now"
+            "the connection or its logon was lost: look at firewall inspection, a load balancer that \
+             shares connections, the host's load, or whether it is restarting just now"
                 .to_owned(),
         ],
         HostError::Unexpected { .. } => vec![
@@ -175,8 +215,16 @@ pub fn apart(skew: SignedDuration) -> String {
 }
 
 fn of_fault(fault: &Fault, user: Option<&str>) -> Vec<String> {
-    let known = fault.meaning().map(|entry| format!("{}; {}", entry.meaning, entry.remedy));
-    let mut remedy: Vec<String> = known.into_iter().collect();
+    let known = fault.meaning();
+    let mut remedy: Vec<String> = known
+        .map(|entry| format!("{}; {}", entry.meaning, entry.remedy))
+        .into_iter()
+        .chain(
+            known
+                .filter(|entry| !ACCESS_DENIED.contains(&entry.code))
+                .map(|entry| entry.cause.to_owned()),
+        )
+        .collect();
     if fault.code.is_some_and(|code| ACCESS_DENIED.contains(&code)) {
         if user.is_some_and(is_local) {
             remedy.push(
@@ -265,6 +313,23 @@ mod tests {
         assert!(text("admin").contains("LocalAccountTokenFilterPolicy"));
         assert!(!text(r"CORP\admin").contains("LocalAccountTokenFilterPolicy"));
         assert!(text(r"CORP\admin").contains("Administrators"));
+    }
+
+    #[test]
+    fn every_status_of_the_table_has_its_causes() {
+        let check = |status, word: &str| {
+            let text = bare(status).join("\n");
+            assert!(text.contains(word), "{status}: {text}");
+        };
+        check(400, "another connection");
+        for word in ["Basic with a domain", "service principal", "clocks", "channel binding"] {
+            check(401, word);
+        }
+        check(403, "IPv4Filter");
+        check(404, "`/wsman`");
+        check(411, "proxy");
+        check(413, "MaxEnvelopeSizekb");
+        check(503, "Start-Service WinRM");
     }
 
     #[test]

@@ -24,7 +24,10 @@ use crate::model::checkup::Checkup;
 use crate::model::checkup::Trouble;
 use crate::model::checkup::Verdict;
 use crate::model::facts::Access;
+use crate::model::host::Scheme;
+use crate::model::host::Transport;
 use crate::model::registry::KeyPath;
+use crate::model::tls::TlsTrust;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Read;
 
@@ -39,8 +42,25 @@ pub trait Bedside: Connect {
         target: &Target,
     ) -> impl Future<Output = Result<Vec<IpAddr>, HostError>> + Send;
 
+    /// The TLS handshake alone.
+    fn shake(&self, target: &Target) -> impl Future<Output = Result<Shown, HostError>> + Send;
+
+    /// The service principal that a ticket will be asked for; `None` where the logon asks for none.
+    fn service(&self, target: &Target) -> Option<String>;
+
     /// Anonymous Identify, whatever the reply is.
     fn greet(&self, target: &Target) -> impl Future<Output = Result<Greeting, HostError>> + Send;
+}
+
+/// What a TLS handshake showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// `TLS 1.3`.
+    pub protocol: &'static str,
+    /// When the host's certificate ends, if that can be read.
+    pub until: Option<Timestamp>,
+    /// SHA-256 of the certificate, as `rms_tls_pin` takes it.
+    pub thumbprint: String,
 }
 
 /// The reply to an anonymous Identify.
@@ -93,13 +113,30 @@ async fn walk<B: Bedside>(
     let target = &patient.target;
     let skew = reach(bedside, clock, target, sheet).await?;
     let user = bedside.user(target);
-    let mut link = match bedside.connect(target).await {
-        Ok(link) => link,
-        Err(error) => return Err(sheet.logon(Check::Logon, &error, target, skew)),
+    let service = bedside.service(target);
+    let mut link = match (bedside.connect(target).await, &service) {
+        (Ok(link), service) => {
+            if let Some(service) = service {
+                sheet.ok(Check::Spn, format!("the domain's ticket for {service} is taken"));
+            }
+            link
+        }
+        // Before the host was asked anything: the ticket is what failed.
+        (Err(error @ HostError::Unsupported(_)), Some(service)) => {
+            let remedy = diagnosis::ticket(service);
+            return Err(sheet.fail(Check::Spn, Trouble::Wrong, error.failure().text(), remedy));
+        }
+        (Err(error), _) => return Err(sheet.logon(Check::Logon, &error, target, skew)),
     };
     let who = user.as_deref().unwrap_or("the account");
     match first_words(&mut link).await {
-        Ok(words) => sheet.ok(Check::Logon, format!("`{who}` is let in; {words}")),
+        Ok(version) => {
+            let protected = match target.endpoint.scheme {
+                Scheme::Http => "messages are encrypted",
+                Scheme::Https => "messages go over TLS",
+            };
+            sheet.ok(Check::Logon, format!("`{who}` is let in; {protected}; {version}"));
+        }
         Err(error) => return Err(sheet.call(Check::Logon, &error, user.as_deref())),
     }
     let host_time = match identity::read(&mut link).await {
@@ -166,6 +203,24 @@ async fn reach<B: Bedside>(
             return Err(sheet.unreachable(Check::Tcp, &error, remedy));
         }
     }
+    if endpoint.scheme == Scheme::Https {
+        match bedside.shake(target).await {
+            Ok(shown) => sheet.tls(&shown, &endpoint.tls, clock.now()),
+            Err(error @ HostError::Unsupported(_)) => {
+                return Err(sheet.call(Check::Tls, &error, None));
+            }
+            Err(error) => {
+                let remedy = "is there an HTTPS listener with this certificate? `winrm enumerate \
+                              winrm/config/listener` on the host shows port, name and thumbprint";
+                return Err(sheet.fail(
+                    Check::Tls,
+                    Trouble::Wrong,
+                    error.failure().text(),
+                    vec![remedy.to_owned()],
+                ));
+            }
+        }
+    }
     let greeting = match bedside.greet(target).await {
         Ok(greeting) => greeting,
         Err(error @ HostError::Unsupported(_)) => {
@@ -202,7 +257,7 @@ async fn reach<B: Bedside>(
 /// The first sealed message and its sealed answer.
 async fn first_words(link: &mut impl Reader) -> Result<String, HostError> {
     match link.read(&Read::Identify).await? {
-        Answer::Identity { version, .. } => Ok(format!("messages are encrypted; {version}")),
+        Answer::Identity { version, .. } => Ok(version),
         other => Err(unexpected("an identity", &other)),
     }
 }
@@ -345,6 +400,31 @@ impl Sheet {
         self.fail(check, trouble(error), error.failure().text(), remedy)
     }
 
+    /// The handshake was fine; that the certificate ends soon is said.
+    fn tls(&mut self, shown: &Shown, trust: &TlsTrust, now: Timestamp) {
+        let until = match shown.until {
+            None => String::new(),
+            Some(until) => {
+                let days = until.duration_since(now).as_hours() / 24;
+                let date = until.to_string();
+                let date = date.split('T').next().unwrap_or_default();
+                match days {
+                    ..0 => format!(", which ended on {date}"),
+                    0..30 => format!(", which ends in {days} days, on {date}: renew it"),
+                    _ => format!(", valid until {date}"),
+                }
+            }
+        };
+        let trust = match trust {
+            TlsTrust::System => "trusted by this system",
+            TlsTrust::CaFile(_) => "trusted by `rms_ca_file`",
+            TlsTrust::Pin(_) => "the pinned one",
+            TlsTrust::Ignore => "not checked, because the inventory says so",
+        };
+        let Shown { protocol, thumbprint, .. } = shown;
+        self.ok(Check::Tls, format!("{protocol}; certificate {thumbprint} is {trust}{until}"));
+    }
+
     fn quota(&mut self, error: &HostError, user: Option<&str>) {
         let mut remedy = diagnosis::call(error, user);
         remedy.push(
@@ -386,11 +466,19 @@ impl Sheet {
 }
 
 fn due(patient: &Patient) -> impl Iterator<Item = Check> {
-    let always =
-        [Check::Name, Check::Tcp, Check::Http, Check::Logon, Check::Identity, Check::Clock];
+    let tls = (patient.target.endpoint.scheme == Scheme::Https).then_some(Check::Tls);
+    let reached = [Check::Name, Check::Tcp].into_iter().chain(tls);
+    let spn = (patient.target.endpoint.transport == Transport::Kerberos).then_some(Check::Spn);
+    let always = [Check::Logon, Check::Identity, Check::Clock];
     let rights = (!patient.access.is_empty()).then_some(Check::Rights);
     let exchange = patient.exchange.is_some().then_some(Check::Exchange);
-    always.into_iter().chain(rights).chain([Check::Quota]).chain(exchange)
+    reached
+        .chain([Check::Http])
+        .chain(spn)
+        .chain(always)
+        .chain(rights)
+        .chain([Check::Quota])
+        .chain(exchange)
 }
 
 fn trouble(error: &HostError) -> Trouble {

@@ -10,6 +10,7 @@ use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::wire::catalogue::FaultEntry;
 use crate::wire::fault::Fault;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Read;
@@ -172,11 +173,17 @@ impl HostError {
         }
         let hint = match self {
             Self::Fault(fault) => {
-                fault.meaning().map(|entry| format!("{}; {}", entry.meaning, entry.remedy))
+                let whole = |entry: &FaultEntry| {
+                    format!("{}; {}; {}", entry.meaning, entry.cause, entry.remedy)
+                };
+                fault.meaning().map(whole)
             }
+            Self::Denied { .. } => Some(
+                "`rmsfleet doctor HOST` looks at name, clock, scheme, account and rights one by one"
+                    .to_owned(),
+            ),
             Self::NotConnected { .. }
             | Self::Lost { .. }
-            | Self::Denied { .. }
             | Self::Guarded { .. }
             | Self::Unexpected { .. }
             | Self::Cmdlet { .. }

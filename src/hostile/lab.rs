@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::hostile::psrp;
+use crate::lab::cmd;
+use crate::lab::cmd::Surroundings;
 use crate::lab::cmdlet::CmdletFailure;
 use crate::lab::cmdlet::CmdletOutput;
 use crate::lab::cmdlet::Cmdlets;
@@ -53,6 +55,20 @@ pub(super) fn wql(bytes: &[u8]) {
     if let Some(condition) = &query.condition {
         let _ = condition.test(&|name, _| Some(name.len() % 2 == 0));
     }
+}
+
+/// A line for the command processor: what it says does not grow beyond what it was told.
+pub(super) fn command_line(bytes: &[u8]) {
+    let host = host();
+    let at = Surroundings {
+        computer: &host.computer,
+        account: r"CONTOSO\rms",
+        version: host.windows.version,
+        registry: &host.registry,
+    };
+    let said = cmd::run(&String::from_utf8_lossy(bytes), at);
+    let most = 200 * (bytes.len() + 10);
+    assert!(said.stdout.len() + said.stderr.len() <= most, "words from nowhere");
 }
 
 /// A host of every kind of class and endpoint.

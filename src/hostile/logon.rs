@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::model::secret::Account;
 use crate::model::secret::Secret;
+use crate::wire::certificate;
 use crate::wire::multipart;
 use crate::wire::multipart::Indent;
 use crate::wire::ntlm;
@@ -17,6 +18,9 @@ use crate::wire::ntlm::acceptor::AwaitAuthenticate;
 use crate::wire::ntlm::acceptor::Names;
 use crate::wire::session;
 use crate::wire::session::Session;
+use crate::wire::spnego::Acceptor;
+use crate::wire::spnego::Initiator;
+use crate::wire::spnego::token::Message;
 
 const USER: &str = "rms";
 const PASSWORD: &str = "Passw0rd";
@@ -67,6 +71,84 @@ pub(super) fn acceptor(bytes: &[u8]) {
     if let Ok(accepted) = waiting.verify(bytes, |_, _| Some(Secret::new(PASSWORD.to_owned()))) {
         assert!(accepted.user.eq_ignore_ascii_case(USER), "{} was let in", accepted.user);
     }
+}
+
+/// The bytes as any message of the negotiation, to either side of it.
+pub(super) fn spnego(bytes: &[u8]) {
+    if let Ok(message) = Message::decode(bytes) {
+        let written = message.encode();
+        let again = Message::decode(&written).map(|again| again.encode());
+        assert_eq!(again, Ok(written), "written, read and written again");
+    }
+    if let Ok((mut acceptor, inner)) = Acceptor::accept(bytes) {
+        assert!(inner.is_none_or(|inner| inner.len() < bytes.len()), "a token from nowhere");
+        assert!(Message::decode(&acceptor.ask_for_ntlm()).is_ok(), "an answer that is none");
+    }
+    if let Ok((inner, mic)) = Acceptor::unwrap(bytes) {
+        let carried = inner.len() + mic.map_or(0, |mic| mic.len());
+        assert!(carried < bytes.len(), "bytes from nowhere");
+    }
+    let (negotiate, _) = ntlm::start();
+    let (_, announced) = Initiator::begin(&negotiate);
+    for initiator in [announced, Initiator::unannounced()] {
+        if let Ok(challenge) = initiator.challenge(bytes) {
+            assert!(challenge.len() < bytes.len(), "a challenge from nowhere");
+        }
+        if let Some((mut keys, _)) = keys() {
+            let _ = initiator.finish(bytes, &mut keys);
+        }
+    }
+}
+
+/// Whatever a certificate is bound to has the length of a hash.
+pub(super) fn certificate(bytes: &[u8]) {
+    let _ = certificate::valid_until(bytes);
+    if let Some(binding) = certificate::end_point_binding(bytes) {
+        let hash = binding.strip_prefix(b"tls-server-end-point:".as_slice()).map(<[u8]>::len);
+        assert!(matches!(hash, Some(32 | 48 | 64)), "{binding:?}");
+    }
+}
+
+/// SPNEGO around the good handshake, as both sides send it.
+pub(super) fn negotiation() -> Vec<Vec<u8>> {
+    let messages = handshake();
+    let (negotiate, client) = ntlm::start();
+    let (first, initiator) = Initiator::begin(&negotiate);
+    let mut all = vec![first.clone()];
+    if let (Ok((mut acceptor, _)), Some(challenge)) = (Acceptor::accept(&first), messages.get(1)) {
+        all.push(acceptor.ask_for_ntlm());
+        all.push(acceptor.challenge(challenge));
+        if let (Ok((token, mut ours)), Some((mut theirs, _))) = (answer(client, challenge), keys())
+        {
+            all.push(initiator.authenticate(&token, &mut ours));
+            all.extend(acceptor.complete(None, &mut theirs));
+        }
+    }
+    all
+}
+
+/// Certificates that are nothing but their signature algorithms: RSA with SHA-256, ECDSA with
+/// SHA-384, RSA-PSS with SHA-512.
+pub(super) fn certificates() -> Vec<Vec<u8>> {
+    let element = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap_or(0x7f);
+        [&[tag, length], content].concat()
+    };
+    let oid = |bytes: &[u8]| element(6, bytes);
+    let sha512 = element(0x30, &oid(&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3]));
+    let pss = element(0x30, &element(0xa0, &sha512));
+    [
+        [oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11]), vec![5, 0]].concat(),
+        oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3]),
+        [oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10]), pss].concat(),
+    ]
+    .iter()
+    .map(|algorithm| {
+        let body = element(0x30, &[2, 1, 1]);
+        let fields = [body, element(0x30, algorithm), vec![3, 1, 0]].concat();
+        element(0x30, &fields)
+    })
+    .collect()
 }
 
 /// The three messages of a good handshake, in order.

@@ -10,11 +10,13 @@ use crate::hostile::lab;
 use crate::hostile::logon;
 use crate::hostile::psrp;
 use crate::hostile::soap;
+use crate::lab::markup;
 use crate::lab::request::Request;
 use crate::manifest::builtin;
 use crate::model::registry::Value;
 use crate::plan::approval::NAMESPACE;
 use crate::wire::multipart::Indent;
+use crate::wire::namespace;
 use crate::wire::psrp::clixml;
 use crate::wire::psrp::clixml::Item;
 use crate::wire::psrp::fragment::Assembler;
@@ -24,6 +26,8 @@ use crate::wire::psrp::record::warning_item;
 use crate::wire::psrp::request as client;
 use crate::wire::psrp::version::Version;
 use crate::wire::shell;
+use crate::wire::winrs;
+use crate::wire::winrs::CmdRequest;
 use crate::wire::wsman;
 
 const CREDENTIALS: &str = "version: 1\ncredentials:\n  default:\n    provider: prompt\n    user: CORP\\rms\n  \
@@ -34,6 +38,9 @@ pub fn of(decoder: &str) -> Vec<Vec<u8>> {
     match decoder {
         "multipart" | "session" => sealed(),
         "ntlm_challenge" | "ntlm_acceptor" => logon::handshake(),
+        "spnego" => logon::negotiation(),
+        "certificate" => logon::certificates(),
+        "winrs" => outputs(),
         "xml" => [replies(), objects().into_iter().take(4).collect()].concat(),
         "wsman" => replies(),
         "shell" => shell_replies(),
@@ -54,6 +61,13 @@ pub fn of(decoder: &str) -> Vec<Vec<u8>> {
             "SELECT * FROM Win32_OperatingSystem",
             "select Name, State from Win32_Service where (Name='a' or Name<>\"b\") and Pid=-5",
             "select * from C where a=null or b=true",
+        ]),
+        "command_line" => texts(&[
+            "echo out& exit 7",
+            "\"C:\\Windows\\system32\\cmd.exe\" /c ver && hostname",
+            "reg query \"HKLM\\SOFTWARE\\A b\" /v \"n\"",
+            "PowerShell -NoProfile -EncodedCommand ZQBjAGgAbwAgAGgAZQByAGUA",
+            "powershell -Command Write-Output 'a b'; exit 3",
         ]),
         "inventory" => {
             vec![text(builtin::example_inventory().text), text(builtin::lab_inventory().text)]
@@ -115,6 +129,18 @@ fn requests() -> Vec<Vec<u8>> {
         let resource = "http://schemas.microsoft.com/powershell/Microsoft.Exchange";
         all.extend(shell::encode_shell(&request, resource, &soap::header(id(all.len()))));
     }
+    let shell_id = || soap::SHELL_ID.to_owned();
+    for request in [
+        CmdRequest::Create,
+        CmdRequest::Command {
+            shell_id: shell_id(),
+            program: "hostname".to_owned(),
+            arguments: vec!["a b".to_owned()],
+        },
+        CmdRequest::Receive { shell_id: shell_id(), command_id: soap::COMMAND_ID.to_owned() },
+    ] {
+        all.extend(winrs::encode(&request, &soap::header(id(all.len()))));
+    }
     all
 }
 
@@ -130,6 +156,36 @@ fn replies() -> Vec<Vec<u8>> {
 fn shell_replies() -> Vec<Vec<u8>> {
     let shell = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).contains("windows/shell");
     replies().into_iter().filter(shell).collect()
+}
+
+/// Replies to a Receive for a program: running, talking and ended.
+fn outputs() -> Vec<Vec<u8>> {
+    let stream = |name: &str, text: &str| {
+        let id = soap::COMMAND_ID;
+        format!("<rsp:Stream Name=\"{name}\" CommandId=\"{id}\">{text}</rsp:Stream>")
+    };
+    let state = |word: &str, inner: &str| {
+        let (space, id) = (namespace::SHELL, soap::COMMAND_ID);
+        format!(
+            "<rsp:CommandState CommandId=\"{id}\" State=\"{space}/CommandState/{word}\">{inner}\
+             </rsp:CommandState>"
+        )
+    };
+    let exit = "<rsp:ExitCode>4294967295</rsp:ExitCode>";
+    let bodies = [
+        format!("{}{}", stream("stdout", "aGk="), state("Running", "")),
+        format!("{}{}", stream("stdout", "w7w="), stream("stderr", "ZXJyDQo=")),
+        format!("{}{}", stream("stdout", ""), state("Done", exit)),
+        state("Done", ""),
+    ];
+    let action = format!("{}/ReceiveResponse", namespace::SHELL);
+    bodies
+        .iter()
+        .map(|body| {
+            let body = format!("<rsp:ReceiveResponse>{body}</rsp:ReceiveResponse>");
+            markup::envelope(&action, &id(1), &id(2), "", &body).into_bytes()
+        })
+        .collect()
 }
 
 /// Bodies of a server's messages, in the order of the kinds that are said.

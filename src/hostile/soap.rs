@@ -16,6 +16,7 @@ use crate::wire::shell::ShellReply;
 use crate::wire::shell::ShellRequest;
 use crate::wire::soap::Header;
 use crate::wire::soap::WsmanError;
+use crate::wire::winrs;
 use crate::wire::wsman;
 use crate::wire::wsman::Reply;
 use crate::wire::wsman::Sent;
@@ -84,6 +85,17 @@ pub(super) fn shell(bytes: &[u8]) {
             Ok(ShellReply::Done) => {}
             Err(error) => explained(&error),
         }
+    }
+}
+
+/// Output of a program: no more than was sent, whoever it claims to belong to.
+pub(super) fn winrs(bytes: &[u8]) {
+    let (header, _) = told(bytes);
+    match winrs::decode_receive(COMMAND_ID, &header, bytes) {
+        Ok(piece) => {
+            assert!(piece.stdout.len() + piece.stderr.len() <= bytes.len(), "output from nowhere");
+        }
+        Err(error) => explained(&error),
     }
 }
 

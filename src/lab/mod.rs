@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod cim;
 pub mod classes;
+pub mod cmd;
 pub mod cmdlet;
 pub mod edge;
 pub mod enumeration;
@@ -33,6 +34,7 @@ pub mod station;
 pub mod stats;
 pub mod tour;
 pub mod windows;
+pub mod winrs;
 pub mod wmi;
 pub mod wql;
 pub mod wsman;

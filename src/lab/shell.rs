@@ -26,6 +26,7 @@ use crate::lab::host::Outcome;
 use crate::lab::markup::escape;
 use crate::lab::psrp::PoolServer;
 use crate::lab::request::Request;
+use crate::lab::winrs::CmdShells;
 use crate::lab::wsman;
 use crate::wire::namespace;
 use crate::wire::psrp::fragment;
@@ -40,6 +41,8 @@ pub struct Shells {
     /// What the cmdlets of `Microsoft.Exchange` work on.
     organisation: Option<Organisation>,
     open: BTreeMap<Uuid, Shell>,
+    /// Those of the command processor, which count towards the same limits.
+    pub(super) cmd: CmdShells,
 }
 
 #[derive(Debug)]
@@ -52,21 +55,48 @@ struct Shell {
 
 impl Shells {
     pub fn new(organisation: Option<Organisation>) -> Self {
-        Self { organisation, open: BTreeMap::new() }
+        Self { organisation, open: BTreeMap::new(), cmd: CmdShells::default() }
     }
 
     pub fn clear(&mut self) {
         self.open.clear();
+        self.cmd.clear();
+    }
+
+    pub(super) fn has(&self, id: Uuid) -> bool {
+        self.open.contains_key(&id)
     }
 
     pub fn of(&self, account: &str) -> usize {
-        self.open.values().filter(|shell| shell.account == account).count()
+        let own = self.open.values().filter(|shell| shell.account == account).count();
+        own + self.cmd.of(account)
     }
 
     pub fn commands_of(&self, account: &str) -> usize {
         let own = self.open.values().filter(|shell| shell.account == account);
-        own.map(|shell| shell.commands.len()).sum()
+        own.map(|shell| shell.commands.len()).sum::<usize>() + self.cmd.commands_of(account)
     }
+}
+
+/// Refuses a shell beyond the account's limit.
+pub(super) fn within_quota(host: &LabHost, call: &Call) -> Result<(), LabFault> {
+    let most = host.limits.shells_per_user;
+    if host.shells.of(&call.account) < most {
+        return Ok(());
+    }
+    let text = format!("the user has {most} shells, which is the limit");
+    Err(LabFault::new(fault::QUOTA_MAX_SHELLS, "w:QuotaLimit", text))
+}
+
+/// Refuses a command beyond the account's limit of operations.
+pub(super) fn within_operations(host: &LabHost, call: &Call) -> Result<(), LabFault> {
+    let most = host.limits.operations_per_user;
+    let running = host.shells.commands_of(&call.account) + host.enumerations.of(&call.account);
+    if running < most {
+        return Ok(());
+    }
+    let text = format!("the user has {most} operations, which is the limit");
+    Err(LabFault::new(fault::QUOTA_MAX_OPERATIONS, "w:QuotaLimit", text))
 }
 
 /// The cmdlets of a shell, counted.
@@ -110,6 +140,7 @@ pub fn answer(
         (Some("Delete"), _) => {
             let id = shell_id(host, request, call)?;
             host.shells.open.remove(&id);
+            host.stats.shells_closed += 1;
             let action = format!("{}/DeleteResponse", namespace::TRANSFER);
             Ok(wsman::reply(request, call, &action, ""))
         }
@@ -136,11 +167,7 @@ fn create(
         let text = format!("the shell id {id} is in use");
         return Err(LabFault::new(fault::SHELL_ID_CONFLICT, "w:InvalidSelectors", text));
     }
-    let most = host.limits.shells_per_user;
-    if host.shells.of(&call.account) >= most {
-        let text = format!("the user has {most} shells, which is the limit");
-        return Err(LabFault::new(fault::QUOTA_MAX_SHELLS, "w:QuotaLimit", text));
-    }
+    within_quota(host, call)?;
     let creation = order.find(namespace::POWERSHELL, "creationXml");
     let (Some(creation), Some(_)) = (creation, request.option("protocolversion")) else {
         return Err(plugin("expected creationXml and the option protocolversion"));
@@ -156,11 +183,20 @@ fn create(
         host.shells.open.remove(&id);
         return Err(fault);
     }
+    host.stats.shells_opened += 1;
     let action = format!("{}/CreateResponse", namespace::TRANSFER);
-    Ok(wsman::reply(request, call, &action, &created(request, call, id)))
+    let body = created(request, call, id, "stdin pr", "stdout");
+    Ok(wsman::reply(request, call, &action, &body))
 }
 
-fn created(request: &Request, call: &Call, id: Uuid) -> String {
+/// The body that tells of a new shell.
+pub(super) fn created(
+    request: &Request,
+    call: &Call,
+    id: Uuid,
+    input: &str,
+    output: &str,
+) -> String {
     let id = upper(id);
     let resource = escape(&request.resource);
     let mut body = format!(
@@ -175,8 +211,8 @@ fn created(request: &Request, call: &Call, id: Uuid) -> String {
         ("Owner", &escape(&call.account)),
         ("ClientIP", "127.0.0.1"),
         ("IdleTimeOut", "PT7200.000S"),
-        ("InputStreams", "stdin pr"),
-        ("OutputStreams", "stdout"),
+        ("InputStreams", input),
+        ("OutputStreams", output),
         ("MaxIdleTimeOut", "PT2147483.647S"),
         ("Locale", "en-US"),
         ("DataLocale", "en-US"),
@@ -199,12 +235,7 @@ fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         Some(text) => guid(text)?,
         None => call.fresh[1],
     };
-    let running = host.shells.commands_of(&call.account) + host.enumerations.of(&call.account);
-    let most = host.limits.operations_per_user;
-    if running >= most {
-        let text = format!("the user has {most} operations, which is the limit");
-        return Err(LabFault::new(fault::QUOTA_MAX_OPERATIONS, "w:QuotaLimit", text));
-    }
+    within_operations(host, call)?;
     let new = host.shells.open.get_mut(&id).is_some_and(|shell| shell.commands.insert(command));
     if !new {
         let text = format!("the command id {command} is in use");
@@ -278,7 +309,7 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
     let code = order.find(namespace::SHELL, "Code").map(Element::text).unwrap_or_default();
     let command = command_id(host, id, order)?;
     if let (Some(command), Some(shell)) = (command, host.shells.open.get_mut(&id)) {
-        match code.trim().rsplit('/').next() {
+        match code.trim().rsplit('/').next().map(str::to_ascii_lowercase).as_deref() {
             // Windows' own spelling of this one is `crtl_c`.
             Some("crtl_c" | "ctrl_c") => shell.pool.stop(command),
             Some("terminate") => {
@@ -295,7 +326,7 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
 fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
     let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
-    let Shells { organisation, open } = &mut host.shells;
+    let Shells { organisation, open, .. } = &mut host.shells;
     let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
     let mut cmdlets = Counted {
         organisation: organisation.as_ref().filter(|_| shell.exchange),
@@ -331,27 +362,27 @@ fn command_id(host: &LabHost, id: Uuid, element: &Element) -> Result<Option<Uuid
     }
 }
 
-fn body_element<'a>(request: &'a Request, name: &str) -> Result<&'a Element, LabFault> {
+pub(super) fn body_element<'a>(request: &'a Request, name: &str) -> Result<&'a Element, LabFault> {
     let found = request.body.find(namespace::SHELL, name);
     found.ok_or_else(|| invalid(&format!("expected a {name} element")))
 }
 
-fn reply(request: &Request, call: &Call, verb: &str, body: &str) -> Outcome {
+pub(super) fn reply(request: &Request, call: &Call, verb: &str, body: &str) -> Outcome {
     wsman::reply(request, call, &format!("{}/{verb}", namespace::SHELL), body)
 }
 
-fn guid(text: &str) -> Result<Uuid, LabFault> {
+pub(super) fn guid(text: &str) -> Result<Uuid, LabFault> {
     Uuid::try_parse(text.trim()).map_err(|_| {
         let text = format!("expected a GUID, got `{text}`");
         LabFault::new(fault::BAD_ID, "w:SchemaValidationError", text)
     })
 }
 
-fn upper(id: Uuid) -> String {
+pub(super) fn upper(id: Uuid) -> String {
     id.to_string().to_uppercase()
 }
 
-fn invalid(text: &str) -> LabFault {
+pub(super) fn invalid(text: &str) -> LabFault {
     LabFault::new(fault::SCHEMA_VALIDATION, "w:SchemaValidationError", text)
 }
 
@@ -359,7 +390,7 @@ fn plugin(text: &str) -> LabFault {
     LabFault::new(fault::PLUGIN_FAILED, "w:InternalError", text).by(Provider::Shell)
 }
 
-fn no_shell() -> LabFault {
+pub(super) fn no_shell() -> LabFault {
     let text = "no shell has this id: deleted, timed out or never there";
     LabFault::new(fault::UNEXPECTED_SELECTORS, "w:InvalidSelectors", text)
         .detail("UnexpectedSelectors")

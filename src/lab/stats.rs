@@ -26,6 +26,9 @@ pub struct HostStats {
     pub reboots: u64,
     /// Bodies in clear after a logon, and sealed ones that did not verify.
     pub refused_bodies: u64,
+    /// Shells of both kinds; a restart closes without counting.
+    pub shells_opened: u64,
+    pub shells_closed: u64,
     pub cmdlets: BTreeMap<String, u64>,
 }
 

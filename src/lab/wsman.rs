@@ -8,6 +8,7 @@ use crate::lab::host::Outcome;
 use crate::lab::markup;
 use crate::lab::request::Request;
 use crate::lab::shell;
+use crate::lab::winrs;
 use crate::lab::wmi;
 use crate::wire::namespace;
 
@@ -25,6 +26,10 @@ pub fn route(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outco
             return Err(not_in_catalog(resource));
         }
         return shell::answer(host, request, call, configuration);
+    }
+    let cmd = strip_prefix(resource, namespace::SHELL).is_some_and(|rest| rest == "/cmd");
+    if cmd && !call.exchange_path {
+        return winrs::answer(host, request, call);
     }
     let class = strip_prefix(resource, namespace::WMI).filter(|_| !call.exchange_path);
     match class.and_then(|rest| rest.rsplit_once('/')) {

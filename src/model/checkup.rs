@@ -13,8 +13,12 @@ pub enum Check {
     Name,
     /// The address takes a TCP connection.
     Tcp,
+    /// TLS is agreed upon, and the certificate is taken; https only.
+    Tls,
     /// WS-Management answers an anonymous Identify.
     Http,
+    /// The domain gives a ticket for the host's service principal; Kerberos only.
+    Spn,
     /// The account is let in, and sealed messages are understood.
     Logon,
     /// The host is the one that the inventory names.
@@ -80,7 +84,9 @@ impl Check {
         match self {
             Self::Name => "name",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
             Self::Http => "http",
+            Self::Spn => "spn",
             Self::Logon => "logon",
             Self::Identity => "identity",
             Self::Clock => "clock",

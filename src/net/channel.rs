@@ -29,7 +29,8 @@ pub trait SoapCall: Send {
 /// A connection that is logged on; every message on it is sealed, both ways, or goes over TLS.
 ///
 /// An error, a time-out or a cancelled call ends it. Only where the host itself announced that it
-/// closes the connection after a complete reply, the next call logs on anew: nothing is in doubt then.
+/// closes the connection after a complete reply, or closed it while nothing was under way, the next call
+/// logs on anew: nothing is in doubt then.
 #[derive(Debug)]
 pub struct Channel {
     state: State,
@@ -98,7 +99,17 @@ impl SoapCall for Channel {
             }
         };
         let (pipe, conversation) = &mut *ready;
-        let (reply, envelope) = conversation.exchange(pipe, what, &envelope).await?;
+        let (reply, envelope) = match conversation.exchange(pipe, what, &envelope).await {
+            // The host closed a connection that was silent for long (Windows does after two minutes),
+            // and not a byte was sent on it: context and connection are made anew, and nothing is
+            // in doubt.
+            Err(HostError::NotConnected { .. }) if pipe.is_connected() => {
+                ready = self.logon().await?;
+                let (pipe, conversation) = &mut *ready;
+                conversation.exchange(pipe, what, &envelope).await?
+            }
+            other => other?,
+        };
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
         Ok(envelope)
     }

@@ -8,15 +8,19 @@ use uuid::Uuid;
 
 use crate::host::doctor::Bedside;
 use crate::host::doctor::Greeting;
+use crate::host::doctor::Shown;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
+use crate::model::host::Transport;
 use crate::net::accounts::Accounts;
+use crate::net::accounts::Who;
 use crate::net::channel::Channel;
 use crate::net::entropy;
 use crate::net::entropy::EntropyError;
 use crate::net::guard::AccountGuard;
+use crate::net::handshake;
 use crate::net::knock::greet;
 use crate::net::knock::knock;
 use crate::net::link::WsmanLink;
@@ -57,6 +61,12 @@ impl Network {
     #[must_use]
     pub fn phase(&self, phase: &str) -> Self {
         Self { phase: phase.to_owned(), ..self.clone() }
+    }
+
+    /// The same network for a host that restarts by our order.
+    #[must_use]
+    pub fn restarting(&self) -> Self {
+        Self { guard: self.guard.lenient(), ..self.clone() }
     }
 
     /// Opens a cmd shell.
@@ -129,6 +139,24 @@ impl Bedside for Network {
         reach::resolve(target).await
     }
 
+    async fn shake(&self, target: &Target) -> Result<Shown, HostError> {
+        handshake::shake(target).await
+    }
+
+    fn service(&self, target: &Target) -> Option<String> {
+        let endpoint = &target.endpoint;
+        let by_ticket = match endpoint.transport {
+            Transport::Kerberos => true,
+            Transport::Negotiate => {
+                let login = self.accounts.find(target)?;
+                matches!(login.who(), Who::Ticket { .. })
+            }
+            Transport::Ntlm | Transport::Basic => false,
+        };
+        let host = endpoint.spn.host.as_ref().unwrap_or(&endpoint.address);
+        by_ticket.then(|| format!("{}/{host}", endpoint.spn.class.as_str()))
+    }
+
     async fn greet(&self, target: &Target) -> Result<Greeting, HostError> {
         greet(target, &self.stats, &self.phase).await
     }
@@ -163,7 +191,6 @@ mod tests {
     use crate::model::host::HostName;
     use crate::model::host::Scheme;
     use crate::model::host::Spn;
-    use crate::model::host::Transport;
     use crate::model::tls::TlsTrust;
 
     #[test]

@@ -148,6 +148,10 @@ async fn log_on_by_basic(
     match reply.status {
         200 | 500 if clear::is_soap(reply.content_type()) => {
             permit.accepted();
+            // Every message names the account, so another connection will do as well.
+            if reply.closes() {
+                *pipe = pipe.again()?;
+            }
             Ok(())
         }
         401 if reply.offers("Basic") => {

@@ -20,7 +20,11 @@ use crate::host::link::HostError;
 /// next one takes its place, until too many logons were sent that nobody answered: each of them may
 /// have been a wrong password that was counted.
 #[derive(Debug, Clone, Default)]
-pub struct AccountGuard(Arc<Mutex<BTreeMap<String, Arc<Entry>>>>);
+pub struct AccountGuard {
+    accounts: Arc<Mutex<BTreeMap<String, Arc<Entry>>>>,
+    /// Whether a first refusal is borne as one without an answer is.
+    is_lenient: bool,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -52,18 +56,27 @@ pub struct Permit {
 struct First {
     entry: Arc<Entry>,
     is_sent: bool,
+    is_lenient: bool,
     turn: OwnedSemaphorePermit,
 }
 
 impl AccountGuard {
+    /// The same guard for a host that restarts by our order: for up to a minute after its start it
+    /// refuses right passwords too (`winrm.md` 5.5, step 6), so that a first refusal there says
+    /// nothing about the account. It is counted all the same.
+    #[must_use]
+    pub fn lenient(&self) -> Self {
+        Self { is_lenient: true, ..self.clone() }
+    }
+
     /// Whether the account must not be tried, asked before a connection is spent on it.
     pub fn check(&self, user: &str) -> Result<(), HostError> {
         let entry = self.entry(user);
         let why = match entry.verdict.get() {
             Some(Verdict::Refused) => "was refused elsewhere",
             None if entry.is_worn_out() => {
-                "was tried on 2 hosts that did not answer its logon, which may count as wrong \
-                 passwords"
+                "was tried twice on hosts that did not answer its logon, or that refused it while they \
+                 were starting, which may count as wrong passwords"
             }
             Some(Verdict::Accepted) | None => return Ok(()),
         };
@@ -86,15 +99,17 @@ impl AccountGuard {
                 && entry.verdict.get().is_none()
                 && !entry.is_worn_out()
             {
-                return Ok(Permit { first: Some(First { entry, is_sent: false, turn }) });
+                let is_lenient = self.is_lenient;
+                let first = First { entry, is_sent: false, is_lenient, turn };
+                return Ok(Permit { first: Some(first) });
             }
         }
         self.check(user).map(|()| Permit { first: None })
     }
 
     fn entry(&self, user: &str) -> Arc<Entry> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(user.to_lowercase()).or_insert_with(|| {
+        let mut all = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(account(user)).or_insert_with(|| {
             Arc::new(Entry {
                 turn: Arc::new(Semaphore::new(1)),
                 verdict: OnceLock::new(),
@@ -102,6 +117,20 @@ impl AccountGuard {
             })
         }))
     }
+}
+
+/// One name for one account, however it is spelled: `CORP\anna`, `anna@corp.example` and
+/// `corp.example\anna` are taken as the same. Domains whose names begin alike are one here, which can
+/// only spare an account too often.
+fn account(user: &str) -> String {
+    let user = user.to_lowercase();
+    let (name, domain) = match user.split_once('\\').map(|(domain, name)| (name, domain)) {
+        Some((name, ".")) => (name, ""),
+        Some(parts) => parts,
+        None => user.rsplit_once('@').unwrap_or((&user, "")),
+    };
+    let label = domain.split('.').next().unwrap_or_default();
+    format!("{name}@{label}")
 }
 
 impl Entry {
@@ -125,6 +154,9 @@ impl Permit {
 
     /// The host refused the logon.
     pub fn refused(self) {
+        if self.first.as_ref().is_some_and(|first| first.is_lenient) {
+            return;
+        }
         self.settle(Verdict::Refused);
     }
 
@@ -139,7 +171,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(First { entry, is_sent, turn }) = self.first.take() {
+        if let Some(First { entry, is_sent, turn, .. }) = self.first.take() {
             // INVARIANT: the attempt is counted before the turn passes on.
             entry.unanswered.fetch_add(usize::from(is_sent), Ordering::AcqRel);
             drop(turn);
@@ -164,6 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_one_however_it_is_spelled() {
+        let same = |users: &[&str]| {
+            for user in users {
+                assert_eq!(account(user), account(users[0]), "{user}");
+            }
+        };
+        same(&[r"CORP\Anna", "anna@corp.example", r"corp.example\ANNA", "Anna@CORP.EXAMPLE"]);
+        same(&["admin", r".\Admin"]);
+        let other = |one, two| assert_ne!(account(one), account(two));
+        other(r"CORP\anna", r"EMEA\anna");
+        other(r"CORP\anna", "anna");
+        other("anna@corp.example", "bert@corp.example");
+    }
+
+    #[test]
     fn the_first_logon_goes_alone_and_then_all() {
         let guard = AccountGuard::default();
         let first = granted(&guard, "a");
@@ -175,6 +222,24 @@ mod tests {
         one.refused();
         two.accepted();
         drop(granted(&guard, "a"));
+    }
+
+    #[test]
+    fn a_first_refusal_of_a_restarting_host_is_borne_twice() {
+        let guard = AccountGuard::default();
+        let restarting = guard.lenient();
+        for _ in 0..BORNE {
+            let mut first = granted(&restarting, "a");
+            first.sent();
+            assert!(ask(&guard, "a").is_none(), "the others wait all the same");
+            first.refused();
+            assert!(!guard.is_refused("a"));
+        }
+        assert!(matches!(ask(&guard, "a"), Some(Err(HostError::Guarded { .. }))));
+        // Where the account is known to be right, a refusal concerns its host only.
+        granted(&guard, "b").accepted();
+        granted(&restarting, "b").refused();
+        drop(granted(&guard, "b"));
     }
 
     #[test]

@@ -15,12 +15,14 @@ use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 use reqwest::header::WWW_AUTHENTICATE;
 use reqwest::tls::TlsInfo;
+use tokio::time::timeout;
 
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::model::host::Scheme;
 use crate::net::clock::Stopwatch;
 use crate::net::gate::Gate;
+use crate::net::limits::Limits;
 use crate::net::stats::Counters;
 use crate::net::stats::Stats;
 use crate::net::tls;
@@ -31,8 +33,6 @@ use crate::wire::session::meaning;
 pub(super) const SOAP: &str = "application/soap+xml;charset=UTF-8";
 /// Largest reply body, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-/// What the reply may take beyond the time that the host has for the operation.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// One connection to a target, opened by the first post.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ pub(super) struct Pipe {
     url: Url,
     stats: Stats,
     phase: String,
+    limits: Limits,
     /// Whether a reply has come: from then on a failed connect means that the connection is gone.
     connected: bool,
     /// What the host showed of itself, in DER; only with TLS, and from the first reply on.
@@ -106,6 +107,16 @@ impl Reply {
 
 impl Pipe {
     pub(super) fn new(target: &Target, stats: &Stats, phase: &str) -> Result<Self, HostError> {
+        Self::within(Limits::of(target), target, stats, phase)
+    }
+
+    /// As `new`, with other limits than those of an operation.
+    pub(super) fn within(
+        limits: Limits,
+        target: &Target,
+        stats: &Stats,
+        phase: &str,
+    ) -> Result<Self, HostError> {
         let broken = |error: Box<dyn std::error::Error + Send + Sync>| HostError::NotConnected {
             endpoint: target.endpoint.url(),
             source: error,
@@ -119,8 +130,7 @@ impl Pipe {
             .retry(reqwest::retry::never())
             .referer(false)
             .user_agent(concat!("rmsfleet/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(target.connect_timeout)
-            .timeout(target.operation_timeout + GRACE)
+            .connect_timeout(limits.connect)
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(None)
             .tls_backend_preconfigured(tls)
@@ -134,6 +144,7 @@ impl Pipe {
             url,
             stats: stats.clone(),
             phase: phase.to_owned(),
+            limits,
             connected: false,
             certificate: None,
         })
@@ -204,18 +215,33 @@ impl Pipe {
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
-        let mut response =
-            request.body(body).send().await.map_err(|error| self.failed(what, error))?;
+        let (head, whole) = (self.limits.head(self.connected), self.limits.whole);
+        let sent = timeout(head, request.body(body).send()).await;
+        let mut response = sent
+            .map_err(|_| late(what, "began", head))?
+            .map_err(|error| self.failed(what, error))?;
         self.connected = true;
         if let Some(shown) = response.extensions().get::<TlsInfo>() {
             self.certificate = shown.peer_certificate().map(<[u8]>::to_vec);
         }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let body = timeout(whole, self.read(what, &mut response, counters))
+            .await
+            .map_err(|_| late(what, "ended", whole))??;
+        Ok(Reply { status, headers, body })
+    }
+
+    async fn read(
+        &self,
+        what: &str,
+        response: &mut reqwest::Response,
+        counters: &mut Counters,
+    ) -> Result<Vec<u8>, HostError> {
         let mut body = Vec::new();
         loop {
             let chunk = response.chunk().await.map_err(|error| self.lost(what, error))?;
-            let Some(chunk) = chunk else { break };
+            let Some(chunk) = chunk else { return Ok(body) };
             counters.received += size(chunk.len());
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(HostError::Unexpected {
@@ -225,7 +251,11 @@ impl Pipe {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, headers, body })
+    }
+
+    /// Whether a reply has come over this connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected
     }
 
     fn failed(&self, what: &str, error: reqwest::Error) -> HostError {
@@ -240,13 +270,7 @@ impl Pipe {
     }
 
     fn lost(&self, what: &str, error: reqwest::Error) -> HostError {
-        let source = if error.is_timeout() {
-            let limit = (self.target.operation_timeout + GRACE).as_secs();
-            format!("no answer within {limit} seconds").into()
-        } else {
-            self.plain(error)
-        };
-        HostError::Lost { call: what.to_owned(), source }
+        HostError::Lost { call: what.to_owned(), source: self.plain(error) }
     }
 
     /// The error without the URL, which the error around it names already; of a wrong protocol, what
@@ -264,6 +288,12 @@ impl Pipe {
     }
 }
 
+/// A reply that did not begin, or did not end, in its time.
+fn late(what: &str, how: &str, limit: Duration) -> HostError {
+    let source = format!("no answer has {how} within {} seconds", limit.as_secs()).into();
+    HostError::Lost { call: what.to_owned(), source }
+}
+
 /// Whether what came is no HTTP at all.
 fn is_garbage(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
@@ -277,7 +307,7 @@ fn is_garbage(error: &reqwest::Error) -> bool {
 }
 
 /// What the inventory trusts cannot be had, so nothing is sent.
-fn untrusted(error: &tls::TrustError) -> HostError {
+pub(super) fn untrusted(error: &tls::TrustError) -> HostError {
     let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
     HostError::Unsupported(format!("{error}{}", cause.unwrap_or_default()))
 }

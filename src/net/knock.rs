@@ -11,6 +11,7 @@ use crate::host::support::unsupported;
 use crate::net::http::Pipe;
 use crate::net::http::Reply;
 use crate::net::http::SOAP;
+use crate::net::limits::Limits;
 use crate::net::stats::Stats;
 use crate::wire::operation::Answer;
 use crate::wire::wsman;
@@ -50,6 +51,6 @@ async fn ask(target: &Target, stats: &Stats, phase: &str) -> Result<Reply, HostE
         .map_err(|error| HostError::Unsupported(format!("{IDENTIFY}: {error}")))?;
     let anonymous =
         (HeaderName::from_static("wsmanidentify"), HeaderValue::from_static("unauthenticated"));
-    let mut pipe = Pipe::new(target, stats, phase)?;
+    let mut pipe = Pipe::within(Limits::brief(target), target, stats, phase)?;
     pipe.post(IDENTIFY, SOAP, Some(anonymous), envelope).await
 }

@@ -10,9 +10,11 @@ pub mod gate;
 #[cfg(unix)]
 mod gss;
 pub mod guard;
+pub mod handshake;
 mod http;
 pub mod kerberos;
 pub mod knock;
+mod limits;
 pub mod link;
 mod logon;
 pub mod reach;

@@ -21,6 +21,7 @@ use crate::run::history::Order;
 use crate::run::lease;
 use crate::run::mark;
 use crate::run::means::Means;
+use crate::run::means::target;
 use crate::run::restart::Ready;
 use crate::run::restart::Waited;
 use crate::run::restart::budget;
@@ -194,6 +195,8 @@ async fn look<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
 ) -> Result<BootReading, Trouble> {
+    // Anonymous first: a host that is down or starting costs the account nothing.
+    means.connect.knock(&target(host)).await?;
     let mut link = means.connect(host).await?;
     Ok(read_boot(&mut link).await?)
 }

@@ -3,13 +3,19 @@
 //! Only the certificate's signature algorithm is looked at; whether the certificate is good is
 //! decided elsewhere.
 
+use jiff::Timestamp;
 use sha2::Digest;
 use sha2::Sha256;
 use sha2::Sha384;
 use sha2::Sha512;
 
 const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
 const OBJECT_IDENTIFIER: u8 = 0x06;
+const UTC_TIME: u8 = 0x17;
+const GENERAL_TIME: u8 = 0x18;
+/// `[0]` of TBSCertificate.
+const VERSION: u8 = 0xa0;
 /// `[0]` of RSASSA-PSS-params, RFC 4055 section 3.1.
 const HASH_ALGORITHM: u8 = 0xa0;
 
@@ -40,6 +46,29 @@ pub fn end_point_binding(certificate: &[u8]) -> Option<Vec<u8>> {
         Hash::Sha512 => Sha512::digest(certificate).to_vec(),
     };
     Some([b"tls-server-end-point:".as_slice(), &hash].concat())
+}
+
+/// When a certificate ends: Validity.notAfter, RFC 5280 section 4.1.2.5. `None` if that is none.
+pub fn valid_until(certificate: &[u8]) -> Option<Timestamp> {
+    let (fields, _) = take(SEQUENCE, certificate)?;
+    let (body, _) = take(SEQUENCE, fields)?;
+    let body = take(VERSION, body).map_or(body, |(_, rest)| rest);
+    let (_, rest) = take(INTEGER, body)?;
+    let (_, rest) = take(SEQUENCE, rest)?;
+    let (_, rest) = take(SEQUENCE, rest)?;
+    let (validity, _) = take(SEQUENCE, rest)?;
+    let (_, last) = take(UTC_TIME, validity).or_else(|| take(GENERAL_TIME, validity))?;
+    // Two digits of a year are of the years 1950 to 2049.
+    let digits = match (take(UTC_TIME, last), take(GENERAL_TIME, last)) {
+        (Some((short, _)), _) => {
+            let century = if *short.first()? >= b'5' { "19" } else { "20" };
+            format!("{century}{}", std::str::from_utf8(short).ok()?)
+        }
+        (None, Some((long, _))) => std::str::from_utf8(long).ok()?.to_owned(),
+        (None, None) => return None,
+    };
+    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", &digits).ok()?;
+    time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }, RFC 5280 section 4.1.
@@ -142,6 +171,28 @@ mod tests {
         check(&[ECDSA, &[3, 2]], &[], Some(Hash::Sha256));
         check(&[ECDSA, &[3, 3]], &[], Some(Hash::Sha384));
         check(&[ECDSA, &[3, 4]], &[], Some(Hash::Sha512));
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_read_in_both_forms() {
+        let check = |time: &[u8], tag, expected: Option<&str>| {
+            let validity = [element(UTC_TIME, b"250101000000Z"), element(tag, time)].concat();
+            let body = [
+                element(VERSION, &[2, 1, 2]),
+                element(INTEGER, &[7]),
+                element(SEQUENCE, &[]),
+                element(SEQUENCE, &[]),
+                element(SEQUENCE, &validity),
+            ];
+            let whole = element(SEQUENCE, &element(SEQUENCE, &body.concat()));
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(valid_until(&whole), expected, "{time:?}");
+        };
+        check(b"270315120000Z", UTC_TIME, Some("2027-03-15T12:00:00Z"));
+        check(b"990315120000Z", UTC_TIME, Some("1999-03-15T12:00:00Z"));
+        check(b"20990101000000Z", GENERAL_TIME, Some("2099-01-01T00:00:00Z"));
+        check(b"nonsense", GENERAL_TIME, None);
+        assert_eq!(valid_until(b""), None);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const KERBEROS_CONTENT_TYPE: &str = "multipart/encrypted;\
 pub const MAX_PLAIN: usize = crate::wire::xml::MAX_BYTES;
 /// Largest signature that is read: NTLM has 16 bytes, Kerberos 60 to 76.
 const MAX_SIGNATURE: usize = 256;
+/// Most bytes of a token that its data may hold beyond the length that is told.
+const MAX_SURPLUS: usize = 64;
 /// Most header lines in a part.
 const MAX_LINES: usize = 16;
 const BOUNDARY: &str = "Encrypted Boundary";
@@ -152,16 +154,30 @@ pub fn parse_as(sealed_by: Protocol, body: &[u8]) -> Result<Sealed<'_>, Multipar
         .ok_or(MultipartError::TooLarge(length))?;
     let (signature, after) =
         after.split_at_checked(size).ok_or(MultipartError::Truncated("its signature's end"))?;
-    let (cipher, after) =
-        after.split_at_checked(length).ok_or(MultipartError::Truncated("its data's end"))?;
+    // A token may be cut elsewhere than the length says (OMI cuts after 60 bytes whatever the
+    // encryption type): a little more may stand before the closing boundary, which counts then.
+    let missing = match after.split_at_checked(length) {
+        Some((cipher, after)) => match end(after) {
+            Ok(()) => return Ok(Sealed { signature, cipher }),
+            Err(error) => error,
+        },
+        None => return Err(MultipartError::Truncated("its data's end")),
+    };
+    (length..=length + MAX_SURPLUS)
+        .filter_map(|length| after.split_at_checked(length))
+        .find(|(_, after)| end(after).is_ok())
+        .map(|(cipher, _)| Sealed { signature, cipher })
+        .ok_or(missing)
+}
 
-    // One more line end behind the closing boundary is written by some servers.
+/// The closing boundary, and nothing behind it but the line end that some servers write twice.
+fn end(after: &[u8]) -> Result<(), MultipartError> {
     let closing =
         after.strip_prefix(b"--").ok_or_else(|| expected("the closing boundary", after))?;
     let closing = closing.strip_prefix(b" ").unwrap_or(closing);
     let closing = closing.strip_prefix(BOUNDARY.as_bytes()).and_then(|end| end.strip_prefix(b"--"));
     match closing {
-        Some(b"" | b"\r\n" | b"\r\n\r\n") => Ok(Sealed { signature, cipher }),
+        Some(b"" | b"\r\n" | b"\r\n\r\n") => Ok(()),
         Some(more) => Err(expected("the end", more)),
         None => Err(expected("the closing boundary", after)),
     }
@@ -287,6 +303,17 @@ mod tests {
         check(plain, "", b"x", "--Encrypted Boundary--\r\n\r\n");
         let nasty = b"\r\n--Encrypted Boundary\r\n\tContent-Type: x\r\n--Encrypted Boundary--\r\n";
         check(plain, "\t", nasty, "--Encrypted Boundary--\r\n");
+    }
+
+    /// A Kerberos token of 72 bytes around the data, of which 60 went into the signature.
+    #[test]
+    fn a_token_that_is_cut_elsewhere_is_read_whole() {
+        let whole = b"twelve bytesthe data";
+        let bytes = body("--Encrypted Boundary", "", whole, "--Encrypted Boundary--\r\n");
+        let text = String::from_utf8(bytes).unwrap().replace("Length=20", "Length=8");
+        assert_eq!(parse(text.as_bytes()), Ok(Sealed { signature: SIGNATURE, cipher: whole }));
+        let far = text.replace("twelve bytes", &"x".repeat(MAX_SURPLUS + 1));
+        assert!(parse(far.as_bytes()).is_err());
     }
 
     #[test]

@@ -147,8 +147,13 @@ pub fn challenge(status: u16, offered: &[&str]) -> Result<Vec<u8>, SessionError>
         401 => offered.iter().find_map(|header| token(header)).ok_or_else(|| {
             let names: Vec<&str> =
                 offered.iter().filter_map(|header| header.split_whitespace().next()).collect();
+            let kerberos = |name: &&str| name.eq_ignore_ascii_case("Kerberos");
             SessionError::NotOffered(if names.is_empty() {
                 "nothing".to_owned()
+            } else if names.iter().all(kerberos) {
+                "only Kerberos: set `ansible_winrm_transport: kerberos`, or for Exchange \
+                 `rms_exchange_auth: kerberos`"
+                    .to_owned()
             } else {
                 format!("only {}", names.join(", "))
             })
@@ -181,15 +186,16 @@ pub fn meaning(status: u16) -> &'static str {
         300..=399 => "a redirection, which WS-Management does not use; is this another web site?",
         400 => "the host cannot read the request; is another product listening on this port?",
         401 => "the host wants a logon",
-        403 => "forbidden by the host's URL rules",
+        403 => "forbidden by the host's URL rules or address filters",
         404 => "nothing at this path; check the path (/wsman, or /PowerShell/ for Exchange)",
         405 => "the path does not take WS-Management messages",
         411 => "the host wants a Content-Length; is a proxy in between?",
         413 => "the message is larger than the host takes (MaxEnvelopeSizekb)",
         415 => "the host does not take this kind of encryption",
+        500 => "no SOAP message; mostly the host demands encryption and got a message in clear",
         502 | 504 => "a gateway in between cannot reach the host",
         503 => "the HTTP service is up, but WinRM is not ready (starting, stopped, or overloaded)",
-        500..=599 => "a failure of the host's web server",
+        501..=599 => "a failure of the host's web server",
         _ => "not a status that WS-Management uses",
     }
 }
@@ -269,6 +275,8 @@ mod tests {
         let none = |text: &str| Err(SessionError::NotOffered(text.to_owned()));
         check(&["Kerberos", "Negotiate"], none("only Kerberos, Negotiate"));
         check(&["Negotiate not base64"], none("only Negotiate"));
+        let error = challenge(401, &["Kerberos"]).unwrap_err().to_string();
+        assert!(error.contains("`ansible_winrm_transport: kerberos`"), "{error}");
         check(&[], none("nothing"));
         assert_eq!(challenge(200, &[]), Err(SessionError::NoLogon(200)));
         assert_eq!(challenge(404, &[]), Err(SessionError::Status(404)));

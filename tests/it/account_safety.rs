@@ -223,9 +223,11 @@ fn a_wrong_password_is_tried_once_across_survey_shells_and_apply() {
 fn an_account_is_one_however_many_credentials_name_it() {
     block_on(async {
         let farm = farm(0, MANY, "right").await;
-        let names = [("default", USER), ("exchange", r"corp\RMS")];
+        let names =
+            [("default", USER), ("exchange", r"corp\RMS"), ("mail", "rms@corp.contoso.com")];
         let network = network(&names, "wrong");
-        let survey = ask(&network, &farm.addresses(), &["default", "exchange"], FORKS).await;
+        let survey =
+            ask(&network, &farm.addresses(), &["default", "exchange", "mail"], FORKS).await;
         assert_eq!(kinds(&survey)[&FailureKind::AccountGuarded], MANY - 1);
         check(&farm, 1, NONE, NONE);
     });

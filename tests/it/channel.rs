@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ enum Act {
     Clear(u16, &'static str, &'static str),
     /// Closes the connection after reading the request.
     Close,
+    /// Closes the connection while nothing is under way, tells the test, and lets the client log on
+    /// to a new one.
+    Drop(Sender<()>),
 }
 
 /// A host that logs one connection on and then follows its script; at the script's end it closes
@@ -48,6 +52,13 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
         let (mut socket, _) = listener.accept().unwrap();
         let mut session = log_on(&mut socket);
         for act in script {
+            if let Act::Drop(told) = act {
+                drop(socket);
+                told.send(()).unwrap();
+                socket = listener.accept().unwrap().0;
+                session = log_on(&mut socket);
+                continue;
+            }
             let (_, body) = request(&mut socket);
             let envelope = session.unseal(&body).unwrap();
             match act {
@@ -57,6 +68,7 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
                 }
                 Act::Clear(status, kind, body) => reply(&mut socket, status, kind, body.as_bytes()),
                 Act::Close => break,
+                Act::Drop(_) => unreachable!("before the request"),
             }
         }
         drop(socket);
@@ -143,8 +155,14 @@ fn write(socket: &mut TcpStream, status: u16, headers: &str, body: &[u8]) {
     socket.write_all(&[head.as_bytes(), body].concat()).unwrap();
 }
 
-/// Makes as many calls as there are expectations, and counts the connections.
+/// Makes as many calls as there are expectations; there is no second connection.
 async fn check(script: Vec<Act>, expected: &[&str]) {
+    let more = check_more(script, expected).await;
+    assert_eq!(more, 0, "a second connection was opened");
+}
+
+/// As `check`; gives how many more connections were tried.
+async fn check_more(script: Vec<Act>, expected: &[&str]) -> usize {
     let (target, thread) = host(script);
     let password = Secret::new("pw".to_owned());
     let account = Arc::new(Login::from(Account { user: r"LAB\u".to_owned(), password }));
@@ -163,7 +181,7 @@ async fn check(script: Vec<Act>, expected: &[&str]) {
     drop(channel);
     let mut end = TcpStream::connect(("127.0.0.1", target.endpoint.port)).unwrap();
     end.write_all(b"END").unwrap();
-    assert_eq!(thread.join().unwrap(), 0, "a second connection was opened");
+    thread.join().unwrap()
 }
 
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
@@ -188,12 +206,40 @@ async fn a_connection_closed_before_the_answer_is_lost() {
     check(vec![Act::Echo(200), Act::Close], &["<envelope/>", "lost", "not connected"]).await;
 }
 
+/// As http.sys does after two minutes without a request.
+#[tokio::test]
+async fn a_connection_dropped_while_idle_is_replaced_with_its_context() {
+    let (told, dropped) = std::sync::mpsc::channel();
+    let (target, thread) = host(vec![Act::Echo(200), Act::Drop(told), Act::Echo(200)]);
+    let password = Secret::new("pw".to_owned());
+    let account = Arc::new(Login::from(Account { user: r"LAB\u".to_owned(), password }));
+    let (guard, stats) = (AccountGuard::default(), Stats::default());
+    let mut channel = Channel::open(&target, &account, &guard, &stats, "test").await.unwrap();
+    channel.call("Call", b"<one/>".to_vec()).await.unwrap();
+    tokio::task::spawn_blocking(move || dropped.recv().unwrap()).await.unwrap();
+    // The end of the connection is read by a task of its own.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    let reply = channel.call("Call", b"<two/>".to_vec()).await.unwrap();
+    assert_eq!(reply, b"<two/>");
+    let logons: u64 = stats.snapshot().values().map(|counters| counters.logons).sum();
+    assert_eq!(logons, 2);
+    drop(channel);
+    let mut end = TcpStream::connect(("127.0.0.1", target.endpoint.port)).unwrap();
+    end.write_all(b"END").unwrap();
+    assert_eq!(thread.join().unwrap(), 0);
+}
+
 /// The gate: a pool alone would send the second request on a new connection, without a logon.
 #[tokio::test]
-async fn a_connection_closed_while_idle_is_never_replaced_by_another() {
+async fn a_connection_closed_while_idle_is_never_replaced_without_a_logon() {
     // Whether the request was on its way when the connection closed is a race, so either will do.
     for _ in 0..3 {
-        check(vec![Act::Echo(200)], &["<envelope/>", "lost or not connected", "not connected"])
-            .await;
+        check_more(
+            vec![Act::Echo(200)],
+            &["<envelope/>", "lost or not connected", "not connected"],
+        )
+        .await;
     }
 }

@@ -16,11 +16,18 @@ mod cli;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod exercise;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod imagined;
 #[cfg(test)]
 mod journal;
+#[cfg(test)]
+#[cfg(unix)]
+mod kdc;
+#[cfg(test)]
+mod lab_exercise;
 #[cfg(test)]
 mod lab_http;
 #[cfg(test)]
@@ -32,10 +39,15 @@ mod peer_server;
 #[cfg(test)]
 mod peers_channel;
 #[cfg(test)]
+mod peers_doctor;
+#[cfg(test)]
 #[cfg(unix)]
 mod peers_kerberos;
 #[cfg(test)]
 mod peers_lab;
+#[cfg(test)]
+#[cfg(unix)]
+mod peers_matrix;
 #[cfg(test)]
 mod peers_network;
 #[cfg(test)]
@@ -46,6 +58,9 @@ mod peers_psrp;
 mod peers_resume;
 #[cfg(test)]
 mod peers_rollout;
+#[cfg(test)]
+#[cfg(unix)]
+mod peers_samba;
 #[cfg(test)]
 mod peers_tls;
 #[cfg(test)]

@@ -2,67 +2,20 @@
 //! variables of the environment, so it is the program that runs, as a child.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
-use std::process::Stdio;
 
 use serde_json::Value;
 use serde_json::json;
 
+use crate::kdc::ALICE;
+use crate::kdc::Kdc;
+use crate::kdc::kinit;
 use crate::peer_server::PASSWORD;
 use crate::peer_server::PeerServer;
 use crate::peer_server::USER;
-use crate::peer_server::peers;
-use crate::shared;
 
-const ALICE: &str = "alice@PEERS.TEST";
 const TENANT: &str = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com";
-
-/// A throw-away KDC; its realm has alice, and services on localhost.
-struct Kdc {
-    script: PathBuf,
-    folder: tempfile::TempDir,
-    variables: Vec<(String, String)>,
-}
-
-impl Kdc {
-    fn start() -> Option<Self> {
-        let script = peers()?.join("kdc");
-        let installed = ["/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin"];
-        if !installed.iter().any(|folder| Path::new(folder).join("krb5kdc").exists()) {
-            shared::skip("krb5kdc is not installed");
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let out = Command::new(&script).arg("start").arg(folder.path()).output().unwrap();
-        let exports = String::from_utf8(out.stdout).unwrap();
-        let variables = exports
-            .split_whitespace()
-            .filter_map(|word| word.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect::<Vec<_>>();
-        assert!(!variables.is_empty(), "the KDC did not start");
-        Some(Self { script, folder, variables })
-    }
-
-    /// How often somebody asked for a first ticket: what a domain counts wrong passwords by.
-    fn asked(&self) -> usize {
-        self.log().lines().filter(|line| line.contains("AS_REQ")).count()
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("kdc.log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Kdc {
-    fn drop(&mut self) {
-        let _ = Command::new(&self.script).arg("stop").arg(self.folder.path()).status();
-    }
-}
 
 struct Bench {
     kdc: Kdc,
@@ -146,15 +99,7 @@ impl Bench {
     }
 
     fn kinit(&self) {
-        let mut kinit = self
-            .command("kinit")
-            .arg(ALICE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        writeln!(kinit.stdin.take().unwrap(), "{PASSWORD}").unwrap();
-        assert!(kinit.wait().unwrap().success(), "kinit");
+        kinit(self.command("kinit").arg(ALICE));
     }
 
     fn command(&self, program: &str) -> Command {

@@ -37,7 +37,7 @@ use crate::peer_server::USER;
 
 /// Stands before a server and has no answer to raw NTLM, as a host that takes SPNEGO only; whatever
 /// comes after that goes through.
-fn deaf_to_raw_ntlm(server: SocketAddr) -> u16 {
+pub(crate) fn deaf_to_raw_ntlm(server: SocketAddr) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

@@ -26,6 +26,8 @@ enum Broken {
     Nothing,
     Name,
     Tcp,
+    Tls,
+    Ticket,
     Silent,
     Status(u16),
     /// The logon with this number, counted from 1.
@@ -57,6 +59,7 @@ impl Bed {
             Broken::Denied(number) if number == count => {
                 Err(HostError::Denied { user, detail: "401".to_owned() })
             }
+            Broken::Ticket => Err(HostError::Unsupported("Kerberos: no such service".to_owned())),
             Broken::Guarded => Err(HostError::Guarded { user, why: "was refused elsewhere" }),
             _ => Ok(()),
         }
@@ -135,6 +138,19 @@ impl Bedside for Bed {
         if self.broken == Broken::Name { Err(gone()) } else { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }
     }
 
+    async fn shake(&self, _: &Target) -> Result<Shown, HostError> {
+        self.note("shake");
+        if self.broken == Broken::Tls {
+            return Err(gone());
+        }
+        let until = "2026-01-20T00:00:00Z".parse().ok();
+        Ok(Shown { protocol: "TLS 1.3", until, thumbprint: "AB12".to_owned() })
+    }
+
+    fn service(&self, target: &Target) -> Option<String> {
+        (target.endpoint.transport == Transport::Kerberos).then(|| "HTTP/fs01".to_owned())
+    }
+
     async fn greet(&self, _: &Target) -> Result<Greeting, HostError> {
         let words = match self.broken {
             Broken::Silent => return Err(gone()),
@@ -156,16 +172,16 @@ impl Clock for Noon {
     async fn sleep(&self, _: Duration) {}
 }
 
-fn patient() -> Patient {
+fn patient(scheme: Scheme, transport: Transport) -> Patient {
     let target = Target {
         host: HostName::new("FS01"),
         endpoint: Endpoint {
-            scheme: Scheme::Http,
+            scheme,
             address: "fs01".to_owned(),
             port: 5985,
             path: "/wsman".to_owned(),
-            transport: Transport::Ntlm,
-            tls: crate::model::tls::TlsTrust::default(),
+            transport,
+            tls: TlsTrust::default(),
             spn: crate::model::host::Spn::default(),
         },
         credential: "default".to_owned(),
@@ -187,16 +203,29 @@ fn check(
     logons: usize,
     worst: Option<Trouble>,
 ) {
+    check_over((Scheme::Http, Transport::Ntlm), broken, failed, skipped, logons, worst);
+}
+
+#[track_caller]
+fn check_over(
+    (scheme, transport): (Scheme, Transport),
+    broken: Broken,
+    failed: &[Check],
+    skipped: &[Check],
+    logons: usize,
+    worst: Option<Trouble>,
+) {
     let bed = Bed { broken, log: Arc::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let checkup = runtime.block_on(examine(&bed, &Noon, &patient()));
+    let checkup = runtime.block_on(examine(&bed, &Noon, &patient(scheme, transport)));
     let with = |wanted: fn(&Verdict) -> bool| -> Vec<Check> {
         let found = checkup.checks.iter().filter(|checked| wanted(&checked.verdict));
         found.map(|checked| checked.check).collect()
     };
     assert_eq!(with(|verdict| matches!(verdict, Verdict::Failed { .. })), failed, "{checkup:?}");
     assert_eq!(with(|verdict| matches!(verdict, Verdict::Skipped { .. })), skipped, "{checkup:?}");
-    assert_eq!(checkup.checks.len(), 9);
+    let more = usize::from(scheme == Scheme::Https) + usize::from(transport == Transport::Kerberos);
+    assert_eq!(checkup.checks.len(), 9 + more);
     assert_eq!(checkup.trouble(), worst);
     for checked in &checkup.checks {
         if let Verdict::Failed { remedy, .. } = &checked.verdict {
@@ -234,6 +263,32 @@ fn what_rests_on_a_failed_layer_is_skipped() {
     let wrong = Some(Trouble::Wrong);
     check(Broken::Status(500), &[Check::Http], &after(Check::Http), 0, wrong);
     check(Broken::WrongHost, &[Check::Identity], &after(Check::Identity), 1, wrong);
+}
+
+#[test]
+fn tls_is_a_layer_of_its_own_and_says_when_the_certificate_ends() {
+    let https = (Scheme::Https, Transport::Ntlm);
+    check_over(https, Broken::Nothing, &[], &[], 3, None);
+    let wrong = Some(Trouble::Wrong);
+    let rest = [&[Check::Http, Check::Logon], AFTER_LOGON.as_slice()].concat();
+    check_over(https, Broken::Tls, &[Check::Tls], &rest, 0, wrong);
+    let bed = Bed { broken: Broken::Nothing, log: Arc::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let checkup = runtime.block_on(examine(&bed, &Noon, &patient(https.0, https.1)));
+    let text = format!("{:?}", checkup.checks[2]);
+    assert!(text.contains("ends in 10 days, on 2026-01-20: renew it"), "{text}");
+}
+
+#[test]
+fn a_ticket_that_cannot_be_had_is_told_from_a_refused_logon() {
+    let kerberos = (Scheme::Http, Transport::Kerberos);
+    check_over(kerberos, Broken::Nothing, &[], &[], 3, None);
+    let wrong = Some(Trouble::Wrong);
+    let rest = [&[Check::Logon], AFTER_LOGON.as_slice()].concat();
+    check_over(kerberos, Broken::Ticket, &[Check::Spn], &rest, 1, wrong);
+    let rest = [&[Check::Spn], AFTER_LOGON.as_slice()].concat();
+    let refused = Some(Trouble::Refused);
+    check_over(kerberos, Broken::Denied(1), &[Check::Logon], &rest, 1, refused);
 }
 
 #[test]

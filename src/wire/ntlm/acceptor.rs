@@ -134,7 +134,9 @@ impl AwaitAuthenticate {
     ) -> Result<Accepted, NtlmError> {
         let (accepted, exported) = self.exported(authenticate, password)?;
         let AuthenticateMessage { user_name, domain_name, flags, .. } = accepted;
-        let keys = flags.contains(NEEDED).then(|| Keys::derive(&exported, Side::Server));
+        // Samba does not repeat that it took the challenge's list.
+        let sealing = NEEDED.difference(Flags::NEGOTIATE_TARGET_INFO);
+        let keys = flags.contains(sealing).then(|| Keys::derive(&exported, Side::Server));
         Ok(Accepted { user: user_name, domain: domain_name, keys })
     }
 

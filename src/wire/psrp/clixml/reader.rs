@@ -277,6 +277,36 @@ mod tests {
         check("<TS>PT9.0269026S</TS>", PsObject::Text("PT9.0269026S".into()));
     }
 
+    /// Every type of [MS-PSRP] 2.2.5.1 and each container of 2.2.5.2.6.
+    #[test]
+    fn every_type_of_the_specification_is_read() {
+        let text = |text: &str| PsObject::Text(text.to_owned());
+        check("<I16>-1</I16>", PsObject::Int(-1));
+        check("<SB>-127</SB>", PsObject::Int(-127));
+        check("<By>254</By>", PsObject::Int(254));
+        check("<U16>65535</U16>", PsObject::Int(65535));
+        check("<U32>4294967295</U32>", PsObject::Unsigned(u32::MAX.into()));
+        check("<Sg>12.34</Sg>", PsObject::Double(12.34));
+        check("<D>12345678901234567890.12</D>", text("12345678901234567890.12"));
+        check("<DT>2013-04-15T16:28:43.488171Z</DT>", text("2013-04-15T16:28:43.488171Z"));
+        check(
+            "<G>792e5b37-4505-47ef-b7d2-8711bb7affa8</G>",
+            text("792e5b37-4505-47ef-b7d2-8711bb7affa8"),
+        );
+        check("<XD>&lt;a/&gt;</XD>", text("<a/>"));
+        check("<SBK>Get-Date</SBK>", text("Get-Date"));
+        check("<SS>AAEC</SS>", text("AAEC"));
+        check(r#"<PR N="x"><S>noise</S></PR>"#, PsObject::Null);
+        let both = PsObject::List(vec![PsObject::Int(1), PsObject::Null]);
+        for name in ["LST", "IE", "STK", "QUE"] {
+            check(&format!("<{name}><I32>1</I32><Nil/></{name}>"), both.clone());
+        }
+        check(
+            r#"<DCT><En><S N="Key">k</S><B N="Value">true</B></En></DCT>"#,
+            PsObject::Dictionary(vec![(text("k"), PsObject::Bool(true))]),
+        );
+    }
+
     #[test]
     fn a_reference_brings_the_object_again() {
         let xml = r#"<Obj RefId="0"><MS><Obj N="a" RefId="1"><S>x</S></Obj><Ref N="b" RefId="1" />

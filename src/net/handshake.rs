@@ -1,0 +1,72 @@
+//! TLS alone, for `doctor`: what is agreed upon, and the certificate that is shown.
+
+use std::fmt::Write as _;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rustls::ClientConnection;
+use rustls::ProtocolVersion;
+use rustls::pki_types::ServerName;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::host::doctor::Shown;
+use crate::host::link::HostError;
+use crate::host::link::Target;
+use crate::net::http::untrusted;
+use crate::net::reach;
+use crate::net::tls;
+use crate::wire::certificate;
+
+/// Connects, shakes hands, and closes. Nothing is asked and nobody is named.
+pub async fn shake(target: &Target) -> Result<Shown, HostError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::NotConnected {
+        endpoint: target.endpoint.url(),
+        source,
+    };
+    let config = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
+    let name = ServerName::try_from(target.endpoint.address.clone())
+        .map_err(|error| failed(error.into()))?;
+    let address = reach::dial(target).await?;
+    let limit = target.connect_timeout;
+    let work = move || {
+        let mut socket = TcpStream::connect_timeout(&address, limit)?;
+        socket.set_read_timeout(Some(limit))?;
+        socket.set_write_timeout(Some(limit))?;
+        let mut session =
+            ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut socket)?;
+        }
+        session.send_close_notify();
+        let _ = session.complete_io(&mut socket);
+        Ok::<_, std::io::Error>(session)
+    };
+    let session = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(error)) => {
+            return Err(match tls::words::find(&error) {
+                Some(words) => failed(words.into()),
+                None => failed(error.into()),
+            });
+        }
+        Err(panicked) => return Err(failed(panicked.into())),
+    };
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    Ok(Shown {
+        protocol: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            Some(_) | None => "TLS",
+        },
+        until: certificate.and_then(|shown| certificate::valid_until(shown)),
+        thumbprint: certificate.map(|shown| hex(&Sha256::digest(shown))).unwrap_or_default(),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
+}

@@ -1,0 +1,113 @@
+//! Samba's domain controller as a second key distribution centre and as a third NTLM server: what one
+//! implementation lets pass, another may not.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use crate::kdc::kinit;
+use crate::peer_server::peers;
+use crate::peers_matrix::AS;
+use crate::peers_matrix::inside;
+use crate::peers_ntlm::check_acceptor;
+use crate::peers_ntlm::check_client;
+use crate::shared;
+
+const BOB: &str = "bob@PEERS.AD";
+
+/// A domain of its own, in a network of its own: its ports are those of every domain controller.
+struct Domain {
+    script: PathBuf,
+    folder: tempfile::TempDir,
+    network: String,
+}
+
+impl Domain {
+    fn provision() -> Option<Self> {
+        let script = peers()?.join("samba_ad.sh");
+        if !Path::new("/usr/sbin/samba").exists() {
+            shared::skip("Samba is not installed (peers/install samba)");
+            return None;
+        }
+        let network = format!("rmsfleet{}", std::process::id());
+        let made = Command::new("ip").args(["netns", "add", &network]).output();
+        if !made.is_ok_and(|made| made.status.success()) {
+            shared::skip("Samba's domain controller needs a network namespace (root, iproute2)");
+            return None;
+        }
+        let up = ["-n", network.as_str(), "link", "set", "lo", "up"];
+        assert!(Command::new("ip").args(up).status().unwrap().success());
+        let domain = Self { script, folder: tempfile::tempdir().unwrap(), network };
+        domain.verb("provision");
+        domain.verb("users");
+        Some(domain)
+    }
+
+    fn verb(&self, verb: &str) {
+        let ran = Command::new(&self.script)
+            .arg(verb)
+            .arg(self.folder.path())
+            .env("NETNS", &self.network)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{verb}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+
+    /// Starts the controller and waits until its key distribution centre listens.
+    fn start(&self) {
+        self.verb("start");
+        let wait = "for i in $(seq 150); do (exec 4<>/dev/tcp/127.0.0.1/88) 2>/dev/null && exit 0; \
+                    sleep 0.2; done; exit 1";
+        let waited = self.inside("bash").args(["-c", wait]).status().unwrap();
+        assert!(waited.success(), "Samba's key distribution centre does not listen");
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// A program in the domain's network, with the domain's Kerberos files.
+    fn inside(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.network, program])
+            .env("KRB5_CONFIG", self.file("krb5.conf"))
+            .env("KRB5_KTNAME", format!("FILE:{}", self.file("http.keytab")))
+            .env("KRB5CCNAME", format!("FILE:{}", self.file("tickets")));
+        command
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        if self.folder.path().join("samba.pid").exists() {
+            let _ = Command::new(&self.script).arg("stop").arg(self.folder.path()).status();
+        }
+        let _ = Command::new("ip").args(["netns", "del", &self.network]).status();
+    }
+}
+
+#[test]
+fn peers_samba_issues_tickets_that_are_used_and_judges_our_ntlm() {
+    let Some(domain) = Domain::provision() else { return };
+    let configuration = domain.file("etc/smb.conf");
+    let variables =
+        [("SAMBA_CONF", configuration.as_str()), ("NT_DOMAIN", "PEERSAD"), ("NT_USER", "bob")];
+    check_client("samba", r"PEERSAD\bob", &variables);
+    domain.start();
+    kinit(domain.inside("kinit").arg(BOB));
+    let own = std::env::current_exe().unwrap();
+    let mut child = domain.inside(own.to_str().unwrap());
+    inside(child.env(AS, BOB), "kerberos, Samba's KDC");
+}
+
+#[test]
+fn peers_samba_as_a_client_is_understood_by_our_acceptor() {
+    if peers().is_some() && Path::new("/usr/sbin/samba").exists() {
+        check_acceptor("samba");
+    } else {
+        shared::skip("Samba is not installed (peers/install samba)");
+    }
+}
