@@ -249,7 +249,8 @@ impl Request {
             Verb::Apply(apply) => {
                 let plan = shared.plan(None, &apply.lab)?;
                 if apply.file.is_some() {
-                    shared.refuse_another()?;
+                    // A limit only leaves hosts out.
+                    shared.refuse_another(false)?;
                 }
                 Action::Apply(Box::new(ApplyRequest {
                     plan,
@@ -259,13 +260,7 @@ impl Request {
             }
             Verb::Resume(ResumeArgs { run, settle }) => {
                 let plan = shared.plan(None, &LabArgs::default())?;
-                shared.refuse_another()?;
-                if plan.limit.is_some() {
-                    return Err(UsageError::new(
-                        "--limit cannot change a run that has begun",
-                        "what it left out stays left out",
-                    ));
-                }
+                shared.refuse_another(plan.limit.is_some())?;
                 Action::Resume(Box::new(ResumeRequest { run, settle, plan }))
             }
             Verb::Undo(UndoArgs { run, out }) => {
@@ -281,7 +276,7 @@ impl Request {
                     (None, None) => Wanted::Now,
                 };
                 if wanted != Wanted::Now {
-                    shared.refuse_another(&plan)?;
+                    shared.refuse_another(plan.limit.is_some())?;
                 }
                 Action::Verify(Box::new(VerifyRequest { wanted, plan }))
             }
@@ -293,7 +288,7 @@ impl Request {
                 };
                 let plan = shared.plan(None, &lab)?;
                 if file.is_some() {
-                    shared.refuse_another(&plan)?;
+                    shared.refuse_another(plan.limit.is_some())?;
                 }
                 Action::Export(Box::new(ExportRequest { channel, file, out, plan }))
             }
@@ -460,8 +455,8 @@ impl Resolved<'_> {
     }
 
     /// A sealed plan is carried out as it is.
-    fn refuse_another(&self) -> Result<(), UsageError> {
-        match sealed::maker_of_another(&self.shared) {
+    fn refuse_another(&self, limited: bool) -> Result<(), UsageError> {
+        match sealed::maker_of_another(&self.shared, limited) {
             None => Ok(()),
             Some(flag) => Err(UsageError::new(
                 format!("{flag} cannot change a plan that is sealed"),

@@ -3,9 +3,11 @@
 use crate::cli::args::Shared;
 
 /// The first flag given that a sealed plan takes no notice of: passed over in silence, it would
-/// seem to have worked. `--limit` is none of them, because it leaves hosts out and changes nothing.
-pub fn maker_of_another(typed: &Shared) -> Option<&'static str> {
+/// seem to have worked. A limit counts wherever it comes from, the environment included, but for
+/// `apply`, where it leaves hosts out and changes nothing.
+pub fn maker_of_another(typed: &Shared, limited: bool) -> Option<&'static str> {
     let makers = [
+        ("--limit", limited),
         ("--waive", !typed.waive.is_empty()),
         ("--waive-server", !typed.waive_server.is_empty()),
         ("--forks", typed.forks.is_some()),

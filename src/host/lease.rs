@@ -10,7 +10,6 @@ use crate::model::lease;
 use crate::model::lease::FoundLease;
 use crate::model::lease::Lease;
 use crate::model::registry::State;
-use crate::model::registry::Value;
 
 /// All leases on the host, the asker's own included.
 pub async fn read(link: &mut impl Reader) -> Result<Vec<FoundLease>, HostError> {
@@ -20,7 +19,7 @@ pub async fn read(link: &mut impl Reader) -> Result<Vec<FoundLease>, HostError> 
 
 /// Writes the lease of its run, over an older one of the same run.
 pub async fn set(link: &mut impl Writer, lease: &Lease) -> Result<(), WriteError> {
-    write(link, &lease.run, State::Present(Value::Sz(lease.text()))).await
+    write(link, &lease.run, State::Present(lease.value())).await
 }
 
 /// Removes the lease of a run; the key stays.

@@ -56,14 +56,19 @@ impl Lease {
         ValuePath::new(MARKS_KEY, format!("{PREFIX}{run}"))
     }
 
-    /// The value's text: `held PLAN UNTIL WORKSTATION OPERATOR`, read back by [`FoundLease::read`].
-    pub fn text(&self) -> String {
+    /// The value: `held` or `wanted`, plan, end, workstation, operator; [`FoundLease::read`] reads it.
+    ///
+    /// A `REG_MULTI_SZ`, so that what names people and machines may hold needs no quoting.
+    pub fn value(&self) -> Value {
         let claim = match self.claim {
             Claim::Wanted => "wanted",
             Claim::Held => "held",
         };
-        let (plan, until) = (one_word(&self.plan), self.until);
-        format!("{claim} {plan} {until} {} {}", one_word(&self.workstation), self.operator)
+        let until = self.until.to_string();
+        let texts = [claim, &self.plan, &until, &self.workstation, &self.operator];
+        // An empty text could not be read back.
+        let told = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        Value::MultiSz(texts.map(told).to_vec())
     }
 }
 
@@ -78,10 +83,9 @@ impl FoundLease {
         let run = name.as_str().strip_prefix(PREFIX)?.to_owned();
         let lease = match reading {
             Reading::Known(State::Absent) => return None,
-            Reading::Known(State::Present(Value::Sz(text))) => {
-                parse(&run, text).ok_or_else(|| format!("it holds `{text}`"))
+            Reading::Known(State::Present(value)) => {
+                parse(&run, value).ok_or_else(|| format!("it holds {} `{value}`", value.kind()))
             }
-            Reading::Known(State::Present(value)) => Err(format!("it holds {}", value.kind())),
             Reading::Unreadable(why) => Err(format!("it is unreadable: {why}")),
         };
         Some(Self { run, lease })
@@ -131,9 +135,10 @@ pub fn rival<'f>(
     })
 }
 
-fn parse(run: &str, text: &str) -> Option<Lease> {
-    let mut words = text.splitn(5, ' ');
-    let claim = match words.next()? {
+fn parse(run: &str, value: &Value) -> Option<Lease> {
+    let Value::MultiSz(texts) = value else { return None };
+    let [claim, plan, until, workstation, operator] = texts.as_slice() else { return None };
+    let claim = match claim.as_str() {
         "wanted" => Claim::Wanted,
         "held" => Claim::Held,
         _ => return None,
@@ -141,15 +146,11 @@ fn parse(run: &str, text: &str) -> Option<Lease> {
     Some(Lease {
         run: run.to_owned(),
         claim,
-        plan: words.next()?.to_owned(),
-        until: words.next()?.parse().ok()?,
-        workstation: words.next()?.to_owned(),
-        operator: words.next()?.to_owned(),
+        plan: plan.clone(),
+        until: until.parse().ok()?,
+        workstation: workstation.clone(),
+        operator: operator.clone(),
     })
-}
-
-fn one_word(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -173,16 +174,15 @@ mod tests {
         }
     }
 
-    fn found(run: &str, text: &str) -> Option<FoundLease> {
-        let path = Lease::path(run);
-        FoundLease::read(&path.name, &Reading::Known(State::Present(Value::Sz(text.to_owned()))))
+    fn found(run: &str, value: Value) -> Option<FoundLease> {
+        FoundLease::read(&Lease::path(run).name, &Reading::Known(State::Present(value)))
     }
 
     #[test]
     fn a_lease_is_read_as_it_was_written() {
         for claim in [Claim::Wanted, Claim::Held] {
             let lease = lease("r1", claim);
-            assert_eq!(found("r1", &lease.text()).unwrap().lease, Ok(lease));
+            assert_eq!(found("r1", lease.value()).unwrap().lease, Ok(lease));
         }
         let mark = ValueName::new("RestartOwed");
         assert_eq!(FoundLease::read(&mark, &Reading::Known(State::Absent)), None);
@@ -190,9 +190,16 @@ mod tests {
 
     #[test]
     fn what_is_no_lease_keeps_everybody_away_and_has_no_end() {
-        for text in ["", "held", "held p yesterday WS anna", "mine p 1970-01-01T08:00:00Z WS a"] {
-            let strange = found("r1", text).unwrap();
-            assert!(strange.counts(at(1_000_000)), "`{text}`");
+        let texts = |words: &str| Value::MultiSz(words.split(' ').map(str::to_owned).collect());
+        for value in [
+            texts("held"),
+            texts("held p yesterday WS anna"),
+            texts("mine p 1970-01-01T08:00:00Z WS a"),
+            Value::Sz("held p 1970-01-01T08:00:00Z WS a".to_owned()),
+            Value::Dword(1),
+        ] {
+            let strange = found("r1", value).unwrap();
+            assert!(strange.counts(at(1_000_000)), "{strange:?}");
             for claimed in [None, Some(Claim::Wanted), Some(Claim::Held)] {
                 assert!(rival(std::slice::from_ref(&strange), "r0", claimed, at(9)).is_some());
             }
@@ -201,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_expired_lease_and_ones_own_keep_nobody_away() {
-        let one = [found("r1", &lease("r1", Claim::Held).text()).unwrap()];
+        let one = [found("r1", lease("r1", Claim::Held).value()).unwrap()];
         assert!(rival(&one, "r2", None, at(8)).is_some());
         assert!(rival(&one, "r2", None, at(9)).is_none());
         assert!(rival(&one, "r1", None, at(0)).is_none());
@@ -222,7 +229,7 @@ mod tests {
     fn step(host: &mut BTreeMap<&'static str, Claim>, run: &'static str, step: Step) -> Step {
         let leases: Vec<FoundLease> = host
             .iter()
-            .map(|(run, claim)| found(run, &lease(run, *claim).text()).unwrap())
+            .map(|(run, claim)| found(run, lease(run, *claim).value()).unwrap())
             .collect();
         let mut look = |claimed, next| {
             if rival(&leases, run, claimed, at(0)).is_none() {

@@ -145,7 +145,7 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
             .blockers
             .push(blocker("unreadable", &format!("{}: {reason}", probe::restart_mark()))),
     }
-    lease(&mut planned, observation);
+    leased(&mut planned, observation, None);
     let (product, version) = version(host, role, observation);
     planned.blockers.extend(version);
     planned.product = product;
@@ -295,8 +295,9 @@ pub(crate) fn not_read(failure: &Failure) -> Blocker {
     Blocker { id: id.to_owned(), text: failure.text(), hint: failure.hint.clone() }
 }
 
-/// Another run's lease keeps the host out, unless a person knows better and waives it.
-fn lease(planned: &mut PlannedHost, observation: &Observation) {
+/// Another run's lease keeps the host out, unless a person knows better and waives it. `over` is a
+/// run whose lease is taken over.
+pub fn leased(planned: &mut PlannedHost, observation: &Observation, over: Option<&str>) {
     let found = match observation.listings.get(&lease::key()) {
         Some(Listing::Known(values)) => values,
         Some(Listing::Unreadable(reason)) => {
@@ -309,6 +310,9 @@ fn lease(planned: &mut PlannedHost, observation: &Observation) {
     let leases = found.iter().filter_map(|(name, reading)| FoundLease::read(name, reading));
     for other in leases.filter(|other| other.counts(observation.taken)) {
         planned.leases.push(other.told());
+        if over == Some(other.run.as_str()) {
+            continue;
+        }
         planned.blockers.push(Blocker {
             id: "leased".to_owned(),
             text: other.told(),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::facts::Survey;
 use crate::model::host::HostName;
+use crate::model::lease;
 use crate::model::plan::FORMAT;
 use crate::model::plan::Input;
 use crate::model::plan::Note;
@@ -93,7 +94,8 @@ pub fn questions(original: &Plan, written: &Written) -> BTreeMap<HostName, Probe
             probe.access.insert(change.path.key.clone());
         }
         probe.values.insert(probe::restart_mark());
-        probe.access.insert(KeyPath::new(probe::MARKS_KEY));
+        probe.access.insert(lease::key());
+        probe.listings.insert(lease::key());
         probe.listings.extend(part.keys.iter().cloned());
     }
     for (_, step) in stages::steps(original, written) {

@@ -66,6 +66,8 @@ mod peers_tls;
 #[cfg(test)]
 mod peers_tls_rollout;
 #[cfg(test)]
+mod peers_two;
+#[cfg(test)]
 mod peers_winrs;
 #[cfg(test)]
 mod plan;

@@ -4,10 +4,10 @@ use crate::model::change::Change;
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
 use crate::model::host::PriorAdrms;
+use crate::model::lease;
 use crate::model::plan::Blocker;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
-use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
@@ -18,6 +18,7 @@ use crate::model::verdict::Verdict;
 use crate::plan::debt;
 use crate::plan::diff;
 use crate::plan::host::blocker;
+use crate::plan::host::leased;
 use crate::plan::host::not_read;
 use crate::plan::probe;
 use crate::plan::undo::UndoInput;
@@ -38,6 +39,7 @@ pub(super) fn undo(original: &PlannedHost, input: &UndoInput<'_>) -> PlannedHost
         restart: false,
         restart_owed: None,
         mark_paid: false,
+        leases: Vec::new(),
         empty_keys: Vec::new(),
         after_step: None,
         blockers: Vec::new(),
@@ -81,6 +83,8 @@ fn take_back(
         });
     }
     planned.identity = Some(seen.identity.clone());
+    // The run that is taken back may have died with its lease in place.
+    leased(planned, seen, Some(input.run));
     match seen.value(&probe::restart_mark()) {
         Reading::Known(State::Absent) => {}
         Reading::Known(State::Present(mark)) => planned.restart_owed = Some(mark.to_string()),
@@ -96,7 +100,7 @@ fn take_back(
     keys(planned, written, seen);
     restart(planned, original, written, seen, input.run);
     let marked = (input.original.plan.marks && planned.restart) || planned.mark_paid;
-    let marks = marked.then(|| KeyPath::new(probe::MARKS_KEY));
+    let marks = marked.then(|| lease::key());
     let touched = planned.changes.iter().map(|change| change.path.key.clone()).chain(marks);
     let rights = diff::rights(touched, seen);
     planned.blockers.extend(rights);

@@ -13,6 +13,7 @@ use rmsfleet::model::lease::Lease;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::model::registry::Value;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Stop;
 use rmsfleet::run::driver::RunContext;
@@ -30,7 +31,7 @@ use crate::imagined::fleet::ImaginedSink;
 use crate::imagined::noon;
 
 /// The lease of a run, as long as `hours` from noon on.
-fn lease(run: &str, hours: i64) -> String {
+fn lease(run: &str, hours: i64) -> Value {
     let lease = Lease {
         run: run.to_owned(),
         claim: Claim::Held,
@@ -39,7 +40,7 @@ fn lease(run: &str, hours: i64) -> String {
         workstation: "WS2".to_owned(),
         operator: r"CORP\ben".to_owned(),
     };
-    lease.text()
+    lease.value()
 }
 
 #[track_caller]
@@ -53,7 +54,7 @@ fn check_nothing_left(fleet: &Fleet, names: &[&str]) {
 #[test]
 fn a_host_of_another_run_is_refused_by_name_and_the_run_starts_nothing_more() {
     let fleet = ready(&["FS1", "FS2"]);
-    fleet.put("FS1", &Lease::path("run-0"), &lease("run-0", 4));
+    fleet.put_value("FS1", &Lease::path("run-0"), lease("run-0", 4));
     let mut plan = two_values(&["FS1", "FS2"], true);
     plan.limits.forks = 1;
     let report = apply(&fleet, &plan).unwrap();
@@ -70,7 +71,7 @@ fn a_host_of_another_run_is_refused_by_name_and_the_run_starts_nothing_more() {
 #[test]
 fn a_lease_that_has_expired_is_taken_over_and_nothing_stays() {
     let fleet = ready(&["FS1"]);
-    fleet.put("FS1", &Lease::path("run-0"), &lease("run-0", -1));
+    fleet.put_value("FS1", &Lease::path("run-0"), lease("run-0", -1));
     let report = apply(&fleet, &two_values(&["FS1"], true)).unwrap();
     assert_eq!(report.exit, Exit::Ok);
     check_values(&fleet, "FS1", Some("1"), Some("2"));
@@ -81,7 +82,7 @@ fn a_lease_that_has_expired_is_taken_over_and_nothing_stays() {
 #[test]
 fn a_lease_that_the_plan_saw_and_a_person_waived_is_removed() {
     let fleet = ready(&["FS1"]);
-    fleet.put("FS1", &Lease::path("run-0"), &lease("run-0", 4));
+    fleet.put_value("FS1", &Lease::path("run-0"), lease("run-0", 4));
     let mut plan = two_values(&["FS1"], false);
     let told = format!("run run-0 of CORP\\ben on WS2 works on it until {}", {
         let until = noon() + SignedDuration::from_hours(4);

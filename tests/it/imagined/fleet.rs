@@ -141,11 +141,15 @@ impl Fleet {
     }
 
     pub(crate) fn put(&self, name: &str, path: &ValuePath, text: &str) -> &Self {
+        self.put_value(name, path, Value::Sz(text.to_owned()))
+    }
+
+    pub(crate) fn put_value(&self, name: &str, path: &ValuePath, value: Value) -> &Self {
         self.with(|world| {
             let registry = &mut world.machines.get_mut(name).unwrap().registry;
             create(registry, &path.key);
             let values = registry.get_mut(&path.key).unwrap();
-            values.insert(path.name.clone(), Value::Sz(text.to_owned()));
+            values.insert(path.name.clone(), value);
         });
         self
     }
