@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::cli::request::Files;
 use crate::cli::request::PlanRequest;
 use crate::cli::request::Source;
+use crate::manifest::inventory::BasicScope;
 
 /// The flags that choose the files, each with a space before it.
 pub fn files(files: &Files) -> String {
@@ -23,6 +24,10 @@ pub fn files(files: &Files) -> String {
     }
     for (name, value) in &files.vars {
         push(&mut text, "--var", Path::new(&format!("{name}={value}")));
+    }
+    match files.basic {
+        BasicScope::Tls => {}
+        BasicScope::Anywhere => text.push_str(" --danger-basic-over-http"),
     }
     text
 }
@@ -63,6 +68,7 @@ mod tests {
             rules: None,
             credentials: None,
             vars: Vec::new(),
+            basic: BasicScope::Tls,
         };
         assert_eq!(files(&chosen), "");
         chosen.inventory = Source::File("my fleet/prod.yml".into());

@@ -49,6 +49,9 @@ pub struct Shared {
     /// Set an inventory variable for every host; beats the inventory. Repeatable
     #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Files")]
     pub var: Vec<String>,
+    /// Let Basic pass over http, where everybody on the way reads the password: test networks only
+    #[arg(long, global = true, help_heading = "Files")]
+    pub danger_basic_over_http: bool,
     /// Where runs are recorded [default: the user's state folder]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Files")]
     pub run_dir: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -75,15 +76,21 @@ async fn login(
         Provider::Prompt { .. }
         | Provider::Env { .. }
         | Provider::File { .. }
+        | Provider::Keytab { .. }
         | Provider::Command { .. } => Some(user_name(name, provider, user)?),
     };
     let key = format!("{name}\n{}", user.as_deref().unwrap_or_default().to_lowercase());
     if let Some(login) = known.get(&key) {
         return Ok(login.clone());
     }
-    let login = match user {
-        None => Login::ticket(ticket(name).await?),
-        Some(user) => {
+    let login = match (user, provider) {
+        (None, _) => Login::ticket(ticket(name).await?),
+        (Some(user), Provider::Keytab { path, .. }) => {
+            let path = beside(sources, path);
+            keytab(name, &path)?;
+            Login::keytab(user, path)
+        }
+        (Some(user), _) => {
             let password = secret(name, provider, &user, sources).await?;
             Login::from(Account { user, password })
         }
@@ -112,6 +119,7 @@ fn user_name(name: &str, provider: &Provider, user: Option<&str>) -> Result<Stri
         Provider::Prompt { username } => username.as_deref(),
         Provider::Env { username, .. }
         | Provider::File { username, .. }
+        | Provider::Keytab { username, .. }
         | Provider::Command { username, .. } => Some(username.as_str()),
     };
     own.or(user).map(str::to_owned).ok_or_else(|| {
@@ -127,8 +135,8 @@ async fn secret(
     sources: &Sources<'_>,
 ) -> Result<Secret, Stop> {
     let text = match provider {
-        // Its ticket was taken instead; there is no password to be had.
-        Provider::CurrentUser => String::new(),
+        // Their tickets are taken instead; there is no password to be had.
+        Provider::CurrentUser | Provider::Keytab { .. } => String::new(),
         Provider::Prompt { .. } => ask(name, user, sources)?,
         Provider::Env { variable, .. } => (sources.variable)(variable).ok_or_else(|| {
             Stop::new(Exit::Data, format!("credential `{name}`: variable {variable} is not set"))
@@ -167,23 +175,55 @@ fn beside(sources: &Sources<'_>, path: &str) -> PathBuf {
 
 /// The first line of a file that nobody else can read.
 fn file(name: &str, path: &Path) -> Result<String, Stop> {
-    let fail = |error: &std::io::Error| {
-        Stop::because(Exit::Data, error)
-            .while_doing(format!("credential `{name}`: `{}` cannot be read", path.display()))
-    };
-    let about = fs::metadata(path).map_err(|error| fail(&error))?;
-    if let Some(mode) = readable_by_others(&about) {
+    private(name, path)?;
+    let text = fs::read_to_string(path).map_err(|error| unreadable(name, path, &error))?;
+    Ok(first_line(&text))
+}
+
+/// A keytab of a version that the library knows, which nobody else can read; before anything is
+/// contacted.
+fn keytab(name: &str, path: &Path) -> Result<(), Stop> {
+    if cfg!(windows) {
         return Err(Stop::new(
+            Exit::Data,
+            format!("credential `{name}`: Windows takes no keytab for a logon"),
+        )
+        .hint("use `current-user` under the account itself, or a provider with its password"));
+    }
+    private(name, path)?;
+    let mut head = [0; 2];
+    fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut head))
+        .map_err(|error| unreadable(name, path, &error))?;
+    if head[0] != 5 {
+        return Err(Stop::new(
+            Exit::Data,
+            format!("credential `{name}`: `{}` is no keytab", path.display()),
+        )
+        .hint("`klist -k FILE` shows what a keytab holds; ktpass or ktutil makes one"));
+    }
+    Ok(())
+}
+
+fn unreadable(name: &str, path: &Path, error: &std::io::Error) -> Stop {
+    Stop::because(Exit::Data, error)
+        .while_doing(format!("credential `{name}`: `{}` cannot be read", path.display()))
+}
+
+/// Refuses a file that others can read.
+fn private(name: &str, path: &Path) -> Result<(), Stop> {
+    let about = fs::metadata(path).map_err(|error| unreadable(name, path, &error))?;
+    match readable_by_others(&about) {
+        None => Ok(()),
+        Some(mode) => Err(Stop::new(
             Exit::Data,
             format!(
                 "credential `{name}`: `{}` can be read by others (mode {mode:04o})",
                 path.display()
             ),
         )
-        .hint(format!("chmod 600 {}", path.display())));
+        .hint(format!("chmod 600 {}", path.display()))),
     }
-    let text = fs::read_to_string(path).map_err(|error| fail(&error))?;
-    Ok(first_line(&text))
 }
 
 #[cfg(unix)]
@@ -254,6 +294,7 @@ mod tests {
                 transport: Transport::Ntlm,
                 tls: TlsTrust::default(),
                 spn: Spn::default(),
+                client: None,
             },
             credential: credential.into(),
             user: user.map(str::to_owned),
@@ -278,6 +319,8 @@ mod tests {
         match login.who() {
             Who::Password(account) => Ok(format!("{}:{}", account.user, account.password.expose())),
             Who::Ticket { principal } => Ok(format!("ticket of {principal}")),
+            Who::Certificate { name } => Ok(name.clone()),
+            Who::Keytab { user, path } => Ok(format!("keys of {user} in {}", path.display())),
         }
     }
 
@@ -320,6 +363,30 @@ mod tests {
         check(Some(command(&["false"])), false, Err("ended with"));
         check(Some(command(&["true"])), false, Err("is empty"));
         check(Some(command(&["no-such-program-here"])), false, Err("could not be started"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_keytab_is_a_private_file_that_is_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rms.keytab");
+        let provider = || {
+            let path = path.display().to_string();
+            Some(Provider::Keytab { username: "svc@CORP".into(), path })
+        };
+        let write = |bytes: &[u8], mode| {
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        check(provider(), false, Err("cannot be read"));
+        write(&[5, 2], 0o644);
+        check(provider(), false, Err("mode 0644"));
+        write(b"password", 0o600);
+        check(provider(), false, Err("is no keytab"));
+        write(&[5, 2], 0o400);
+        let words = format!("keys of svc@CORP in {}", path.display());
+        check(provider(), false, Ok(&words));
     }
 
     #[cfg(unix)]

@@ -47,6 +47,7 @@ async fn visit(request: &DoctorRequest, console: &mut Console) -> Result<Exit, S
     let wanted: BTreeSet<Wanted> = patients
         .iter()
         .flat_map(|patient| std::iter::once(&patient.target).chain(&patient.exchange))
+        .filter(|target| request.plan.lab.is_some() || target.endpoint.needs_account())
         .map(|target| (target.credential.clone(), target.user.clone()))
         .collect();
     let (accounts, farm) = if let Some(lab) = &request.plan.lab {

@@ -9,6 +9,7 @@ use sha2::Sha256;
 
 use crate::cli::stop::Stop;
 use crate::error::Exit;
+use crate::manifest::inventory::BasicScope;
 use crate::manifest::inventory::InventorySources;
 use crate::manifest::source::Source;
 use crate::model::plan::Input;
@@ -71,6 +72,7 @@ pub fn inventory(path: &Path) -> Result<InventorySources, Stop> {
         inventory,
         group_vars: vars(&beside.join("group_vars"))?,
         host_vars: vars(&beside.join("host_vars"))?,
+        basic: BasicScope::Tls,
     })
 }
 

@@ -13,8 +13,10 @@ pub fn relevant_flags(mut command: Command) -> Command {
         let name = verb.get_name().to_owned();
         let of_verb: &[&str] = match name.as_str() {
             "plan" | "apply" | "resume" | "undo" | "verify" | "drift" | "export" => continue,
-            "lint" => &["inventory", "playbook", "credentials", "rules", "var"],
-            "inventory" => &["inventory", "var", "limit"],
+            "lint" => {
+                &["inventory", "playbook", "credentials", "rules", "var", "danger_basic_over_http"]
+            }
+            "inventory" => &["inventory", "var", "danger_basic_over_http", "limit"],
             "show" => &["full", "host"],
             "approve" => &["full", "host", "yes", "no_input"],
             "runs" | "lock" | "pause" | "promote" | "abort" => &["run_dir"],

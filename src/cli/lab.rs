@@ -27,6 +27,7 @@ use crate::lab::faults::FaultSet;
 use crate::lab::power::Timing;
 use crate::lab::serve::Farm;
 use crate::lab::tour;
+use crate::manifest::inventory::BasicScope;
 use crate::manifest::suggest::did_you_mean;
 use crate::model::host::Host;
 use crate::model::rollout::Playbook;
@@ -107,6 +108,7 @@ pub fn serve(request: &ServeRequest, console: &mut Console) -> Result<Exit, Stop
         rules: None,
         credentials: None,
         vars: Vec::new(),
+        basic: BasicScope::Tls,
     };
     let (inventory, _) = load::inventory(&files, console.style().colour)?;
     let runtime = crate::cli::runtime()?;

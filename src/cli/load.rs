@@ -15,6 +15,7 @@ use crate::manifest::credentials;
 use crate::manifest::credentials::Credentials;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::inventory;
+use crate::manifest::inventory::BasicScope;
 use crate::manifest::inventory::Inventory;
 use crate::manifest::inventory::InventorySources;
 use crate::manifest::playbook;
@@ -56,14 +57,16 @@ pub fn all(wanted: &Files, colour: bool) -> Result<Loaded, Stop> {
 }
 
 pub fn inventory(wanted: &Files, colour: bool) -> Result<(Inventory, Vec<Input>), Stop> {
-    let sources = match &wanted.inventory {
+    let mut sources = match &wanted.inventory {
         Wanted::EmbeddedLab => InventorySources {
             inventory: builtin::lab_inventory(),
             group_vars: Vec::new(),
             host_vars: Vec::new(),
+            basic: BasicScope::Tls,
         },
         Wanted::File(path) => files::inventory(path)?,
     };
+    sources.basic = wanted.basic;
     let beside = sources.group_vars.iter().chain(&sources.host_vars).map(|(_, source)| source);
     let mut inputs: Vec<Input> = std::iter::once(&sources.inventory)
         .chain(beside)

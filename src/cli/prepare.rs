@@ -78,8 +78,10 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
         .hint("set rms_role in the inventory; rmsfleet inventory list shows what is in scope"));
     }
     // Nobody is asked for a password that could not be used anyway.
-    let usable =
-        |target: &&Target| request.lab.is_some() || unsupported(&target.endpoint).is_none();
+    let usable = |target: &&Target| {
+        let endpoint = &target.endpoint;
+        request.lab.is_some() || (endpoint.needs_account() && unsupported(endpoint).is_none())
+    };
     let targets =
         questions.iter().flat_map(|one| std::iter::once(&one.target).chain(&one.exchange));
     let wanted: BTreeSet<Wanted> = targets

@@ -19,6 +19,7 @@ use crate::error::Exit;
 use crate::lab::power::Timing;
 use crate::lab::serve::Farm;
 use crate::manifest::credentials::Credentials;
+use crate::model::host::Endpoint;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
@@ -84,6 +85,8 @@ fn wanted(plan: &Plan) -> BTreeSet<Wanted> {
         .collect();
     let needed = |host: &PlannedHost| steps.iter().any(|step| step.needs.contains(&host.name));
     let hosts = plan.hosts.values().filter(|host| host.has_work() || needed(host));
+    let asked = |endpoint: &Endpoint| plan.lab || endpoint.needs_account();
+    let hosts = hosts.filter(|host| asked(&host.endpoint));
     let hosts = hosts.map(|host| (host.credential.clone(), host.user.clone()));
     let steps = steps.iter().map(|step| (step.credential.clone(), step.user.clone()));
     hosts.chain(steps).collect()

@@ -26,6 +26,7 @@ use crate::cli::terminal;
 use crate::cli::usage::Format;
 use crate::cli::usage::UsageError;
 use crate::journal::control::Word;
+use crate::manifest::inventory::BasicScope;
 use crate::report::screen::Look;
 
 /// A command with its settings.
@@ -89,6 +90,8 @@ pub struct Files {
     pub credentials: Option<PathBuf>,
     /// `--var`, in the order given: name, value.
     pub vars: Vec<(String, String)>,
+    /// `--danger-basic-over-http`.
+    pub basic: BasicScope,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -397,6 +400,11 @@ impl Resolved<'_> {
             rules: self.rules(),
             credentials: self.path("credentials", self.shared.credentials.as_ref()),
             vars: vars.collect::<Result<_, _>>()?,
+            basic: if self.shared.danger_basic_over_http {
+                BasicScope::Anywhere
+            } else {
+                BasicScope::Tls
+            },
         })
     }
 

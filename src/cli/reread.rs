@@ -49,6 +49,7 @@ pub async fn reread(
     let wanted: BTreeSet<Wanted> = questions
         .iter()
         .flat_map(|one| std::iter::once(&one.target).chain(&one.exchange))
+        .filter(|target| target.endpoint.needs_account())
         .map(|target| (target.credential.clone(), target.user.clone()))
         .collect();
     let file = credentials(plan, request, console)?;

@@ -14,6 +14,7 @@ pub fn maker_of_another(typed: &Shared, limited: bool) -> Option<&'static str> {
         ("--playbook", typed.playbook.is_some()),
         ("--rules", typed.rules.is_some()),
         ("--var", !typed.var.is_empty()),
+        ("--danger-basic-over-http", typed.danger_basic_over_http),
     ];
     makers.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
 }

@@ -25,7 +25,7 @@ pub fn refused(user: &str, target: &Target, skew: Option<SignedDuration>) -> Vec
     let endpoint = &target.endpoint;
     let local = is_local(user);
     let mut causes = Vec::new();
-    if endpoint.transport == Transport::Basic && !local {
+    if matches!(endpoint.transport, Transport::Basic | Transport::BasicInClear) && !local {
         causes.push(
             "Basic knows local accounts only, and this is a domain account: use negotiate or \
              kerberos"
@@ -34,10 +34,18 @@ pub fn refused(user: &str, target: &Target, skew: Option<SignedDuration>) -> Vec
     }
     let tolerated = match endpoint.transport {
         Transport::Kerberos => LARGEST_SKEW,
-        Transport::Ntlm | Transport::Negotiate | Transport::Basic => NTLM_SKEW,
+        Transport::Ntlm
+        | Transport::Negotiate
+        | Transport::Basic
+        | Transport::BasicInClear
+        | Transport::Certificate => NTLM_SKEW,
     };
     if let Some(skew) = skew.filter(|skew| skew.abs() > tolerated) {
         causes.push(format!("the host's clock is {} ours: set the time first", apart(skew)));
+    }
+    if endpoint.transport == Transport::Certificate {
+        causes.extend(certificate());
+        return causes;
     }
     causes.push(format!(
         "password or name: `{user}` may be mistyped, locked, disabled or expired; look at event \
@@ -57,7 +65,7 @@ pub fn refused(user: &str, target: &Target, skew: Option<SignedDuration>) -> Vec
                 .to_owned(),
         ),
         Transport::Kerberos => causes.push(kerberos(&endpoint.address)),
-        Transport::Basic => causes.push(
+        Transport::Basic | Transport::BasicInClear | Transport::Certificate => causes.push(
             "Basic may be off: `winrm get winrm/config/service/auth` on the host shows it"
                 .to_owned(),
         ),
@@ -74,6 +82,21 @@ pub fn refused(user: &str, target: &Target, skew: Option<SignedDuration>) -> Vec
             .to_owned(),
     );
     causes
+}
+
+/// Why a host does not take a client certificate (`winrm.md` 4.1).
+fn certificate() -> [String; 3] {
+    [
+        "certificate logon may be off: `winrm get winrm/config/service/auth` on the host shows it"
+            .to_owned(),
+        "the certificate may be mapped to no account there: `winrm enumerate \
+         winrm/config/service/certmapping`; Subject is the UPN in the certificate's alternative \
+         names, Issuer the thumbprint of its authority"
+            .to_owned(),
+        "the account of the mapping must be a local one, and the mapping must hold its present \
+         password"
+            .to_owned(),
+    ]
 }
 
 /// What to look at when HTTP answers with a status where WS-Management should.
@@ -272,6 +295,7 @@ mod tests {
                 transport,
                 tls: crate::model::tls::TlsTrust::default(),
                 spn: crate::model::host::Spn::default(),
+                client: None,
             },
             credential: "default".to_owned(),
             user: None,

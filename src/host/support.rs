@@ -7,18 +7,22 @@ use crate::model::host::Transport;
 /// Why an endpoint cannot be reached by this version, in words; `None` if it can.
 pub fn unsupported(endpoint: &Endpoint) -> Option<String> {
     match (endpoint.scheme, endpoint.transport) {
-        (Scheme::Http | Scheme::Https, Transport::Ntlm | Transport::Negotiate)
-        | (Scheme::Https, Transport::Basic) => None,
+        (
+            Scheme::Http | Scheme::Https,
+            Transport::Ntlm | Transport::Negotiate | Transport::Kerberos,
+        )
+        | (Scheme::Https, Transport::Basic | Transport::BasicInClear | Transport::Certificate)
+        // Somebody asked for it by name, and the plan says so.
+        | (Scheme::Http, Transport::BasicInClear) => None,
+        (Scheme::Http, Transport::Certificate) => Some(
+            "a client certificate is shown in the TLS handshake, and http has none: set \
+             `ansible_winrm_scheme: https` with port 5986"
+                .to_owned(),
+        ),
         (Scheme::Http, Transport::Basic) => Some(
             "Basic over http would send the password in clear: set `ansible_winrm_scheme: https` \
              with port 5986, or `ansible_winrm_transport: ntlm`; for Exchange an https URL as \
              `rms_exchange_url`, or `rms_exchange_auth: negotiate`"
-                .to_owned(),
-        ),
-        (Scheme::Http | Scheme::Https, Transport::Kerberos) if cfg!(unix) => None,
-        (Scheme::Http | Scheme::Https, Transport::Kerberos) => Some(
-            "Kerberos is not built for Windows in this version: set `ansible_winrm_transport: ntlm`, and \
-             `rms_exchange_auth: negotiate` where it is about Exchange"
                 .to_owned(),
         ),
     }
@@ -40,6 +44,7 @@ mod tests {
             transport,
             tls: TlsTrust::default(),
             spn: Spn::default(),
+            client: None,
         };
         let got = unsupported(&endpoint);
         assert_eq!(got.as_deref().and_then(|text| text.split(':').next()), expected);
@@ -50,10 +55,13 @@ mod tests {
         for scheme in [Scheme::Http, Scheme::Https] {
             check(scheme, Transport::Ntlm, None);
             check(scheme, Transport::Negotiate, None);
-            let windows = "Kerberos is not built for Windows in this version";
-            check(scheme, Transport::Kerberos, if cfg!(unix) { None } else { Some(windows) });
+            check(scheme, Transport::Kerberos, None);
         }
         check(Scheme::Https, Transport::Basic, None);
+        check(Scheme::Http, Transport::BasicInClear, None);
+        check(Scheme::Https, Transport::Certificate, None);
+        let certificate = "a client certificate is shown in the TLS handshake, and http has none";
+        check(Scheme::Http, Transport::Certificate, Some(certificate));
         let basic = "Basic over http would send the password in clear";
         check(Scheme::Http, Transport::Basic, Some(basic));
     }

@@ -117,6 +117,7 @@ mod tests {
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
             spn: Spn::default(),
+            client: None,
         };
         let host = |name: &str, role, product| Host {
             name: HostName::new(name),

@@ -27,6 +27,8 @@ pub enum Provider {
     File { username: String, path: String },
     /// What the command prints is the password; no shell is involved.
     Command { username: String, argv: Vec<String> },
+    /// The file holds the Kerberos keys of the user; it must be readable by its owner only.
+    Keytab { username: String, path: String },
 }
 
 /// A credentials file.
@@ -42,9 +44,9 @@ impl Credentials {
     }
 }
 
-const BUILT: [&str; 5] = ["current-user", "prompt", "env", "file", "command"];
-const NOT_BUILT: [&str; 5] =
-    ["windows-credential-manager", "dpapi-file", "age-file", "ansible-vault-file", "keytab"];
+const BUILT: [&str; 6] = ["current-user", "prompt", "env", "file", "command", "keytab"];
+const NOT_BUILT: [&str; 4] =
+    ["windows-credential-manager", "dpapi-file", "age-file", "ansible-vault-file"];
 
 /// Reads a credentials file; all complaints come at once.
 pub fn parse(source: &Source) -> Result<Credentials, Diagnostics> {
@@ -116,6 +118,11 @@ fn provider(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Provider> {
             let argv = fields.require("argv", diagnostics, argv);
             username.zip(argv).map(|(username, argv)| Provider::Command { username, argv })
         }
+        "keytab" => {
+            let username = fields.require("username", diagnostics, principal);
+            let path = fields.require("path", diagnostics, text);
+            username.zip(path).map(|(username, path)| Provider::Keytab { username, path })
+        }
         other => {
             diagnostics.push(unknown_type(other, kind));
             return None;
@@ -123,6 +130,17 @@ fn provider(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Provider> {
     };
     fields.finish(diagnostics);
     provider
+}
+
+/// A keytab lists principals, so its user is one: `rms-rollout@CORP.EXAMPLE`, or without the realm
+/// where krb5.conf has a default.
+fn principal(node: &Node) -> Result<String, scalar::Mismatch> {
+    let text = scalar::text(node)?;
+    if text.contains('\\') {
+        return Err(scalar::Mismatch::new(format!("needs a principal, found {}", node.kind()))
+            .help("write `USER@REALM`, as `klist -k FILE` shows it".to_owned()));
+    }
+    Ok(text.to_owned())
 }
 
 fn argv(node: &Node) -> Result<Vec<String>, scalar::Mismatch> {

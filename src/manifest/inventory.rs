@@ -39,12 +39,27 @@ pub struct InventorySources {
     pub group_vars: Vec<(String, Source)>,
     /// Host name and text, of the files `host_vars/NAME.yml` or `host_vars/NAME/*` beside it.
     pub host_vars: Vec<(String, Source)>,
+    pub basic: BasicScope,
+}
+
+/// Where Basic may be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BasicScope {
+    #[default]
+    Tls,
+    /// Also where everybody on the way reads the password (`--danger-basic-over-http`).
+    Anywhere,
 }
 
 impl InventorySources {
     /// An inventory with nothing beside it.
     pub fn alone(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { inventory: Source::new(name, text), group_vars: Vec::new(), host_vars: Vec::new() }
+        Self {
+            inventory: Source::new(name, text),
+            group_vars: Vec::new(),
+            host_vars: Vec::new(),
+            basic: BasicScope::Tls,
+        }
     }
 }
 
@@ -138,14 +153,19 @@ pub fn parse(
     }
     beside(sources, &mut draft, &mut diagnostics);
     let extra = extra_vars(extra, &mut draft, &mut diagnostics);
-    let built = build(&draft, &extra, &mut diagnostics);
+    let built = build(&draft, &extra, sources.basic, &mut diagnostics);
     let (mut inventory, warnings) = diagnostics.settle(built)?;
     inventory.warnings = warnings;
     Ok(inventory)
 }
 
 /// Resolves every host. `None` if the groups stand in a circle or there is no host.
-fn build(draft: &Draft, extra: &Vars, diagnostics: &mut Diagnostics) -> Option<Inventory> {
+fn build(
+    draft: &Draft,
+    extra: &Vars,
+    basic: BasicScope,
+    diagnostics: &mut Diagnostics,
+) -> Option<Inventory> {
     let places = graph::place(draft, diagnostics)?;
     if draft.order.is_empty() {
         if !diagnostics.has_errors() {
@@ -174,7 +194,7 @@ fn build(draft: &Draft, extra: &Vars, diagnostics: &mut Diagnostics) -> Option<I
                 group.hosts.push(HostName::new(name.as_str()));
             }
         }
-        hosts.push(host::build(name, host, names, &variables, diagnostics));
+        hosts.push(host::build(name, host, names, &variables, basic, diagnostics));
         resolved.push(variables);
     }
     lint::roles(&hosts, draft, diagnostics);

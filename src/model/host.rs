@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::model::origin::Origin;
 use crate::model::product::Product;
 use crate::model::product::Role;
+use crate::model::tls::ClientCertificate;
 use crate::model::tls::TlsTrust;
 
 /// A host's name as the inventory spells it.
@@ -54,6 +55,12 @@ pub enum Transport {
     Negotiate,
     Kerberos,
     Basic,
+    /// Basic over http: everybody on the way reads the password. Only `--danger-basic-over-http`
+    /// makes it of [`Transport::Basic`].
+    #[serde(rename = "basic-in-clear")]
+    BasicInClear,
+    /// The TLS handshake shows a client certificate, which the host maps to an account of its own.
+    Certificate,
 }
 
 /// `rms_spn_class`: the first half of the name that Kerberos asks a ticket for.
@@ -105,9 +112,17 @@ pub struct Endpoint {
     pub tls: TlsTrust,
     #[serde(default, skip_serializing_if = "Spn::is_default")]
     pub spn: Spn,
+    /// What [`Transport::Certificate`] shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientCertificate>,
 }
 
 impl Endpoint {
+    /// Whether somebody with a password or a ticket logs on; a client certificate speaks for itself.
+    pub fn needs_account(&self) -> bool {
+        self.transport != Transport::Certificate
+    }
+
     pub fn url(&self) -> String {
         let scheme = match self.scheme {
             Scheme::Http => "http",

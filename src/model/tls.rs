@@ -28,6 +28,15 @@ impl TlsTrust {
     }
 }
 
+/// `ansible_winrm_cert_pem` and `ansible_winrm_cert_key_pem`: who we are to a host, as paths of PEM
+/// files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ClientCertificate {
+    /// The certificate, and behind it those of the authorities in between.
+    pub certificate: String,
+    pub key: String,
+}
+
 /// The digest of a certificate's DER bytes: 40 hex digits as Windows shows them, or 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

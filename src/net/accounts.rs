@@ -1,6 +1,7 @@
 //! Which account logs on to a host. Filled before the first connection, then only read.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::host::link::Target;
@@ -21,11 +22,25 @@ pub enum Who {
     Password(Account),
     /// The Kerberos ticket of the person at the keyboard, by its principal: `anna@CORP.EXAMPLE`.
     Ticket { principal: String },
+    /// The keys of a principal in a file, that Kerberos tickets are got with.
+    Keytab { user: String, path: PathBuf },
+    /// Whoever the host maps the client certificate of the endpoint to.
+    Certificate { name: String },
 }
 
 impl Login {
     pub fn ticket(principal: String) -> Self {
         Self { who: Who::Ticket { principal }, tickets: Arc::default() }
+    }
+
+    pub fn keytab(user: String, path: PathBuf) -> Self {
+        Self { who: Who::Keytab { user, path }, tickets: Arc::default() }
+    }
+
+    /// The certificate in this file, which TLS shows.
+    pub fn certificate(path: &str) -> Self {
+        let name = format!("the client certificate `{path}`");
+        Self { who: Who::Certificate { name }, tickets: Arc::default() }
     }
 
     pub fn who(&self) -> &Who {
@@ -37,6 +52,8 @@ impl Login {
         match &self.who {
             Who::Password(account) => &account.user,
             Who::Ticket { principal } => principal,
+            Who::Keytab { user, .. } => user,
+            Who::Certificate { name } => name,
         }
     }
 }
@@ -63,6 +80,10 @@ impl Accounts {
 
     /// The login for a target, looked up by its credential and user.
     pub fn find(&self, target: &Target) -> Option<Arc<Login>> {
+        if !target.endpoint.needs_account() {
+            let client = target.endpoint.client.as_ref()?;
+            return Some(Arc::new(Login::certificate(&client.certificate)));
+        }
         self.0.get(&(target.credential.clone(), target.user.clone())).map(Arc::clone)
     }
 

@@ -149,9 +149,12 @@ impl Bedside for Network {
             Transport::Kerberos => true,
             Transport::Negotiate => {
                 let login = self.accounts.find(target)?;
-                matches!(login.who(), Who::Ticket { .. })
+                matches!(login.who(), Who::Ticket { .. } | Who::Keytab { .. })
             }
-            Transport::Ntlm | Transport::Basic => false,
+            Transport::Ntlm
+            | Transport::Basic
+            | Transport::BasicInClear
+            | Transport::Certificate => false,
         };
         let host = endpoint.spn.host.as_ref().unwrap_or(&endpoint.address);
         by_ticket.then(|| format!("{}/{host}", endpoint.spn.class.as_str()))
@@ -216,6 +219,7 @@ mod tests {
                 transport: Transport::Basic,
                 tls: TlsTrust::default(),
                 spn: Spn::default(),
+                client: None,
             },
             credential: "default".to_owned(),
             user: Some("admin".to_owned()),

@@ -25,15 +25,16 @@ const LOGON: &str = "the logon";
 
 /// What every message of a connection is put into.
 ///
-/// INVARIANT: `Clear` and `Basic` are made for https endpoints only, in [`Conversation::begin`].
+/// INVARIANT: `Clear` and `Named` are made for https endpoints only, in [`Conversation::begin`]; but
+/// `Named` for http too where [`Transport::BasicInClear`] asks for it.
 #[derive(Debug)]
 pub(super) enum Conversation {
     /// Sealed by the keys of the logon; a reply in clear is refused.
     Sealed(Box<Session>),
     /// The connection is logged on, and TLS carries the messages.
     Clear,
-    /// TLS carries the messages, and each one names the account.
-    Basic(HeaderValue),
+    /// TLS carries the messages, and each one has this `Authorization`.
+    Named(HeaderValue),
 }
 
 impl Conversation {
@@ -45,23 +46,23 @@ impl Conversation {
     ) -> Result<Self, HostError> {
         let endpoint = &pipe.target().endpoint;
         let (scheme, transport) = (endpoint.scheme, endpoint.transport);
-        let account = match (transport, login.who()) {
-            (Transport::Kerberos, _) | (Transport::Negotiate, Who::Ticket { .. }) => {
-                let session = kerberos::logon(pipe, login, guard).await?;
+        let account = match login.who() {
+            who if kerberos::takes(transport, who) => {
+                let session = kerberos::logon(pipe, login, guard).await;
                 return Ok(match scheme {
-                    Scheme::Http => Self::Sealed(Box::new(session)),
-                    Scheme::Https => Self::Clear,
+                    Scheme::Http => Self::Sealed(Box::new(session?)),
+                    // Its keys are not used: TLS protects the messages.
+                    Scheme::Https => session.map(|_| Self::Clear).map_err(bound)?,
                 });
             }
-            (Transport::Ntlm | Transport::Basic, Who::Ticket { .. }) => {
+            Who::Password(account) => account,
+            Who::Certificate { name } => return by_certificate(pipe, name).await,
+            Who::Ticket { .. } | Who::Keytab { .. } => {
                 return Err(HostError::Unsupported(format!(
-                    "{} has a Kerberos ticket and no password, so only Kerberos can be used: set \
+                    "{} has no password here, so only Kerberos can be used: set \
                      `ansible_winrm_transport: kerberos`",
                     login.user()
                 )));
-            }
-            (Transport::Ntlm | Transport::Negotiate | Transport::Basic, Who::Password(account)) => {
-                account
             }
         };
         match (scheme, transport) {
@@ -75,10 +76,14 @@ impl Conversation {
                     Err(error) => Err(bound(error)),
                 }
             }
-            (Scheme::Https, Transport::Basic) => {
+            (Scheme::Https, Transport::Basic)
+            | (Scheme::Http | Scheme::Https, Transport::BasicInClear) => {
                 let header = basic(account)?;
                 log_on_by_basic(pipe, account, guard, &header).await?;
-                Ok(Self::Basic(header))
+                Ok(Self::Named(header))
+            }
+            (Scheme::Http | Scheme::Https, Transport::Certificate) => {
+                Err(HostError::Unsupported("the inventory names no client certificate".to_owned()))
             }
             (Scheme::Http, Transport::Basic) => {
                 Err(HostError::Unsupported("Basic is for https only".to_owned()))
@@ -107,7 +112,7 @@ impl Conversation {
                 let reply = pipe.post(what, SOAP, None, envelope.to_vec()).await?;
                 opened(reply).map_err(failed)
             }
-            Self::Basic(header) => {
+            Self::Named(header) => {
                 let extra = Some((AUTHORIZATION, header.clone()));
                 let reply = pipe.post(what, SOAP, extra, envelope.to_vec()).await?;
                 opened(reply).map_err(failed)
@@ -130,6 +135,44 @@ fn basic(account: &Account) -> Result<HeaderValue, HostError> {
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Asks who is there, as whoever the host maps the certificate of the TLS handshake to. Only TLS
+/// proves anything here; the header says that this is meant ([MS-WSMV] 2.2.4.21, DSP0226 C.3.2).
+async fn by_certificate(pipe: &mut Pipe, name: &str) -> Result<Conversation, HostError> {
+    if pipe.target().endpoint.scheme == Scheme::Http {
+        return Err(HostError::Unsupported(format!("{name} is shown over TLS only")));
+    }
+    let header = HeaderValue::from_static(clear::MUTUAL);
+    let envelope = wsman::encode_identify()
+        .map_err(|error| HostError::Unsupported(format!("Identify: {error}")))?;
+    pipe.count(Counters { logons: 1, ..Counters::default() });
+    let reply = pipe.post(LOGON, SOAP, Some((AUTHORIZATION, header.clone())), envelope).await?;
+    match reply.status {
+        200 | 500 if clear::is_soap(reply.content_type()) => Ok(Conversation::Named(header)),
+        401 | 403 if !pipe.showed_certificate() => Err(HostError::Unexpected {
+            expected: "a host that asks for a client certificate in the TLS handshake".to_owned(),
+            got: format!(
+                "HTTP {} and no such request; on the host, `netsh http show sslcert` must say \
+                 Negotiate Client Certificate: Enabled (`netsh http update sslcert … \
+                 clientcertnegotiation=enable`), because asking later is not supported",
+                reply.status
+            ),
+        }),
+        401 | 403 => Err(HostError::Denied {
+            user: name.to_owned(),
+            detail: format!(
+                "HTTP {}; it is mapped to no account there (`winrm enumerate \
+                 winrm/config/service/certmapping`), the mapping holds an old password, or \
+                 certificate logon is off (winrm/config/service/auth)",
+                reply.status
+            ),
+        }),
+        _ => Err(HostError::Unexpected {
+            expected: "an answer from WS-Management".to_owned(),
+            got: reply.words(),
+        }),
+    }
 }
 
 /// Asks who is there, as the account: whatever WS-Management answers, the password was right.

@@ -1,4 +1,4 @@
-//! The system's GSSAPI (RFC 2744), loaded when Kerberos is first asked for: the only unsafe code.
+//! The system's GSSAPI (RFC 2744), loaded when Kerberos is first asked for.
 //!
 //! A thin layer: every function here is one or two calls of the library, with owned values on the
 //! outside. Functions that ask a key distribution centre block.
@@ -26,11 +26,11 @@ use crate::net::gss::abi::Store;
 use crate::net::gss::abi::Symbols;
 use crate::net::gss::abi::borrowed;
 use crate::net::gss::abi::oid;
-pub(super) use crate::net::gss::mechanism::GssError;
-pub(super) use crate::net::gss::mechanism::Mechanism;
+use crate::net::gss::abi::oid_of;
+use crate::net::kerberos::mechanism::LibraryError;
+use crate::net::kerberos::mechanism::Mechanism;
 
 mod abi;
-mod mechanism;
 
 /// The library, once it is known to be there.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl Gss {
         loaded.as_ref().map(Self).map_err(String::as_str)
     }
 
-    fn name(self, text: &str, kind: &'static [u8]) -> Result<Name, GssError> {
+    fn name(self, text: &str, kind: &'static [u8]) -> Result<Name, LibraryError> {
         let mut name = Name { gss: self, handle: ptr::null_mut() };
         let (text, kind) = (borrowed(text.as_bytes()), oid(kind));
         // SAFETY: all pointers are valid for the call; the library copies what it keeps.
@@ -83,7 +83,7 @@ impl Gss {
         self,
         mechanism: &'static [u8],
         call: impl FnOnce(*mut u32) -> u32,
-    ) -> Result<u32, GssError> {
+    ) -> Result<u32, LibraryError> {
         let mut minor = 0;
         let major = call(&raw mut minor);
         if major & 0xffff_0000 == 0 {
@@ -92,7 +92,7 @@ impl Gss {
         let specific = self.words(minor, 2, mechanism);
         let general = self.words(major, 1, mechanism);
         let text = if minor == 0 || specific.is_empty() { general } else { specific };
-        Err(GssError { minor: minor.cast_signed(), text })
+        Err(LibraryError { code: minor.cast_signed(), text })
     }
 
     /// The library's words for a code; `kind` is 1 for the major and 2 for the minor one.
@@ -156,6 +156,15 @@ impl Drop for Owned {
     }
 }
 
+/// Where tickets are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keeper<'a> {
+    /// What [`Credential::keep`] left in a cache.
+    Cache(&'a CStr),
+    /// The keys of a principal, by which tickets are got into the cache when they are wanted.
+    Keytab { keytab: &'a CStr, cache: &'a CStr },
+}
+
 /// What proves who we are: tickets, or a password that tickets are got with.
 pub(super) struct Credential {
     gss: Gss,
@@ -170,7 +179,7 @@ unsafe impl Sync for Credential {}
 
 impl Credential {
     /// The ticket cache of the user, or the client keytab that the environment names.
-    pub(super) fn of_user(gss: Gss, mechanism: Mechanism) -> Result<Self, GssError> {
+    pub(super) fn of_user(gss: Gss, mechanism: Mechanism) -> Result<Self, LibraryError> {
         Self::acquire(gss, mechanism, |minor, mechanisms, handle| {
             // SAFETY: out-pointers to locals, absent ones where the call allows it.
             unsafe {
@@ -189,7 +198,7 @@ impl Credential {
     }
 
     /// A password; the key distribution centre may be asked now or at the first step.
-    pub(super) fn of_password(gss: Gss, user: &str, password: &str) -> Result<Self, GssError> {
+    pub(super) fn of_password(gss: Gss, user: &str, password: &str) -> Result<Self, LibraryError> {
         let name = gss.name(user, abi::USER_NAME)?;
         let password = borrowed(password.as_bytes());
         Self::acquire(gss, Mechanism::Kerberos, |minor, mechanisms, handle| {
@@ -210,16 +219,32 @@ impl Credential {
         })
     }
 
-    /// The tickets that [`Credential::keep`] left in a cache.
-    pub(super) fn of_cache(gss: Gss, mechanism: Mechanism, cache: &CStr) -> Result<Self, GssError> {
-        let element = Element { key: c"ccache".as_ptr(), value: cache.as_ptr() };
-        let store = Store { count: 1, elements: &raw const element };
+    /// What is kept for somebody; without a name, for whoever it was kept for.
+    pub(super) fn kept(
+        gss: Gss,
+        mechanism: Mechanism,
+        user: Option<&str>,
+        keeper: Keeper<'_>,
+    ) -> Result<Self, LibraryError> {
+        let name = user.map(|user| gss.name(user, abi::USER_NAME)).transpose()?;
+        // `name` lives to the end of the function.
+        let handle_of_name = name.as_ref().map_or(ptr::null_mut(), |name| name.handle);
+        let element =
+            |key: &'static CStr, value: &CStr| Element { key: key.as_ptr(), value: value.as_ptr() };
+        let elements = match keeper {
+            Keeper::Cache(cache) => vec![element(c"ccache", cache)],
+            Keeper::Keytab { keytab, cache } => {
+                vec![element(c"client_keytab", keytab), element(c"ccache", cache)]
+            }
+        };
+        let count = u32::try_from(elements.len()).unwrap_or_default();
+        let store = Store { count, elements: elements.as_ptr() };
         Self::acquire(gss, mechanism, |minor, mechanisms, handle| {
             // SAFETY: as above; the store is only read.
             unsafe {
                 (gss.0.acquire_cred_from)(
                     minor,
-                    ptr::null_mut(),
+                    handle_of_name,
                     abi::INDEFINITE,
                     mechanisms,
                     abi::INITIATE,
@@ -233,10 +258,10 @@ impl Credential {
     }
 
     /// Gets the tickets now, one question to the key distribution centre, into a cache.
-    pub(super) fn keep(&self, cache: &CStr) -> Result<(), GssError> {
+    pub(super) fn keep(&self, cache: &CStr) -> Result<(), LibraryError> {
         let element = Element { key: c"ccache".as_ptr(), value: cache.as_ptr() };
         let store = Store { count: 1, elements: &raw const element };
-        let mechanism = oid(self.mechanism.oid());
+        let mechanism = oid_of(self.mechanism);
         // SAFETY: all pointers outlive the call, absent ones where it allows that.
         self.gss.call(abi::KRB5, |minor| unsafe {
             (self.gss.0.store_cred_into)(
@@ -258,9 +283,9 @@ impl Credential {
         gss: Gss,
         mechanism: Mechanism,
         call: impl FnOnce(*mut u32, *const OidSet, *mut Handle) -> u32,
-    ) -> Result<Self, GssError> {
+    ) -> Result<Self, LibraryError> {
         let mut credential = Self { gss, handle: ptr::null_mut(), mechanism };
-        let wanted = oid(mechanism.oid());
+        let wanted = oid_of(mechanism);
         let set = OidSet { count: 1, elements: &raw const wanted };
         gss.call(abi::KRB5, |minor| call(minor, &raw const set, &raw mut credential.handle))?;
         if mechanism == Mechanism::Spnego {
@@ -276,7 +301,7 @@ impl Credential {
     }
 
     /// The principal's name and the seconds that its tickets are good for.
-    pub(super) fn about(&self) -> Result<(String, u32), GssError> {
+    pub(super) fn about(&self) -> Result<(String, u32), LibraryError> {
         let mut name = Name { gss: self.gss, handle: ptr::null_mut() };
         let (mut lifetime, mut text) = (0, Owned::empty(self.gss));
         // SAFETY: out-pointers to locals.
@@ -326,9 +351,13 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
-    /// `service` in the form `HTTP@host`.
-    pub(super) fn new(credential: Arc<Credential>, service: &str) -> Result<Self, GssError> {
-        let service = credential.gss.name(service, abi::HOST_BASED)?;
+    /// For the service `class/host`.
+    pub(super) fn new(
+        credential: Arc<Credential>,
+        class: &str,
+        host: &str,
+    ) -> Result<Self, LibraryError> {
+        let service = credential.gss.name(&format!("{class}@{host}"), abi::HOST_BASED)?;
         Ok(Self { credential, service, handle: ptr::null_mut(), complete: false })
     }
 
@@ -337,11 +366,11 @@ impl Context {
         &mut self,
         token: &[u8],
         binding: Option<&[u8]>,
-    ) -> Result<Vec<u8>, GssError> {
+    ) -> Result<Vec<u8>, LibraryError> {
         let gss = self.credential.gss;
         let bindings = binding.map(Bindings::of);
         let bindings = bindings.as_ref().map_or(ptr::null(), ptr::from_ref);
-        let (mechanism, token) = (oid(self.credential.mechanism.oid()), borrowed(token));
+        let (mechanism, token) = (oid_of(self.credential.mechanism), borrowed(token));
         let (mut answer, mut flags) = (Owned::empty(gss), 0);
         // SAFETY: all pointers outlive the call; the context handle is null or the library's own.
         let major = gss.call(abi::KRB5, |minor| unsafe {
@@ -364,13 +393,13 @@ impl Context {
         self.complete = major & abi::CONTINUE_NEEDED == 0;
         if self.complete && flags & abi::NEEDED != abi::NEEDED {
             self.complete = false;
-            return Err(GssError::ours("the host does not prove itself, or does not encrypt"));
+            return Err(LibraryError::ours("the host does not prove itself, or does not encrypt"));
         }
         Ok(answer.bytes().to_vec())
     }
 
     /// Seals in WinRM's layout: header and, where the cipher needs it, padding behind the data.
-    pub(super) fn wrap(&mut self, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>), GssError> {
+    pub(super) fn wrap(&mut self, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>), LibraryError> {
         let gss = self.credential.gss;
         let mut data = plain.to_vec();
         let none = Buffer { length: 0, value: ptr::null_mut() };
@@ -393,16 +422,23 @@ impl Context {
         unsafe { (gss.0.release_iov)(&raw mut minor, iov.as_mut_ptr(), 3) };
         result?;
         if sealed == 0 {
-            return Err(GssError::ours("the message was signed, but not encrypted"));
+            return Err(LibraryError::ours("the message was signed, but not encrypted"));
         }
         data.extend_from_slice(&padding);
         Ok((header, data))
     }
 
-    /// Unseals one whole RFC 4121 or RFC 4757 token, however it is rotated.
-    pub(super) fn unwrap(&mut self, token: &[u8]) -> Result<Vec<u8>, GssError> {
+    /// Unseals one RFC 4121 or RFC 4757 token, however it is rotated. Signature and ciphertext are
+    /// the whole of it, cut somewhere: after 60 bytes and rotated by 28 from Windows, after 60 and
+    /// not rotated from OMI, after 76 where 16 more are filled in.
+    pub(super) fn unwrap(
+        &mut self,
+        signature: &[u8],
+        cipher: &[u8],
+    ) -> Result<Vec<u8>, LibraryError> {
         let gss = self.credential.gss;
-        let token = borrowed(token);
+        let whole = [signature, cipher].concat();
+        let token = borrowed(&whole);
         let (mut plain, mut sealed) = (Owned::empty(gss), 0);
         // SAFETY: the token is only read; the answer is the library's.
         let major = gss.call(abi::KRB5, |minor| unsafe {
@@ -416,9 +452,9 @@ impl Context {
             )
         })?;
         match (major, sealed) {
-            (0, 0) => Err(GssError::ours("the message was signed, but not encrypted")),
+            (0, 0) => Err(LibraryError::ours("the message was signed, but not encrypted")),
             (0, _) => Ok(plain.bytes().to_vec()),
-            (_, _) => Err(GssError::ours("the message is old, repeated or out of order")),
+            (_, _) => Err(LibraryError::ours("the message is old, repeated or out of order")),
         }
     }
 }

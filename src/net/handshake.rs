@@ -24,7 +24,7 @@ pub async fn shake(target: &Target) -> Result<Shown, HostError> {
         endpoint: target.endpoint.url(),
         source,
     };
-    let config = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
+    let (config, _) = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
     let name = ServerName::try_from(target.endpoint.address.clone())
         .map_err(|error| failed(error.into()))?;
     let address = reach::dial(target).await?;

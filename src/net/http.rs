@@ -1,5 +1,6 @@
 //! HTTP over one connection: posts in order, no second connection, no retry, no redirection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,7 +38,7 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 /// One connection to a target, opened by the first post.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    client: Client,
+    http: Client,
     target: Target,
     url: Url,
     stats: Stats,
@@ -47,6 +48,8 @@ pub(super) struct Pipe {
     connected: bool,
     /// What the host showed of itself, in DER; only with TLS, and from the first reply on.
     certificate: Option<Vec<u8>>,
+    /// Our own certificate, where the endpoint has one to show.
+    client: Option<Arc<tls::client::Shown>>,
 }
 
 /// An HTTP reply, its body read to the end.
@@ -122,8 +125,8 @@ impl Pipe {
             source: error,
         };
         let url = Url::parse(&target.endpoint.url()).map_err(|error| broken(error.into()))?;
-        let tls = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
-        let client = Client::builder()
+        let (tls, client) = tls::config(&target.endpoint).map_err(|error| untrusted(&error))?;
+        let http = Client::builder()
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -139,7 +142,7 @@ impl Pipe {
             .build()
             .map_err(|error| broken(error.into()))?;
         Ok(Self {
-            client,
+            http,
             target: target.clone(),
             url,
             stats: stats.clone(),
@@ -147,7 +150,13 @@ impl Pipe {
             limits,
             connected: false,
             certificate: None,
+            client,
         })
+    }
+
+    /// Whether the host has asked for our certificate, and was shown it.
+    pub(super) fn showed_certificate(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.was_asked_for())
     }
 
     /// The same target on a connection of its own, for a logon that begins anew.
@@ -207,7 +216,7 @@ impl Pipe {
         counters.requests = 1;
         counters.sent = size(body.len());
         let mut request = self
-            .client
+            .http
             .post(self.url.clone())
             .header(CONTENT_TYPE, content_type)
             .header(ACCEPT_ENCODING, "identity")

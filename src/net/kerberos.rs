@@ -1,29 +1,26 @@
-//! The Kerberos logon over one connection (`winrm.md` 4.2, 4.5): one post, then sealed bodies.
+//! The logon by the system's library over one connection (`winrm.md` 4.2, 4.5): posts with tokens,
+//! then sealed bodies.
 //!
 //! SPNEGO under `Negotiate` is tried first, as Windows does; where the host offers `Kerberos` only
-//! (Exchange), a new connection begins with that. Tickets come from the system's GSSAPI.
+//! (Exchange), a new connection begins with that. Unix has GSSAPI for it, Windows has SSPI; what
+//! differs between them stands in a module each, of the same shape.
 
-#[cfg(unix)]
 mod context;
-#[cfg(unix)]
 mod logon;
-#[cfg(unix)]
+pub(in crate::net) mod mechanism;
 mod tickets;
 #[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 mod words;
 
 #[cfg(unix)]
-pub(super) use logon::logon;
-#[cfg(unix)]
-pub use logon::whoami;
-#[cfg(unix)]
-pub use tickets::Tickets;
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
-#[cfg(not(unix))]
-mod absent;
-#[cfg(not(unix))]
-pub use absent::Tickets;
-#[cfg(not(unix))]
-pub(super) use absent::logon;
-#[cfg(not(unix))]
-pub use absent::whoami;
+pub(super) use logon::logon;
+pub use logon::whoami;
+pub(super) use system::takes;
+pub use tickets::Tickets;

@@ -19,6 +19,8 @@ pub mod link;
 mod logon;
 pub mod reach;
 pub mod shell;
+#[cfg(windows)]
+mod sspi;
 pub mod stats;
 mod tls;
 pub mod winrs;

@@ -8,6 +8,7 @@ use crate::model::facts::Survey;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::host::RestartPolicy;
+use crate::model::host::Transport;
 use crate::model::lease;
 use crate::model::lease::FoundLease;
 use crate::model::outcome::Failure;
@@ -103,7 +104,7 @@ pub const TLS_IGNORED: &str = "tls-ignored";
 /// A connector node: read for who it is, never written, never in the way.
 pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
     let mut planned = left_alone(host, context, Scope::Connector);
-    planned.notes.extend(unchecked(host));
+    planned.notes.extend(unchecked(host).into_iter().chain(in_clear(host)));
     match context.survey.hosts.get(&host.name) {
         Some(HostSurvey::Read(observation)) => {
             planned.identity = Some(observation.identity.clone());
@@ -121,7 +122,7 @@ pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
 /// A host in scope: what differs, what that means, what stands in the way.
 pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     let mut planned = left_alone(host, context, Scope::InScope);
-    planned.notes.extend(unchecked(host));
+    planned.notes.extend(unchecked(host).into_iter().chain(in_clear(host)));
     planned.verdict =
         Verdict { need: RestartNeed::Unknown, rule: "not-read".to_owned(), evidence: Vec::new() };
     let observation = match context.survey.hosts.get(&host.name) {
@@ -421,6 +422,17 @@ fn unchecked(host: &Host) -> Option<Note> {
     ignored.contains(&true).then(|| {
         let text = "the certificate is not checked, so whoever is in between can read and change \
                     what is written; give its thumbprint as `rms_tls_pin` instead";
+        note(TLS_IGNORED, text.to_owned())
+    })
+}
+
+/// And this password could be read by anybody.
+fn in_clear(host: &Host) -> Option<Note> {
+    let basic = [&host.endpoint, &host.exchange]
+        .map(|endpoint| endpoint.transport == Transport::BasicInClear);
+    basic.contains(&true).then(|| {
+        let text = "Basic over http: everybody on the way reads the password and can change what is \
+                    written (--danger-basic-over-http)";
         note(TLS_IGNORED, text.to_owned())
     })
 }

@@ -64,6 +64,7 @@ fn endpoint(name: &str, port: u16, path: &str) -> Endpoint {
         transport: Transport::Ntlm,
         tls: TlsTrust::default(),
         spn: Spn::default(),
+        client: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What NTLM and Kerberos are bound to over TLS: the server's certificate, RFC 5929 section 4.
 //!
-//! Only the certificate's signature algorithm is looked at; whether the certificate is good is
-//! decided elsewhere.
+//! Only the certificate's signature algorithm and its dates are looked at; whether the certificate
+//! is good is decided elsewhere.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sha2::Digest;
 use sha2::Sha256;
 use sha2::Sha384;
@@ -13,8 +15,8 @@ const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
-const GENERAL_TIME: u8 = 0x18;
-/// `[0]` of TBSCertificate.
+const GENERALIZED_TIME: u8 = 0x18;
+/// `[0]` of TBSCertificate, RFC 5280 section 4.1.
 const VERSION: u8 = 0xa0;
 /// `[0]` of RSASSA-PSS-params, RFC 4055 section 3.1.
 const HASH_ALGORITHM: u8 = 0xa0;
@@ -48,27 +50,42 @@ pub fn end_point_binding(certificate: &[u8]) -> Option<Vec<u8>> {
     Some([b"tls-server-end-point:".as_slice(), &hash].concat())
 }
 
-/// When a certificate ends: Validity.notAfter, RFC 5280 section 4.1.2.5. `None` if that is none.
+/// When a certificate ends: Validity.notAfter. `None` if that is none.
 pub fn valid_until(certificate: &[u8]) -> Option<Timestamp> {
+    validity(certificate).map(|(_, until)| until)
+}
+
+/// From when until when a certificate (DER) is valid, RFC 5280 section 4.1.2.5; `None` if it does
+/// not say so in a form that the RFC allows.
+pub fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let (fields, _) = take(SEQUENCE, certificate)?;
-    let (body, _) = take(SEQUENCE, fields)?;
-    let body = take(VERSION, body).map_or(body, |(_, rest)| rest);
-    let (_, rest) = take(INTEGER, body)?;
-    let (_, rest) = take(SEQUENCE, rest)?;
-    let (_, rest) = take(SEQUENCE, rest)?;
-    let (validity, _) = take(SEQUENCE, rest)?;
-    let (_, last) = take(UTC_TIME, validity).or_else(|| take(GENERAL_TIME, validity))?;
-    // Two digits of a year are of the years 1950 to 2049.
-    let digits = match (take(UTC_TIME, last), take(GENERAL_TIME, last)) {
-        (Some((short, _)), _) => {
-            let century = if *short.first()? >= b'5' { "19" } else { "20" };
-            format!("{century}{}", std::str::from_utf8(short).ok()?)
-        }
-        (None, Some((long, _))) => std::str::from_utf8(long).ok()?.to_owned(),
-        (None, None) => return None,
+    let (fields, _) = take(SEQUENCE, fields)?;
+    // The version is explicit, and absent in the oldest certificates.
+    let fields = take(VERSION, fields).map_or(fields, |(_, rest)| rest);
+    let (_, fields) = take(INTEGER, fields)?;
+    let (_, fields) = take(SEQUENCE, fields)?;
+    let (_, fields) = take(SEQUENCE, fields)?;
+    let (dates, _) = take(SEQUENCE, fields)?;
+    let (from, dates) = time(dates)?;
+    let (until, _) = time(dates)?;
+    Some((from, until))
+}
+
+/// `UTCTime` of two digits for the year, or `GeneralizedTime` of four.
+fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (text, rest, long) = match take(UTC_TIME, bytes) {
+        Some((text, rest)) => (text, rest, false),
+        None => take(GENERALIZED_TIME, bytes).map(|(text, rest)| (text, rest, true))?,
     };
-    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", &digits).ok()?;
-    time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    let text = std::str::from_utf8(text).ok()?;
+    let text = if long {
+        text.to_owned()
+    } else {
+        let century = if text.get(..2)? < "50" { "20" } else { "19" };
+        format!("{century}{text}")
+    };
+    let time = DateTime::strptime("%Y%m%d%H%M%SZ", &text).ok()?;
+    Some((time.to_zoned(TimeZone::UTC).ok()?.timestamp(), rest))
 }
 
 /// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }, RFC 5280 section 4.1.

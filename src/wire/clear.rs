@@ -9,6 +9,9 @@ use crate::model::secret::Account;
 use crate::wire::multipart;
 use crate::wire::session::SessionError;
 
+/// The `Authorization` of a message whose sender the TLS handshake has named, DSP0226 C.3.2.
+pub const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
+
 /// Judges the reply to a request in clear: the envelope of a 200 or of a fault's 500.
 ///
 /// The caller vouches that it came over TLS.

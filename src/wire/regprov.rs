@@ -133,7 +133,7 @@ fn data(kind: Kind, output: &Output) -> Result<Option<Value>, WsmanError> {
             let bytes = output
                 .all(name)?
                 .iter()
-                .map(|text| number(name, text))
+                .map(|text| number::<u8>(name, text))
                 .collect::<Result<Vec<u8>, _>>()?;
             Some(bytes).filter(|bytes| !bytes.is_empty()).map(Value::Binary)
         }

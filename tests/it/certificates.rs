@@ -10,12 +10,16 @@ use rcgen::IsCa;
 use rcgen::Issuer;
 use rcgen::KeyPair;
 use rcgen::date_time_ymd;
+use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::server::ClientHello;
 use rustls::server::ResolvesServerCert;
+use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 
 /// An authority whose certificate lies in a PEM file.
@@ -66,6 +70,29 @@ impl Identity {
         std::fs::write(&certificate, self.certificate.pem()).unwrap();
         std::fs::write(&key, self.key.serialize_pem()).unwrap();
         (certificate, key)
+    }
+
+    /// As [`Identity::server`], for those only whom this authority vouches for.
+    pub(crate) fn server_for(
+        &self,
+        clients: &Authority,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ServerConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(clients.file()).unwrap()).unwrap();
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .unwrap();
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_client_cert_verifier(clients)
+            .with_single_cert(vec![self.certificate.der().clone()], key)
+            .unwrap();
+        Arc::new(config)
     }
 
     /// A server that shows this certificate and signs with the key of `signer`.

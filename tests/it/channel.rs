@@ -93,6 +93,7 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
             spn: Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

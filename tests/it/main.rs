@@ -96,6 +96,8 @@ mod tidy;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod tls_client;
+#[cfg(test)]
 mod tour;
 #[cfg(test)]
 mod wsman_recorded;

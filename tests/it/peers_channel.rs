@@ -58,6 +58,7 @@ fn target(server: &PeerServer, host: &str) -> Target {
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
             spn: Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

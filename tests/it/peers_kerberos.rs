@@ -217,3 +217,159 @@ fn peers_an_exchange_organisation_is_rolled_out_over_kerberos() {
     bench.expect(&apply, "", 0);
     assert_eq!(bench.kdc.asked(), 1, "kinit asked, and nobody else");
 }
+
+/// Kerberos keys of alice in a file that only its owner reads.
+fn keytab(bench: &Bench, user: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = bench.folder.path().join("alice.keytab").display().to_string();
+    let query = format!("ktadd -k {path} -norandkey {user}");
+    let made = bench
+        .command("kadmin.local")
+        .args(["-r", "PEERS.TEST", "-q", &query])
+        .env("KRB5_KDC_PROFILE", bench.kdc.folder.path().join("kdc.conf"))
+        .env("PATH", "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin")
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn by_keytab(bench: &Bench, user: &str, path: &str) {
+    bench.write(
+        "credentials.yml",
+        &format!(
+            "version: 1\ncredentials:\n  default: {{ type: keytab, username: \"{user}\", \
+             path: \"{path}\" }}\n"
+        ),
+    );
+}
+
+#[test]
+fn peers_every_form_of_host_is_read_by_the_keys_in_a_file() {
+    let Some(bench) = Bench::start(&hosts()) else { return };
+    let path = keytab(&bench, "alice");
+    by_keytab(&bench, ALICE, &path);
+    let text = bench.expect(&PLAN, "", 0);
+    assert!(text.contains("8 values"), "{text}");
+    assert_eq!(bench.logons(), 4);
+    assert_eq!(bench.kdc.asked(), 1, "one set of tickets serves all hosts");
+    // Somebody whose keys the file does not hold: nobody is asked.
+    by_keytab(&bench, "wsuser@PEERS.TEST", &path);
+    let text = bench.expect(&PLAN, "", 7);
+    assert!(text.contains("klist -k"), "{text}");
+    assert_eq!(bench.kdc.asked(), 1);
+}
+
+#[test]
+fn peers_keys_of_an_old_password_are_tried_once_and_never_at_a_host() {
+    let Some(bench) = Bench::start(&hosts()) else { return };
+    let path = keytab(&bench, "alice");
+    by_keytab(&bench, ALICE, &path);
+    let changed = bench
+        .command("kadmin.local")
+        .args(["-r", "PEERS.TEST", "-q", "cpw -pw Another1! alice"])
+        .env("KRB5_KDC_PROFILE", bench.kdc.folder.path().join("kdc.conf"))
+        .env("PATH", "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin")
+        .output()
+        .unwrap();
+    assert!(changed.status.success(), "{changed:?}");
+    let text = bench.expect(&PLAN, "", 77);
+    assert!(text.contains("keytab"), "{text}");
+    assert_eq!(bench.kdc.asked(), 1);
+    assert_eq!(bench.logons(), 0);
+}
+
+/// A TLS endpoint in between: it shows its own certificate and forwards what it hears.
+fn between(port: u16, shown: std::sync::Arc<rustls::ServerConfig>, roots: &str) -> u16 {
+    use rustls::pki_types::pem::PemObject as _;
+    let mut trusted = rustls::RootCertStore::empty();
+    trusted.add(rustls::pki_types::CertificateDer::from_pem_file(roots).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let client = std::sync::Arc::new(client);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let near = rustls::ServerConnection::new(std::sync::Arc::clone(&shown)).unwrap();
+            let mut near = rustls::StreamOwned::new(near, socket.unwrap());
+            let far = rustls::ClientConnection::new(
+                std::sync::Arc::clone(&client),
+                "localhost".try_into().unwrap(),
+            );
+            let socket = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let mut far = rustls::StreamOwned::new(far.unwrap(), socket);
+            std::thread::spawn(move || {
+                while pass(&mut near, &mut far).is_ok() && pass(&mut far, &mut near).is_ok() {}
+            });
+        }
+    });
+    own
+}
+
+/// One HTTP message, as long as its Content-Length says.
+fn pass(from: &mut impl std::io::Read, to: &mut impl std::io::Write) -> std::io::Result<()> {
+    let mut message = Vec::new();
+    while !message.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        from.read_exact(&mut byte)?;
+        message.extend(byte);
+    }
+    let head = String::from_utf8_lossy(&message).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
+    from.read_exact(&mut body)?;
+    message.extend(body);
+    to.write_all(&message)?;
+    to.flush()
+}
+
+#[test]
+fn peers_kerberos_over_tls_is_bound_to_the_certificate_that_the_host_has() {
+    let authority = crate::certificates::Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let identity = authority.issue("localhost", (2020, 2099));
+    let (certificate, key) = identity.files(folder.path());
+    let host = |name: &str, epa: &str, offers: &[&str]| {
+        json!({"name": name, "roles": ["fileserver"], "epa": epa, "wsman_auth": offers,
+               "listen": [{"address": "127.0.0.1:0", "tls": [certificate, key]}]})
+    };
+    let hosts = json!([
+        host("FS01", "strict", &["negotiate", "kerberos"]),
+        host("FS02", "relaxed", &["kerberos"]),
+        host("FS03", "off", &["negotiate"]),
+    ]);
+    let Some(bench) = Bench::start(&hosts) else { return };
+    bench.kinit();
+    let inventory = |ports: &[(&str, u16)]| {
+        let mut text = format!(
+            "all:\n  vars:\n    rms_tenant_url: {TENANT}\n    \
+             rms_connector_url: https://rmsconnector.contoso.com\n    \
+             ansible_winrm_scheme: https\n    ansible_winrm_transport: kerberos\n    \
+             ansible_host: localhost\n    rms_ca_file: {}\n    rms_role: fci\n  hosts:\n",
+            authority.file()
+        );
+        for (name, port) in ports {
+            let _ = writeln!(text, "    {name}: {{ ansible_port: {port} }}");
+        }
+        bench.write("inventory.yml", &text);
+    };
+    let port = |name: &str| bench.server.port(name);
+    inventory(&["FS01", "FS02", "FS03"].map(|name| (name, port(name))));
+    bench.expect(&PLAN, "", 0);
+    assert_eq!(bench.logons(), 3);
+    // Somebody in between shows another certificate of the same authority.
+    let other = authority.issue("localhost", (2020, 2099));
+    let shown = || other.server(&other.key, &[&rustls::version::TLS13, &rustls::version::TLS12]);
+    for (name, exit) in [("FS01", 7), ("FS02", 7), ("FS03", 0)] {
+        let port = between(port(name), shown(), &authority.file());
+        inventory(&[(name, port)]);
+        let text = bench.expect(&PLAN, "", exit);
+        assert_eq!(text.contains("channel binding"), exit != 0, "{name}: {text}");
+    }
+}

@@ -179,6 +179,7 @@ impl<'a> Part<'a> {
                     None => TlsTrust::default(),
                 },
                 spn: Spn::default(),
+                client: None,
             },
             credential: "default".to_owned(),
             user: None,

@@ -38,6 +38,7 @@ fn target(port: u16, path: &str) -> Target {
             transport: Transport::Negotiate,
             tls: TlsTrust::default(),
             spn: Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

@@ -88,6 +88,7 @@ impl Stand {
                 transport,
                 tls: TlsTrust::CaFile(self.authority.file()),
                 spn: Spn::default(),
+                client: None,
             },
             credential: "default".to_owned(),
             user: None,

@@ -76,6 +76,7 @@ fn target(port: u16) -> Target {
             transport: Transport::Negotiate,
             tls: rmsfleet::model::tls::TlsTrust::default(),
             spn: rmsfleet::model::host::Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

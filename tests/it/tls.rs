@@ -43,11 +43,11 @@ use crate::certificates::Authority;
 use crate::certificates::Identity;
 use crate::shared;
 
-const SOAP: &str = "application/soap+xml;charset=UTF-8";
-const NOW: (i32, i32) = (2020, 2099);
+pub(crate) const SOAP: &str = "application/soap+xml;charset=UTF-8";
+pub(crate) const NOW: (i32, i32) = (2020, 2099);
 
 /// What the host makes of a connection.
-enum Manner {
+pub(crate) enum Manner {
     /// TLS; answers requests with these types and bodies, then closes without a word.
     Tls(Arc<ServerConfig>, Vec<(u16, &'static str, &'static str)>),
     /// Sends these bytes at once, whatever it gets.
@@ -55,7 +55,7 @@ enum Manner {
 }
 
 /// What one connection after the other sent in clear, until one says that the test is over.
-fn host(manner: Manner) -> (u16, JoinHandle<Vec<String>>) {
+pub(crate) fn host(manner: Manner) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {
@@ -113,7 +113,7 @@ fn serve(
     Ok(())
 }
 
-fn target(port: u16, transport: Transport, tls: TlsTrust) -> Target {
+pub(crate) fn target(port: u16, transport: Transport, tls: TlsTrust) -> Target {
     Target {
         host: HostName::new("FS01"),
         endpoint: Endpoint {
@@ -124,6 +124,7 @@ fn target(port: u16, transport: Transport, tls: TlsTrust) -> Target {
             transport,
             tls,
             spn: Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

@@ -183,6 +183,7 @@ fn patient(scheme: Scheme, transport: Transport) -> Patient {
             transport,
             tls: TlsTrust::default(),
             spn: crate::model::host::Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

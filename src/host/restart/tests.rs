@@ -128,6 +128,7 @@ fn target() -> Target {
             transport: Transport::Ntlm,
             tls: TlsTrust::default(),
             spn: Spn::default(),
+            client: None,
         },
         credential: "default".to_owned(),
         user: None,

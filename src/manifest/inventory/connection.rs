@@ -7,6 +7,7 @@
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::inventory::BasicScope;
 use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::keys;
 use crate::manifest::inventory::resolve::Resolved;
@@ -18,6 +19,7 @@ use crate::model::host::Endpoint;
 use crate::model::host::Scheme;
 use crate::model::host::Spn;
 use crate::model::host::Transport;
+use crate::model::tls::ClientCertificate;
 use crate::model::tls::TlsTrust;
 
 /// Seconds to reach a host, unless the inventory says otherwise.
@@ -44,6 +46,7 @@ enum Plugin {
 pub(super) fn read(
     name: &str,
     variables: &Resolved<'_>,
+    basic: BasicScope,
     diagnostics: &mut Diagnostics,
 ) -> Connection {
     let mut reader = Reader { variables, diagnostics };
@@ -60,11 +63,13 @@ pub(super) fn read(
         .unwrap_or(by_port);
     let transport_key = pick("ansible_winrm_transport", "ansible_psrp_auth");
     let transport = reader.read(transport_key, transport).unwrap_or(Transport::Negotiate);
+    let transport = scoped(transport, scheme, basic);
     if transport == Transport::Basic && scheme == Scheme::Http {
         reader.complain(
             transport_key,
             "sends the password in clear text over http",
-            "use `negotiate`, or https with `ansible_port: 5986`",
+            "use `negotiate`, or https with `ansible_port: 5986`; in a test network, \
+             `--danger-basic-over-http` lets it pass",
         );
     }
     // Complained about where it is written, as all keys of ours.
@@ -79,6 +84,20 @@ pub(super) fn read(
         Plugin::Psrp => trust::PSRP,
     };
     let trust = trust::read(&mut reader, &names);
+    let client = match transport {
+        Transport::Certificate => client(
+            &mut reader,
+            transport_key,
+            scheme,
+            pick("ansible_winrm_cert_pem", "ansible_psrp_certificate_pem"),
+            pick("ansible_winrm_cert_key_pem", "ansible_psrp_certificate_key_pem"),
+        ),
+        Transport::Ntlm
+        | Transport::Negotiate
+        | Transport::Kerberos
+        | Transport::Basic
+        | Transport::BasicInClear => None,
+    };
     let seconds = |node: &Node| scalar::integer(node, 1, 3600);
     let operation_key =
         pick("ansible_winrm_operation_timeout_sec", "ansible_psrp_operation_timeout");
@@ -106,11 +125,50 @@ pub(super) fn read(
             transport,
             tls: of(scheme, &trust),
             spn: Spn { class, host },
+            client,
         },
         trust,
         user,
         connect_timeout: connect.unwrap_or(CONNECT_TIMEOUT),
         operation_timeout: operation.unwrap_or(OPERATION_TIMEOUT),
+    }
+}
+
+/// The files of a client certificate, where the transport wants one.
+fn client(
+    reader: &mut Reader<'_, '_>,
+    transport_key: &str,
+    scheme: Scheme,
+    certificate_key: &str,
+    key_key: &str,
+) -> Option<ClientCertificate> {
+    if scheme == Scheme::Http {
+        reader.complain(
+            transport_key,
+            "shows its certificate in the TLS handshake, and http has none",
+            "use https with `ansible_port: 5986`",
+        );
+    }
+    let path = |node: &Node| scalar::text(node).map(str::to_owned);
+    let certificate = reader.read(certificate_key, path);
+    let key = reader.read(key_key, path);
+    for (name, found) in [(certificate_key, &certificate), (key_key, &key)] {
+        if found.is_none() && reader.level(name).is_none() {
+            reader.complain(
+                transport_key,
+                &format!("needs `{name}`"),
+                "give the certificate and its key as two PEM files",
+            );
+        }
+    }
+    Some(ClientCertificate { certificate: certificate?, key: key? })
+}
+
+/// Basic over http is another transport, and only where somebody asked for it by name.
+pub(super) fn scoped(transport: Transport, scheme: Scheme, basic: BasicScope) -> Transport {
+    match (transport, scheme, basic) {
+        (Transport::Basic, Scheme::Http, BasicScope::Anywhere) => Transport::BasicInClear,
+        (transport, _, _) => transport,
     }
 }
 
@@ -230,12 +288,15 @@ fn transport(node: &Node) -> Result<Transport, Mismatch> {
         ("negotiate", Transport::Negotiate),
         ("kerberos", Transport::Kerberos),
         ("basic", Transport::Basic),
+        ("certificate", Transport::Certificate),
     ];
     let result = scalar::choice(node, &words);
     result.map_err(|wrong| match node.inline().as_str() {
-        word @ ("credssp" | "certificate" | "ssl" | "plaintext") => {
-            Mismatch::new(format!("`{word}` is not supported by this version"))
-                .help("use `negotiate`, `kerberos`, `ntlm`, or `basic` over https".to_owned())
+        word @ ("credssp" | "ssl" | "plaintext") => {
+            Mismatch::new(format!("`{word}` is not supported by this version")).help(
+                "use `negotiate`, `kerberos`, `ntlm`, or over https `basic` or `certificate`"
+                    .to_owned(),
+            )
         }
         _ => wrong,
     })

@@ -2,6 +2,7 @@
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::inventory::BasicScope;
 use crate::manifest::inventory::connection;
 use crate::manifest::inventory::connection::Connection;
 use crate::manifest::inventory::draft::HostDraft;
@@ -32,13 +33,14 @@ pub(super) fn build(
     draft: &HostDraft,
     groups: Vec<String>,
     variables: &Resolved<'_>,
+    basic: BasicScope,
     diagnostics: &mut Diagnostics,
 ) -> Host {
     let role = read(variables, "rms_role", keys::role).flatten();
     let mut nobody = Diagnostics::new();
     let complaints = if role.is_some() { diagnostics } else { &mut nobody };
-    let reached = connection::read(name, variables, complaints);
-    let exchange = exchange(variables, &reached);
+    let reached = connection::read(name, variables, basic, complaints);
+    let exchange = exchange(variables, &reached, basic);
     let host = Host {
         name: HostName::new(name),
         groups,
@@ -149,7 +151,7 @@ fn products(role: Role) -> String {
 }
 
 /// Where the Exchange PSRP endpoint answers: `http://<host>/PowerShell/`, unless it is given.
-fn exchange(variables: &Resolved<'_>, host: &Connection) -> Endpoint {
+fn exchange(variables: &Resolved<'_>, host: &Connection, basic: BasicScope) -> Endpoint {
     let transport =
         read(variables, "rms_exchange_auth", keys::exchange_auth).unwrap_or(Transport::Kerberos);
     match read(variables, "rms_exchange_url", url::endpoint) {
@@ -158,18 +160,20 @@ fn exchange(variables: &Resolved<'_>, host: &Connection) -> Endpoint {
             address: url.host,
             port: url.port,
             path: url.path,
-            transport,
+            transport: connection::scoped(transport, url.scheme, basic),
             tls: connection::of(url.scheme, &host.trust),
             spn: Spn::default(),
+            client: None,
         },
         None => Endpoint {
             scheme: Scheme::Http,
             address: host.endpoint.address.clone(),
             port: 80,
             path: "/PowerShell/".to_owned(),
-            transport,
+            transport: connection::scoped(transport, Scheme::Http, basic),
             tls: TlsTrust::default(),
             spn: host.endpoint.spn.clone(),
+            client: None,
         },
     }
 }

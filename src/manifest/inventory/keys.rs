@@ -50,7 +50,7 @@ const NOT_BUILT: [(&str, &str); 1] =
     [("rms_adrms_urls", "redirections of an AD RMS migration would be missing without a word")];
 
 /// The `ansible_*` names that set how a host is reached.
-pub const CONNECTION_KEYS: [&str; 21] = [
+pub const CONNECTION_KEYS: [&str; 25] = [
     "ansible_host",
     "ansible_port",
     "ansible_user",
@@ -60,6 +60,8 @@ pub const CONNECTION_KEYS: [&str; 21] = [
     "ansible_winrm_path",
     "ansible_winrm_server_cert_validation",
     "ansible_winrm_ca_trust_path",
+    "ansible_winrm_cert_pem",
+    "ansible_winrm_cert_key_pem",
     "ansible_winrm_read_timeout_sec",
     "ansible_winrm_operation_timeout_sec",
     "ansible_winrm_connection_timeout",
@@ -69,6 +71,8 @@ pub const CONNECTION_KEYS: [&str; 21] = [
     "ansible_psrp_path",
     "ansible_psrp_cert_validation",
     "ansible_psrp_ca_cert",
+    "ansible_psrp_certificate_pem",
+    "ansible_psrp_certificate_key_pem",
     "ansible_psrp_read_timeout",
     "ansible_psrp_operation_timeout",
     "ansible_psrp_connection_timeout",

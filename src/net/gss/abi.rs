@@ -4,6 +4,8 @@ use std::ffi::c_char;
 use std::ffi::c_int;
 use std::ffi::c_void;
 
+use crate::net::kerberos::mechanism::Mechanism;
+
 /// Where MIT's library is looked for. Apple's own lacks the functions for WinRM's layout.
 #[cfg(target_os = "macos")]
 pub(super) const NAMES: [&str; 2] = [
@@ -14,7 +16,7 @@ pub(super) const NAMES: [&str; 2] = [
 pub(super) const NAMES: [&str; 2] = ["libgssapi_krb5.so.2", "libgssapi_krb5.so"];
 
 pub(super) const KRB5: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
-pub(super) const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
+const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
 pub(super) const HOST_BASED: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04";
 pub(super) const USER_NAME: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x01";
 
@@ -152,4 +154,11 @@ pub(super) fn borrowed(bytes: &[u8]) -> Buffer {
 pub(super) fn oid(bytes: &'static [u8]) -> Oid {
     // Object identifiers here have at most eleven bytes.
     Oid { length: u32::try_from(bytes.len()).unwrap_or(0), elements: bytes.as_ptr().cast() }
+}
+
+pub(super) fn oid_of(mechanism: Mechanism) -> Oid {
+    oid(match mechanism {
+        Mechanism::Spnego => SPNEGO,
+        Mechanism::Kerberos => KRB5,
+    })
 }

@@ -1,25 +1,27 @@
-//! Kerberos as a [`SecurityContext`].
+//! The system's library as a [`SecurityContext`].
 
 use std::fmt;
 
-use crate::net::gss;
-use crate::net::gss::GssError;
+use crate::net::kerberos::mechanism::LibraryError;
+use crate::net::kerberos::system;
 use crate::wire::context::ContextError;
 use crate::wire::context::SecurityContext;
 
 /// The initiator's side of one Kerberos logon, mutual and sealing.
 pub(super) struct Kerberos {
-    context: gss::Context,
+    context: system::Context,
+    /// What the logon is bound to over TLS (RFC 5929), for every token.
+    binding: Option<Vec<u8>>,
     /// The last error, for who wants its code.
-    pub(super) error: Option<GssError>,
+    pub(super) error: Option<LibraryError>,
 }
 
 impl Kerberos {
-    pub(super) fn new(context: gss::Context) -> Self {
-        Self { context, error: None }
+    pub(super) fn new(context: system::Context, binding: Option<Vec<u8>>) -> Self {
+        Self { context, binding, error: None }
     }
 
-    fn noted<T>(&mut self, result: Result<T, GssError>) -> Result<T, ContextError> {
+    fn noted<T>(&mut self, result: Result<T, LibraryError>) -> Result<T, ContextError> {
         result.map_err(|error| {
             let text = error.text.clone();
             self.error = Some(error);
@@ -33,7 +35,7 @@ impl SecurityContext for Kerberos {
         if self.error.is_some() || self.context.complete {
             return Err(ContextError::OutOfTurn("a token"));
         }
-        let result = self.context.step(token.unwrap_or_default(), None);
+        let result = self.context.step(token.unwrap_or_default(), self.binding.as_deref());
         let token = self.noted(result)?;
         Ok((!token.is_empty()).then_some(token))
     }
@@ -50,13 +52,11 @@ impl SecurityContext for Kerberos {
         self.noted(result)
     }
 
-    /// Signature and ciphertext are one RFC 4121 token, cut somewhere: after 60 bytes and rotated by
-    /// 28 from Windows, after 60 and not rotated from OMI, after 76 where 16 more are filled in.
     fn unseal(&mut self, signature: &[u8], cipher: &[u8]) -> Result<Vec<u8>, ContextError> {
         if !self.complete() {
             return Err(ContextError::OutOfTurn("a sealed message"));
         }
-        let result = self.context.unwrap(&[signature, cipher].concat());
+        let result = self.context.unwrap(signature, cipher);
         self.noted(result)
     }
 }

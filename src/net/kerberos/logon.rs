@@ -1,4 +1,4 @@
-//! The posts of a Kerberos logon, and the tickets that are kept for the next one.
+//! The posts of a logon by the system's library, and the tickets that are kept for the next one.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use tokio::sync::Semaphore;
 
 use crate::host::link::HostError;
 use crate::model::host::Endpoint;
+use crate::model::host::Scheme;
 use crate::net::accounts::Login;
 use crate::net::accounts::Who;
-use crate::net::gss;
-use crate::net::gss::Credential;
-use crate::net::gss::Gss;
-use crate::net::gss::GssError;
-use crate::net::gss::Mechanism;
 use crate::net::guard::AccountGuard;
 use crate::net::guard::Permit;
 use crate::net::http::Pipe;
 use crate::net::http::Reply;
+use crate::net::http::SOAP;
 use crate::net::kerberos::context::Kerberos;
-use crate::net::kerberos::tickets::Held;
-use crate::net::kerberos::words;
+use crate::net::kerberos::mechanism::LibraryError;
+use crate::net::kerberos::mechanism::Mechanism;
+use crate::net::kerberos::mechanism::Trouble;
+use crate::net::kerberos::system;
+use crate::net::kerberos::system::Held;
 use crate::net::kerberos::words::Concern;
 use crate::net::kerberos::words::Where;
 use crate::net::logon::post_token;
@@ -38,40 +38,35 @@ static TURNS: Semaphore = Semaphore::const_new(8);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Most tokens of ours in one logon; Kerberos has one, SPNEGO may have another.
 const MAX_LEGS: usize = 4;
+const LOGON: &str = "the logon";
 
-/// The principal of the current user's ticket, or in words why there is none.
+/// Who the current user is to hosts, or in words why nobody.
 pub async fn whoami() -> Result<String, String> {
-    let at = Where { user: "USER@REALM", service: "HTTP/HOST" };
-    let work = || -> Result<_, Trouble> {
-        let gss = Gss::load().map_err(Trouble::Absent)?;
-        Ok(Credential::of_user(gss, Mechanism::Kerberos).and_then(|cred| cred.about())?)
-    };
-    match blocking(work).await {
-        Ok((_, 0)) => Err("the Kerberos ticket has expired: type `kinit`".to_owned()),
-        Ok((principal, _)) => Ok(principal),
-        Err(trouble) => Err(match trouble {
-            Trouble::Gss(error) => {
-                format!("no Kerberos ticket is at hand: {}", words::explain(&error, at).1)
-            }
-            Trouble::Absent(seen) => words::absent(seen),
-            Trouble::Late => LATE.to_owned(),
-        }),
+    match blocking(|| Ok(system::whoami())).await {
+        Ok(who) => who,
+        Err(Trouble::Library(error)) => Err(error.text),
+        Err(Trouble::Unsupported(why)) => Err(why),
     }
 }
 
-/// Logs on by Kerberos. The guard is asked before the key distribution centre is, because that is
-/// who counts wrong passwords; it is also who settles the guard's question. What a host makes of a
-/// valid ticket concerns that host only.
+/// Logs on by the system's library. The guard is asked before the key distribution centre is,
+/// because that is who counts wrong passwords; it is also who settles the guard's question. What a
+/// host makes of a valid ticket concerns that host only.
 pub(in crate::net) async fn logon(
     pipe: &mut Pipe,
     login: &Login,
     guard: &AccountGuard,
 ) -> Result<Session, HostError> {
-    let service = service(&pipe.target().endpoint)?;
+    let mut first = system::first(pipe.target().endpoint.transport, login.who());
+    let service = service(&pipe.target().endpoint, first)?;
     guard.check(login.user())?;
+    let (binding, only) = bind(pipe).await?;
+    if only && first == Mechanism::Spnego {
+        first = Mechanism::Kerberos;
+    }
     let permit = guard.admit(login.user()).await?;
-    let mut attempt = Attempt { login, service: &service, permit: Some(permit) };
-    match attempt.run(pipe, Mechanism::Spnego).await? {
+    let mut attempt = Attempt { login, service: &service, binding, permit: Some(permit) };
+    match attempt.run(pipe, first).await? {
         Ended::In(session) => Ok(session),
         Ended::OtherScheme => {
             *pipe = pipe.again()?;
@@ -83,6 +78,24 @@ pub(in crate::net) async fn logon(
     }
 }
 
+/// What the logon is bound to, and whether the host is known to take raw Kerberos only.
+///
+/// Without TLS that is nothing. With TLS an empty post comes first: the first token holds the
+/// binding already, and only a reply shows the host's certificate.
+async fn bind(pipe: &mut Pipe) -> Result<(Option<Vec<u8>>, bool), HostError> {
+    match pipe.target().endpoint.scheme {
+        Scheme::Http => Ok((None, false)),
+        Scheme::Https => {
+            let reply = pipe.post(LOGON, SOAP, None, Vec::new()).await?;
+            let binding = pipe.end_point_binding()?;
+            if reply.closes() {
+                *pipe = pipe.again()?;
+            }
+            Ok((binding, only_kerberos(&reply.offered())))
+        }
+    }
+}
+
 /// The service that a ticket is asked for.
 struct Service {
     class: &'static str,
@@ -90,9 +103,9 @@ struct Service {
 }
 
 /// A ticket is for a name; no domain has one for an address.
-fn service(endpoint: &Endpoint) -> Result<Service, HostError> {
+fn service(endpoint: &Endpoint, first: Mechanism) -> Result<Service, HostError> {
     let host = endpoint.spn.host.as_ref().unwrap_or(&endpoint.address);
-    if host.parse::<IpAddr>().is_ok() {
+    if by_ticket(first) && host.parse::<IpAddr>().is_ok() {
         return Err(HostError::Unsupported(format!(
             "Kerberos needs the host's name, and `{host}` is an address: write the DNS name as \
              `ansible_host` or `ansible_winrm_kerberos_hostname_override`, or use \
@@ -108,46 +121,39 @@ enum Ended {
     OtherScheme,
 }
 
-/// What can go wrong in a thread that blocks.
-enum Trouble {
-    Gss(GssError),
-    /// The library is not there.
-    Absent(&'static str),
-    Late,
-}
-
-const LATE: &str = "the Kerberos library gave no answer within a minute";
-
-impl From<GssError> for Trouble {
-    fn from(error: GssError) -> Self {
-        Self::Gss(error)
-    }
-}
+const LATE: &str = "the system's Kerberos gave no answer within a minute";
 
 struct Attempt<'a> {
     login: &'a Login,
     service: &'a Service,
+    binding: Option<Vec<u8>>,
     /// Until the key distribution centre has settled it.
     permit: Option<Permit>,
 }
 
 impl Attempt<'_> {
     async fn run(&mut self, pipe: &mut Pipe, mechanism: Mechanism) -> Result<Ended, HostError> {
-        let (scheme, protocol) = match mechanism {
-            Mechanism::Spnego => ("Negotiate", Protocol::Spnego),
-            Mechanism::Kerberos => ("Kerberos", Protocol::Kerberos),
+        let (scheme, protocol) = if mechanism == Mechanism::Kerberos {
+            ("Kerberos", Protocol::Kerberos)
+        } else {
+            ("Negotiate", Protocol::Spnego)
         };
         let (mut context, mut token) = self.begin(mechanism).await?;
-        if let Some(permit) = self.permit.take() {
-            permit.accepted();
+        if by_ticket(mechanism) {
+            // The domain has judged the account.
+            self.accepted();
         }
         pipe.count(Counters { logons: 1, ..Counters::default() });
-        for _ in 0..MAX_LEGS {
+        for leg in 0..MAX_LEGS {
+            if let Some(permit) = &mut self.permit {
+                permit.sent();
+            }
             let reply = post_token(pipe, scheme, &token).await?;
             let offered = reply.offered();
             let answer = offered.iter().find_map(|header| session::token_by(scheme, header));
             match (reply.status, answer) {
                 (200 | 204, None) if context.complete() => {
+                    self.accepted();
                     return Ok(Ended::In(Session::over(Box::new(context), protocol)));
                 }
                 (200 | 204, None) => {
@@ -161,6 +167,7 @@ impl Attempt<'_> {
                     context = back;
                     match (status, next) {
                         (200 | 204, None) if context.complete() => {
+                            self.accepted();
                             return Ok(Ended::In(Session::over(Box::new(context), protocol)));
                         }
                         (_, Some(next)) => token = next,
@@ -168,11 +175,22 @@ impl Attempt<'_> {
                     }
                 }
                 (401, None) => {
-                    return if mechanism == Mechanism::Spnego && only_kerberos(&offered) {
-                        Ok(Ended::OtherScheme)
-                    } else {
-                        Err(self.denied(&refusal(&offered, self.service)))
-                    };
+                    if mechanism == Mechanism::Spnego && only_kerberos(&offered) {
+                        return Ok(Ended::OtherScheme);
+                    }
+                    if by_ticket(mechanism) {
+                        return Err(self.denied(&refusal(&offered, self.service)));
+                    }
+                    // The first token of NTLM names nobody, so nobody was refused by then.
+                    if leg > 0
+                        && let Some(permit) = self.permit.take()
+                    {
+                        permit.refused();
+                    }
+                    return Err(self.denied(
+                        "HTTP 401; the account may have no right to log on there from the \
+                         network, or NTLM is not allowed there",
+                    ));
                 }
                 (_, _) => return Err(unexpected(&reply)),
             }
@@ -203,27 +221,27 @@ impl Attempt<'_> {
         known: Option<Arc<Held>>,
     ) -> Result<(Kerberos, Arc<Held>, Vec<u8>), HostError> {
         let who = self.login.who().clone();
-        let service = format!("{}@{}", self.service.class, self.service.host);
+        let (class, host) = (self.service.class, self.service.host.clone());
+        let binding = self.binding.clone();
         let work = move || -> Result<_, Trouble> {
-            let gss = Gss::load().map_err(Trouble::Absent)?;
             let held = match known.filter(|held| held.good()) {
                 Some(held) => held,
-                None => Arc::new(Held::get(gss, &who)?),
+                None => Arc::new(Held::get(&who)?),
             };
-            // Kerberos itself goes first, also under SPNEGO, which would hide what is wrong; the
-            // host's ticket is then at hand.
             let begin = |mechanism| -> Result<_, Trouble> {
-                let credential = held.by(mechanism);
-                let mut context = Kerberos::new(gss::Context::new(credential, &service)?);
+                let context = held.context(mechanism, class, &host)?;
+                let mut context = Kerberos::new(context, binding.clone());
                 match context.step(None) {
                     Ok(token) => Ok((context, token.unwrap_or_default())),
-                    Err(error) => Err(Trouble::Gss(cause(&mut context, &error))),
+                    Err(error) => Err(Trouble::Library(cause(&mut context, &error))),
                 }
             };
-            let (mut context, mut token) = begin(Mechanism::Kerberos)?;
             if mechanism == Mechanism::Spnego {
-                (context, token) = begin(mechanism)?;
+                // Kerberos itself goes first, because SPNEGO would hide what is wrong; the host's
+                // ticket is then at hand.
+                begin(Mechanism::Kerberos)?;
             }
+            let (context, token) = begin(mechanism)?;
             Ok((context, held, token))
         };
         blocking(work).await.map_err(|trouble| self.trouble(trouble))
@@ -237,7 +255,7 @@ impl Attempt<'_> {
         let work = move || -> Result<_, Trouble> {
             match context.step(token.as_deref()) {
                 Ok(next) => Ok((context, next)),
-                Err(error) => Err(Trouble::Gss(cause(&mut context, &error))),
+                Err(error) => Err(Trouble::Library(cause(&mut context, &error))),
             }
         };
         blocking(work).await.map_err(|trouble| self.trouble(trouble))
@@ -247,20 +265,26 @@ impl Attempt<'_> {
         let service = format!("{}/{}", self.service.class, self.service.host);
         let at = Where { user: self.login.user(), service: &service };
         let error = match trouble {
-            Trouble::Absent(seen) => return HostError::Unsupported(words::absent(seen)),
-            Trouble::Late => return HostError::Unsupported(LATE.to_owned()),
-            Trouble::Gss(error) => error,
+            Trouble::Unsupported(why) => return HostError::Unsupported(why),
+            Trouble::Library(error) => error,
         };
-        match (words::explain(&error, at), self.login.who()) {
-            ((Concern::Account, text), Who::Password(_)) => {
+        match (system::explain(&error, at), self.login.who()) {
+            ((Concern::Account, text), Who::Password(_) | Who::Keytab { .. }) => {
                 if let Some(permit) = self.permit.take() {
                     permit.refused();
                 }
                 self.denied(&text)
             }
             ((Concern::Account | Concern::Other, text), _) => {
-                HostError::Unsupported(format!("Kerberos: {text}"))
+                HostError::Unsupported(format!("{}: {text}", system::NAME))
             }
+        }
+    }
+
+    /// The account is good: others may go on.
+    fn accepted(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            permit.accepted();
         }
     }
 
@@ -269,9 +293,14 @@ impl Attempt<'_> {
     }
 }
 
+/// Whether the first token holds a ticket, so that it is the domain that judges the account.
+fn by_ticket(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Spnego | Mechanism::Kerberos)
+}
+
 /// The library's own error behind what the context says.
-fn cause(context: &mut Kerberos, error: &ContextError) -> GssError {
-    context.error.take().unwrap_or_else(|| GssError { minor: 0, text: error.to_string() })
+fn cause(context: &mut Kerberos, error: &ContextError) -> LibraryError {
+    context.error.take().unwrap_or_else(|| LibraryError { code: 0, text: error.to_string() })
 }
 
 /// Runs what may wait for a key distribution centre where waiting harms nobody.
@@ -286,8 +315,10 @@ async fn blocking<T: Send + 'static>(
     });
     match tokio::time::timeout(PATIENCE, task).await {
         Ok(Ok(result)) => result,
-        Ok(Err(panicked)) => Err(Trouble::Gss(GssError { minor: 0, text: panicked.to_string() })),
-        Err(_) => Err(Trouble::Late),
+        Ok(Err(panicked)) => {
+            Err(Trouble::Library(LibraryError { code: 0, text: panicked.to_string() }))
+        }
+        Err(_) => Err(Trouble::Unsupported(LATE.to_owned())),
     }
 }
 

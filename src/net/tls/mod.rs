@@ -1,6 +1,7 @@
 //! TLS settings: one client configuration per trust, built when it is first asked for and shared by
 //! every connection of the process. The trust store of the operating system is read once, not per host.
 
+pub(super) mod client;
 mod untrusting;
 pub(super) mod words;
 
@@ -25,6 +26,8 @@ use rustls_platform_verifier::Verifier;
 use crate::model::host::Endpoint;
 use crate::model::host::Scheme;
 use crate::model::tls::TlsTrust;
+use crate::net::tls::client::ClientError;
+use crate::net::tls::client::Shown;
 use crate::net::tls::untrusting::Untrusting;
 
 /// Larger files of authorities are not read; the public ones together have a quarter of this.
@@ -51,13 +54,24 @@ pub(super) enum TrustError {
     Store(String, #[source] rustls::Error),
     #[error("TLS cannot be set up")]
     Setup(#[source] rustls::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
-/// The configuration for an endpoint. Without TLS it is one that trusts nobody.
-pub(super) fn config(endpoint: &Endpoint) -> Result<ClientConfig, TrustError> {
-    match endpoint.scheme {
-        Scheme::Http => nobody(),
-        Scheme::Https => shared(&endpoint.tls),
+/// The configuration for one connection to an endpoint, and what shows our own certificate on it.
+/// Without TLS it is one that trusts nobody.
+pub(super) fn config(
+    endpoint: &Endpoint,
+) -> Result<(ClientConfig, Option<Arc<Shown>>), TrustError> {
+    match (endpoint.scheme, &endpoint.client) {
+        (Scheme::Http, _) => Ok((nobody()?, None)),
+        (Scheme::Https, None) => Ok((shared(&endpoint.tls)?, None)),
+        (Scheme::Https, Some(client)) => {
+            let shown = Arc::new(Shown::load(client)?);
+            let mut config = shared(&endpoint.tls)?;
+            config.client_auth_cert_resolver = Arc::clone(&shown) as _;
+            Ok((config, Some(shown)))
+        }
     }
 }
 

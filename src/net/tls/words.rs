@@ -61,8 +61,22 @@ fn words(error: &Error) -> String {
             | AlertDescription::InsufficientSecurity,
         ) => VERSIONS.to_owned(),
         Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the host demands a client certificate, which this version cannot show".to_owned()
+            "the host demands a client certificate: set `ansible_winrm_transport: certificate` with \
+             `ansible_winrm_cert_pem` and `ansible_winrm_cert_key_pem`"
+                .to_owned()
         }
+        Error::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied),
+        ) => format!(
+            "the host does not take the client certificate ({alert:?}): its authority must be \
+             trusted there (Root or, for itself, TrustedPeople), and it must be for clients (EKU)"
+        ),
         Error::AlertReceived(AlertDescription::UnrecognisedName) => {
             "the host has no certificate for this name; correct `ansible_host`".to_owned()
         }

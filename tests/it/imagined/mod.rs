@@ -66,6 +66,7 @@ pub(crate) fn endpoint(address: &str, path: &str) -> Endpoint {
         transport: Transport::Ntlm,
         tls: TlsTrust::default(),
         spn: Spn::default(),
+        client: None,
     }
 }
 

@@ -204,7 +204,7 @@ fn a_wrong_credential_is_told_what_is_wrong() {
         "`dpapi-file` is not built yet",
         "`env`",
     );
-    credentials_complain(&of("type: keytab"), (3, 14), "`keytab` is not built yet", "use one of");
+    credentials_complain(&of("type: keytab"), (3, 6), "needs the key `username`", "add");
     credentials_complain(&of("type: promt"), (3, 14), "unknown provider", "did you mean `prompt`?");
     credentials_complain(&of("username: u"), (3, 3), "needs the key `type`", "add one of");
     credentials_complain(&of("type: env, username: u"), (3, 6), "needs the key `variable`", "add");

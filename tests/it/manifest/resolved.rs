@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rmsfleet::manifest::builtin;
 use rmsfleet::manifest::credentials;
 use rmsfleet::manifest::inventory;
+use rmsfleet::manifest::inventory::BasicScope;
 use rmsfleet::manifest::inventory::Inventory;
 use rmsfleet::manifest::inventory::InventorySources;
 use rmsfleet::manifest::source::Source;
@@ -279,4 +280,67 @@ all:
     assert_eq!(trust("plain"), TlsTrust::System);
     assert_eq!(trust("mail"), TlsTrust::System);
     assert_eq!(host(&inventory, "mail").exchange.tls, corp);
+}
+
+#[test]
+fn basic_over_http_is_a_transport_of_its_own_and_only_for_who_asks_by_name() {
+    let text = "all:\n  vars:\n    rms_connector_url: https://rms.contoso.com\n    rms_role: exchange\n    \
+                ansible_port: 5985\n    ansible_winrm_transport: basic\n    rms_exchange_auth: basic\n  \
+                hosts:\n    A:\n    B: { ansible_port: 5986 }\n";
+    complains(
+        &read(text).unwrap_err(),
+        text,
+        (6, 30),
+        "in clear text over http",
+        "--danger-basic-over-http",
+    );
+    let mut sources = InventorySources::alone("inventory.yml", text);
+    sources.basic = BasicScope::Anywhere;
+    let inventory = inventory::parse(&sources, &[]).unwrap();
+    let transports = |name| {
+        let host = host(&inventory, name);
+        [host.endpoint.transport, host.exchange.transport]
+    };
+    assert_eq!(transports("A"), [Transport::BasicInClear, Transport::BasicInClear]);
+    assert_eq!(transports("B"), [Transport::Basic, Transport::BasicInClear]);
+}
+
+#[test]
+fn a_client_certificate_is_two_files_and_goes_over_https() {
+    let text = |more: &str| {
+        format!(
+            "all:\n  vars:\n    rms_connector_url: https://rms.contoso.com\n    rms_role: fci\n    \
+             ansible_winrm_transport: certificate\n{more}  hosts:\n    A:\n"
+        )
+    };
+    let files = "    ansible_winrm_cert_pem: us.pem\n    ansible_winrm_cert_key_pem: us.key\n";
+    let inventory = read(&text(files)).unwrap();
+    let endpoint = &host(&inventory, "A").endpoint;
+    assert_eq!(endpoint.transport, Transport::Certificate);
+    let client = endpoint.client.as_ref().unwrap();
+    assert_eq!((client.certificate.as_str(), client.key.as_str()), ("us.pem", "us.key"));
+    assert!(!endpoint.needs_account());
+    complains(
+        &read(&text("")).unwrap_err(),
+        &text(""),
+        (5, 30),
+        "needs `ansible_winrm_cert_pem`",
+        "two PEM files",
+    );
+    let half = "    ansible_winrm_cert_pem: us.pem\n";
+    complains(
+        &read(&text(half)).unwrap_err(),
+        &text(half),
+        (5, 30),
+        "needs `ansible_winrm_cert_key_pem`",
+        "two PEM files",
+    );
+    let http = format!("    ansible_port: 5985\n{files}");
+    complains(
+        &read(&text(&http)).unwrap_err(),
+        &text(&http),
+        (5, 30),
+        "shows its certificate in the TLS handshake",
+        "5986",
+    );
 }
