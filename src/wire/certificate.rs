@@ -207,8 +207,8 @@ mod tests {
         };
         check(b"270315120000Z", UTC_TIME, Some("2027-03-15T12:00:00Z"));
         check(b"990315120000Z", UTC_TIME, Some("1999-03-15T12:00:00Z"));
-        check(b"20990101000000Z", GENERAL_TIME, Some("2099-01-01T00:00:00Z"));
-        check(b"nonsense", GENERAL_TIME, None);
+        check(b"20990101000000Z", GENERALIZED_TIME, Some("2099-01-01T00:00:00Z"));
+        check(b"nonsense", GENERALIZED_TIME, None);
         assert_eq!(valid_until(b""), None);
     }
 
