@@ -218,6 +218,14 @@ pub enum Event {
         verb: String,
         via: HostName,
     },
+    /// A person does it; the run goes on when it is told so.
+    StepAwaited {
+        organisation: String,
+        step: String,
+        instructions: Vec<String>,
+        /// What to type when it is done.
+        then: String,
+    },
     StepVerified {
         organisation: String,
         #[serde(default)]

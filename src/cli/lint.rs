@@ -29,7 +29,7 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
     let mut taken = Vec::new();
     for stage in &loaded.playbook.stages {
         match &stage.work {
-            StageWork::ExchangeIrm => {}
+            StageWork::Step(_) => {}
             StageWork::Hosts { pattern, .. } => match pattern::select_for_stage(pattern, hosts) {
                 Ok(names) => taken.extend(names),
                 Err(error) => findings.push(format!("stage `{}`: {error}", stage.name)),

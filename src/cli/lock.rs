@@ -149,8 +149,13 @@ fn names(plan: &Plan) -> BTreeSet<String> {
     names.extend(plan.stages.iter().filter_map(|stage| match &stage.work {
         PlannedWork::Hosts { .. } => None,
         PlannedWork::Step(step) => Some(match step.act {
-            Act::ExchangeIrm { .. } => format!("organisation:{}", step.organisation),
+            Act::ExchangeIrm { .. } | Act::RefreshCertificates => {
+                format!("organisation:{}", step.organisation)
+            }
             Act::SharepointIrm { .. } => format!("farm:{}", step.organisation),
+            Act::ClearFolder { .. } | Act::CycleServices { .. } => {
+                format!("host:{}", step.via.short())
+            }
         }),
     }));
     names

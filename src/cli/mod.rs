@@ -44,6 +44,7 @@ pub mod show;
 pub mod stats;
 pub mod stop;
 pub mod surroundings;
+pub mod tenant;
 pub mod terminal;
 pub mod undo;
 mod usage;

@@ -1,5 +1,6 @@
 //! From files to a plan: start the lab if asked, resolve accounts, read every host, compare.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::cli::passing::Passing;
 use crate::cli::request::PlanRequest;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings;
+use crate::cli::tenant;
 use crate::cli::wired::Wired;
 use crate::error::Exit;
 use crate::event::Record;
@@ -38,6 +40,8 @@ use crate::model::host::HostName;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::Plan;
 use crate::model::product::Role;
+use crate::model::rollout::StageWork;
+use crate::model::rollout::StepOrder;
 use crate::net::accounts::Accounts;
 use crate::net::clock::SystemClock;
 use crate::net::connect::Network;
@@ -47,6 +51,7 @@ use crate::plan;
 use crate::report::human::Labels;
 use crate::report::plural;
 use crate::report::screen::Screen;
+use crate::run::survey::FarmQuestion;
 use crate::run::survey::Question;
 use crate::run::survey::survey;
 
@@ -69,7 +74,7 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
     let limit = inventory::select(&loaded.inventory, request.limit.as_deref())?;
     let limit: Option<BTreeSet<HostName>> = limit.map(|names| names.into_iter().collect());
     let waivers = waivers(request, &loaded.inventory)?;
-    let questions = questions(&loaded, limit.as_ref());
+    let questions = questions_of(&loaded, limit.as_ref());
     if questions.is_empty() {
         return Err(Stop::new(
             Exit::NoMatch,
@@ -101,8 +106,15 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
     let network = network(accounts, &stats)?;
     let wired = Wired::new(network, farm.as_ref().map(Farm::addresses));
     let id = uuid()?;
+    let tenants = tenant::fetch(&mut loaded.inventory.hosts, &wired).await?;
+    for fetched in &tenants {
+        console.did("Tenant", &fetched.to_string())?;
+    }
+    // What is asked depends on the tenant: its URL stands in names of values.
+    let questions = questions_of(&loaded, limit.as_ref());
     let forks = loaded.playbook.limits.forks;
-    let survey = read(&wired, &questions, forks, &id, console).await?;
+    let mut survey = read(&wired, &questions, forks, &id, console).await?;
+    survey.tenants = tenants;
     if let Some(path) = &request.save_facts {
         facts::save(path, &survey, SystemClock.now(), console)?;
     }
@@ -159,21 +171,51 @@ pub fn uuid() -> Result<String, Stop> {
 }
 
 /// Everybody who is asked. `--limit` narrows who gets work; it never narrows what "every Exchange
-/// server" means, so these are all read if one of them is to change.
-fn questions(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Question> {
+/// server" or "every server of the farm" means, so these are all read if one of them is to change.
+fn questions_of(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Question> {
     let hosts = &loaded.inventory.hosts;
     let within = |host: &Host| limit.is_none_or(|limit| limit.contains(&host.name));
-    let mail = hosts
-        .iter()
-        .any(|host| host.role == Some(Role::Exchange) && host.in_scope() && within(host));
+    let concerned = |role: Role| {
+        hosts.iter().any(|host| host.role == Some(role) && host.in_scope() && within(host))
+    };
+    let mail = concerned(Role::Exchange);
+    let sites = asks_for_farms(loaded) && concerned(Role::Sharepoint);
+    let farms = if asks_for_farms(loaded) { farms(hosts) } else { BTreeMap::new() };
     hosts
         .iter()
         .filter(|host| plan::is_contacted(host))
-        .filter(|host| within(host) || (mail && host.role == Some(Role::Exchange)))
+        .filter(|host| {
+            within(host)
+                || (mail && host.role == Some(Role::Exchange))
+                || (sites && host.role == Some(Role::Sharepoint))
+        })
         .map(|host| Question {
             target: target(host, false),
             probe: plan::probe(host, &loaded.rules),
             exchange: (host.role == Some(Role::Exchange)).then(|| target(host, true)),
+            farm: farms.get(&host.name).cloned(),
+        })
+        .collect()
+}
+
+/// Whether the playbook has a step for SharePoint farms. Nothing else needs to know them.
+fn asks_for_farms(loaded: &Loaded) -> bool {
+    loaded
+        .playbook
+        .stages
+        .iter()
+        .any(|stage| matches!(&stage.work, StageWork::Step(StepOrder::Farm(_))))
+}
+
+/// One server of each farm, to be asked for it.
+fn farms(hosts: &[Host]) -> BTreeMap<HostName, FarmQuestion> {
+    let farms = plan::farm::farms(hosts);
+    farms
+        .into_iter()
+        .filter_map(|(name, members)| {
+            let via = plan::farm::via(&members)?;
+            let configuration = via.sharepoint.clone();
+            Some((via.name.clone(), FarmQuestion { name, configuration }))
         })
         .collect()
 }

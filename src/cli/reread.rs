@@ -43,7 +43,8 @@ pub async fn reread(
         .filter_map(|(name, probe)| {
             let planned = plan.hosts.get(name)?;
             let exchange = probe.organisation.then(|| exchange(plan, name)).flatten();
-            Some(Question { target: target(planned), probe: probe.clone(), exchange })
+            let (target, probe) = (target(planned), probe.clone());
+            Some(Question { target, probe, exchange, farm: None })
         })
         .collect();
     let wanted: BTreeSet<Wanted> = questions
@@ -68,7 +69,8 @@ fn exchange(plan: &Plan, via: &HostName) -> Option<Target> {
         PlannedWork::Hosts { .. } => None,
         PlannedWork::Step(step) => Some(&**step),
     });
-    let step: &OrganisationStep = steps.into_iter().find(|step| step.via == *via)?;
+    let step: &OrganisationStep =
+        steps.into_iter().find(|step| step.via == *via && !step.act.is_local())?;
     let host = target(plan.hosts.get(via)?);
     Some(Target {
         endpoint: step.endpoint.clone(),

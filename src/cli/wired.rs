@@ -43,6 +43,16 @@ impl Wired {
         self.network.is_refused(target)
     }
 
+    pub fn is_lab(&self) -> bool {
+        self.lab.is_some()
+    }
+
+    /// Fetches a page of a web server that asks for Windows authentication; in the lab, of the host
+    /// that the target names.
+    pub async fn page(&self, target: &Target) -> Result<Vec<u8>, HostError> {
+        self.network.phase("tenant").page(&self.route(target)?).await
+    }
+
     /// Follows the run: what a host is busy with from here on.
     pub fn note(&self, event: &Event) {
         let (host, phase) = match event {

@@ -46,6 +46,14 @@ pub async fn set(shell: &mut impl Shell, settings: &[Setting]) -> Result<(), Hos
     run(shell, SET_IRM, parameters).await.map(|_| ())
 }
 
+/// Clears the certificates and cached templates of every server of the organisation. It has no
+/// state of its own that could be read back.
+pub async fn refresh_certificates(shell: &mut impl Shell) -> Result<(), HostError> {
+    let parameters =
+        vec![("RefreshServerCertificates", Argument::Bool(true)), ("Force", Argument::Bool(true))];
+    run(shell, SET_IRM, parameters).await.map(drop)
+}
+
 /// Reads back and compares the properties that were set; the rest is evidence, not a condition.
 pub async fn verify(
     shell: &mut impl Shell,

@@ -4,6 +4,7 @@
 
 pub mod events;
 pub mod exchange;
+pub mod templates;
 
 use crate::host::identity;
 use crate::host::link::Argument;

@@ -173,6 +173,7 @@ impl World {
                 let code = self.code(name, key);
                 Answer::Access { code, granted: Some(code == 0) }
             }
+            Read::RmsTemplates => Answer::Templates { code: 0, names: Vec::new() },
             Read::Query { wql, .. } => {
                 let class = wql.split(" FROM ").nth(1).and_then(|rest| rest.split(' ').next());
                 let instances = self.instances.get(class.unwrap_or_default());
@@ -199,7 +200,9 @@ impl World {
         let key = match write {
             Write::CreateKey(key) | Write::DeleteKey(key) => key,
             Write::SetValue { path, .. } | Write::DeleteValue(path) => &path.key,
-            Write::Restart { .. } => return self.codes.get(name).copied().unwrap_or(0),
+            Write::Restart { .. } | Write::StartService(_) | Write::StopService(_) => {
+                return self.codes.get(name).copied().unwrap_or(0);
+            }
         };
         match (write, self.code(name, key)) {
             (Write::CreateKey(_), 2) if !self.codes.contains_key(name) => {}
@@ -231,7 +234,7 @@ impl World {
                 let values = self.keys.entry(path.key.clone()).or_default();
                 if values.remove(&path.name).is_some() { 0 } else { 2 }
             }
-            Write::Restart { .. } => 0,
+            Write::Restart { .. } | Write::StartService(_) | Write::StopService(_) => 0,
         }
     }
 }

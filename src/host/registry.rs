@@ -361,6 +361,7 @@ pub(crate) fn unexpected(expected: &str, got: &Answer) -> HostError {
         Answer::Keys { .. } => "a list of keys",
         Answer::Access { .. } => "an access check's result",
         Answer::Instances(_) => "instances",
+        Answer::Templates { .. } => "templates",
         Answer::Done { .. } => "a return code",
     };
     HostError::Unexpected { expected: expected.to_owned(), got: got.to_owned() }

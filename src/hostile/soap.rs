@@ -124,6 +124,8 @@ pub(super) fn writes() -> Vec<Write> {
         Write::CreateKey(KeyPath::new(r"SOFTWARE\rmsfleet\a")),
         Write::DeleteKey(KeyPath::new(r"SOFTWARE\rmsfleet\a")),
         Write::DeleteValue(path()),
+        Write::StartService("MSExchangeTransport".to_owned()),
+        Write::StopService("MSExchangeTransport".to_owned()),
         Write::Restart { delay_seconds: 5, comment: "rmsfleet".to_owned() },
     ]);
     writes
@@ -225,6 +227,7 @@ fn follow(answer: Answer, header: &Header) {
         | Answer::Identity { .. }
         | Answer::Access { .. }
         | Answer::Instances(_)
+        | Answer::Templates { .. }
         | Answer::Done { .. } => {}
     }
 }

@@ -54,6 +54,7 @@ impl Debt {
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }
             | Event::StepIntended { .. }
+            | Event::StepAwaited { .. }
             | Event::StepVerified { .. }
             | Event::StepUnchanged { .. }
             | Event::StepFailed { .. }

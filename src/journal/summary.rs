@@ -131,6 +131,7 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::RestartWaiting { .. }
         | Event::StepHeld { .. }
         | Event::StepIntended { .. }
+        | Event::StepAwaited { .. }
         | Event::StepVerified { .. }
         | Event::StepUnchanged { .. }
         | Event::StepFailed { .. }
@@ -265,6 +266,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::GatePassed { .. }
         | Event::GateFailed { .. }
         | Event::HookIntended { .. }
+        | Event::StepAwaited { .. }
         | Event::HookEnded { .. }
         | Event::LeaseIntended { .. }
         | Event::StageEnded { .. } => {}

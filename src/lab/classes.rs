@@ -19,8 +19,22 @@ pub const REGISTRY: Class =
 /// The same provider, registered in `root/cimv2` too since Windows Vista.
 pub const REGISTRY_CIMV2: Class = class("StdRegProv", Instances::None, &[]);
 
-const ALL: [Class; 6] =
-    [OPERATING_SYSTEM, COMPUTER_SYSTEM, SERVICE, PERFORMANCE, REGISTRY, REGISTRY_CIMV2];
+pub const FILE_MANAGEMENT: Class = Class {
+    namespace: "root/Microsoft/Windows/FSRM",
+    name: "MSFT_FSRMFMJAction",
+    keys: &[],
+    instances: Instances::None,
+};
+
+const ALL: [Class; 7] = [
+    OPERATING_SYSTEM,
+    COMPUTER_SYSTEM,
+    SERVICE,
+    PERFORMANCE,
+    REGISTRY,
+    REGISTRY_CIMV2,
+    FILE_MANAGEMENT,
+];
 
 const fn class(name: &'static str, instances: Instances, keys: &'static [&'static str]) -> Class {
     Class { namespace: "root/cimv2", name, keys, instances }

@@ -1,10 +1,12 @@
 //! Which hosts a farm has, as data.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::lab::furnish;
 use crate::lab::power::Manner;
 use crate::lab::registry::Registry;
+use crate::lab::tour;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::product::Product;
@@ -14,6 +16,8 @@ use crate::model::product::Role;
 pub const DOMAIN: &str = "corp.contoso.com";
 /// Exchange organisation of hosts whose inventory names none.
 pub const ORGANISATION: &str = "Contoso";
+/// SharePoint farm of hosts whose inventory names none.
+pub const FARM: &str = "SP01";
 /// Longest computer name that Windows' own classes show.
 const COMPUTER: usize = 15;
 
@@ -30,6 +34,12 @@ pub struct FarmHost {
     pub product: Product,
     /// The Exchange organisation, for Exchange servers.
     pub organisation: Option<String>,
+    /// The SharePoint farm, for its servers.
+    pub farm: Option<String>,
+    /// What a connector's page tells as the tenant's URL.
+    pub tenant_page: Option<String>,
+    /// What the rights clients have left in their folders, by path in lower case.
+    pub folders: BTreeMap<String, Vec<String>>,
     /// Where to listen; `None` takes a free port on 127.0.0.1.
     pub listen: Option<SocketAddr>,
     pub registry: Registry,
@@ -45,6 +55,9 @@ impl FarmHost {
         Self {
             registry: furnish::registry(role, product),
             organisation: (role == Role::Exchange).then(|| ORGANISATION.to_owned()),
+            farm: (role == Role::Sharepoint).then(|| FARM.to_owned()),
+            tenant_page: (role == Role::Connector).then(|| tour::TENANT.to_owned()),
+            folders: BTreeMap::new(),
             name,
             computer,
             domain: Some(domain),
@@ -76,6 +89,7 @@ pub fn usual_product(role: Role) -> Product {
 
 /// Simulated hosts for every host of an inventory that has a role.
 pub fn from_hosts(hosts: &[Host]) -> Vec<FarmHost> {
+    let tenant = hosts.iter().find_map(|host| host.tenant.as_ref());
     let with_role = hosts.iter().filter_map(|host| host.role.map(|role| (host, role)));
     with_role
         .map(|(host, role)| {
@@ -83,6 +97,13 @@ pub fn from_hosts(hosts: &[Host]) -> Vec<FarmHost> {
             let mut farm_host = FarmHost::new(host.name.clone(), role, product);
             if let (Role::Exchange, Some(organisation)) = (role, &host.organization) {
                 farm_host.organisation = Some(organisation.clone());
+            }
+            if role == Role::Sharepoint {
+                let own = || host.name.short().to_owned();
+                farm_host.farm = Some(host.farm.clone().unwrap_or_else(own));
+            }
+            if let (Role::Connector, Some(tenant)) = (role, tenant) {
+                farm_host.tenant_page = Some(tenant.to_string());
             }
             farm_host
         })
@@ -143,6 +164,8 @@ mod tests {
             tags: Vec::new(),
             owner: None,
             organization: Some("Fabrikam".to_owned()),
+            sharepoint: "Microsoft.PowerShell".to_owned(),
+            adrms: Vec::new(),
             connect_timeout: 1,
             operation_timeout: 1,
         };

@@ -1,5 +1,6 @@
 //! One simulated server: its state, and what it answers to a request.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -98,12 +99,18 @@ pub struct LabHost {
     pub stats: HostStats,
     pub enumerations: Enumerations,
     pub shells: Shells,
+    /// What the page of a connector says to those who have logged on.
+    pub tenant_page: Option<String>,
+    /// Folders whose content a client may list and remove, by path in lower case.
+    pub folders: BTreeMap<String, Vec<String>>,
 }
 
 impl LabHost {
     pub fn new(host: FarmHost, power: Power, shells: Shells) -> Self {
         Self {
             services: services::for_role(host.role),
+            tenant_page: host.tenant_page,
+            folders: host.folders,
             name: host.name,
             computer: host.computer,
             domain: host.domain,

@@ -29,6 +29,7 @@ use crate::lab::markup;
 use crate::lab::power::Phase;
 use crate::lab::request::Request;
 use crate::lab::station::Station;
+use crate::model::tenant::PAGE;
 use crate::wire::multipart;
 use crate::wire::ntlm::FileTime;
 
@@ -73,6 +74,15 @@ impl Connection {
         if phase == Phase::Starting {
             return Ok(close(bare(StatusCode::SERVICE_UNAVAILABLE)));
         }
+        if let Some(page) = self.page(&head) {
+            return Ok(match self.authenticate(&head.headers, phase) {
+                Authenticated::Reply(reply) => reply,
+                Authenticated::Go(last) if self.logon().identity().is_some() => {
+                    offering(with_body(StatusCode::OK, "text/plain", page), last.as_deref())
+                }
+                Authenticated::Go(_) => unauthorized(None),
+            });
+        }
         if head.method != Method::POST {
             return Ok(bare(StatusCode::METHOD_NOT_ALLOWED));
         }
@@ -114,6 +124,13 @@ impl Connection {
         let (status, envelope) =
             self.operate(request, &identity.account, identity.admin, exchange_path).await?;
         Ok(offering(self.sealed(status, &envelope), last.as_deref()))
+    }
+
+    /// The connector's page with the tenant's URL, where this host has it and is asked for it.
+    fn page(&self, head: &http::request::Parts) -> Option<Vec<u8>> {
+        let asked = head.method == Method::GET && head.uri.path().eq_ignore_ascii_case(PAGE);
+        let host = self.station.host();
+        host.tenant_page.clone().filter(|_| asked).map(String::into_bytes)
     }
 
     /// Waits a silent phase out, to no avail: what was sent into it is lost.

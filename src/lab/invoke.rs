@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::lab::cim::Class;
+use crate::lab::cim::Property;
 use crate::lab::classes;
 use crate::lab::fault;
 use crate::lab::fault::LabFault;
@@ -17,12 +18,19 @@ use crate::lab::regmethod::Parameters;
 use crate::lab::regprov;
 use crate::lab::request::Request;
 use crate::lab::wsman;
+use crate::model::product::Role;
 use crate::wire::namespace;
+
+/// The tenant's templates.
+const TEMPLATES: [&str; 2] = ["Contoso - Confidential", "Contoso - Confidential View Only"];
 
 /// Flags of `Win32Shutdown`.
 const REBOOT: u32 = 2;
 const FORCED: u32 = 4;
 const POWER_OFF: u32 = 8;
+/// Return codes of a service's methods that find nothing to do.
+const RUNNING_ALREADY: u32 = 10;
+const STOPPED_ALREADY: u32 = 5;
 
 /// Carries a method of a class out.
 pub fn answer(
@@ -32,6 +40,9 @@ pub fn answer(
     class: &Class,
     method: &str,
 ) -> Result<Outcome, LabFault> {
+    if *class == classes::SERVICE {
+        return service(host, request, call, class, method);
+    }
     if !request.selectors.is_empty() {
         let text = "the class takes no selectors";
         return Err(LabFault::new(fault::UNEXPECTED_SELECTORS, "w:InvalidSelectors", text)
@@ -54,11 +65,55 @@ pub fn answer(
             Some(code) => Output { out: Vec::new(), code },
             None => return Ok(Outcome::Lost),
         }
+    } else if *class == classes::FILE_MANAGEMENT && method == "EnumRmsTemplates" {
+        parameters(request, class, method, &|_| false)?;
+        host.stats.reads += 1;
+        templates(host)
     } else {
         return Err(unknown(request));
     };
     let action = format!("{}Response", request.action);
     Ok(wsman::reply(request, call, &action, &body(class, method, &output)))
+}
+
+/// `StartService` and `StopService` of the service that the selector names.
+fn service(
+    host: &mut LabHost,
+    request: &Request,
+    call: &Call,
+    class: &Class,
+    method: &str,
+) -> Result<Outcome, LabFault> {
+    let start = match method {
+        "StartService" => true,
+        "StopService" => false,
+        _ => return Err(unknown(request)),
+    };
+    parameters(request, class, method, &|_| false)?;
+    let name = request.selector("Name").unwrap_or_default();
+    let own = host.services.iter_mut().find(|own| own.name.eq_ignore_ascii_case(name));
+    let Some(own) = own else {
+        let text = format!("the selectors name no instance of {}", class.name);
+        return Err(LabFault::new(fault::RESOURCE_NOT_FOUND, "a:DestinationUnreachable", text)
+            .by(Provider::Wmi));
+    };
+    let code = match (own.running, start) {
+        (true, true) => RUNNING_ALREADY,
+        (false, false) => STOPPED_ALREADY,
+        (true, false) | (false, true) => 0,
+    };
+    own.running = start;
+    let output = Output { out: Vec::new(), code };
+    let action = format!("{}Response", request.action);
+    Ok(wsman::reply(request, call, &action, &body(class, method, &output)))
+}
+
+/// What a file server sees once it has been restarted with the connector's values: its rights
+/// client reads them when it starts.
+fn templates(host: &LabHost) -> Output {
+    let none = host.role != Role::Fci || host.stats.reboots == 0;
+    let names = if none { Vec::new() } else { TEMPLATES.map(Property::text).into() };
+    Output { out: vec![("RmsTemplates", Property::Many(names))], code: 0 }
 }
 
 fn body(class: &Class, method: &str, output: &Output) -> String {

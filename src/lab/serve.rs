@@ -30,13 +30,16 @@ use crate::lab::http::Connection;
 use crate::lab::power::Phase;
 use crate::lab::power::Power;
 use crate::lab::power::Timing;
+use crate::lab::sharepoint::SharePointFarm;
 use crate::lab::shell::Organisation;
+use crate::lab::shell::SharePoint;
 use crate::lab::shell::Shells;
 use crate::lab::station::Commons;
 use crate::lab::station::Station;
 use crate::lab::stats::FarmStats;
 use crate::lab::windows;
 use crate::model::host::HostName;
+use crate::model::product::Product;
 use crate::wire::ntlm::acceptor::Names;
 
 /// How often a host tries to take its address back after a boot.
@@ -46,6 +49,7 @@ const REBIND: Duration = Duration::from_millis(20);
 pub struct Farm {
     stations: Vec<Arc<Station>>,
     organisations: BTreeMap<String, Organisation>,
+    farms: BTreeMap<String, SharePoint>,
     /// Aborted with the farm.
     _tasks: JoinSet<()>,
 }
@@ -67,6 +71,7 @@ impl Farm {
     ) -> io::Result<Self> {
         faults.apply(&mut hosts);
         let organisations = organisations(&hosts);
+        let farms = farms(&hosts);
         let now = edge.now();
         let commons = Arc::new(Commons::new(edge, timing.latency, accounts, hosts.len()));
         let mut stations = Vec::new();
@@ -80,13 +85,14 @@ impl Farm {
             let names = names(&host);
             let exchange = organisation.is_some();
             let power = Power::new(last_boot(now, index), timing, host.manner);
-            let host = LabHost::new(host, power, Shells::new(organisation));
+            let farm = host.farm.as_ref().and_then(|name| farms.get(name)).cloned();
+            let host = LabHost::new(host, power, Shells::new(organisation).of_farm(farm));
             let station = Station::new(index, address, names, exchange, commons.clone(), host);
             let station = Arc::new(station);
             tasks.spawn(keep(station.clone(), listener));
             stations.push(station);
         }
-        Ok(Self { stations, organisations, _tasks: tasks })
+        Ok(Self { stations, organisations, farms, _tasks: tasks })
     }
 
     /// Where each host answers, also while it is down.
@@ -116,6 +122,11 @@ impl Farm {
         Some(result)
     }
 
+    /// The state of a SharePoint farm.
+    pub fn farm(&self, name: &str) -> Option<SharePoint> {
+        self.farms.get(name).cloned()
+    }
+
     /// The state of an Exchange organisation.
     pub fn organisation(&self, name: &str) -> Option<Organisation> {
         self.organisations.get(name).cloned()
@@ -143,6 +154,25 @@ fn organisations(hosts: &[FarmHost]) -> BTreeMap<String, Organisation> {
             (name, Arc::new(Mutex::new(organisation)))
         })
         .collect()
+}
+
+/// Every SharePoint farm that the hosts name, with its servers.
+fn farms(hosts: &[FarmHost]) -> BTreeMap<String, SharePoint> {
+    let mut farms: BTreeMap<String, SharePointFarm> = BTreeMap::new();
+    for host in hosts {
+        let Some(name) = &host.farm else { continue };
+        let next = farms.len();
+        let farm = farms.entry(name.clone()).or_insert_with(|| {
+            let id = format!("0f1a2b3c-4d5e-4f60-8a7b-{next:012x}");
+            SharePointFarm::new(name, &id, Vec::new())
+        });
+        farm.module |= host.product == Product::SharepointSe;
+        farm.servers.push((host.computer.clone(), "WebFrontEnd".to_owned()));
+    }
+    for farm in farms.values_mut() {
+        farm.servers.push(("SQL01".to_owned(), "Invalid".to_owned()));
+    }
+    farms.into_iter().map(|(name, farm)| (name, Arc::new(Mutex::new(farm)))).collect()
 }
 
 /// Some days ago, and not the same for all.

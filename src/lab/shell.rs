@@ -20,12 +20,14 @@ use crate::lab::exchange::ExchangeOrganisation;
 use crate::lab::fault;
 use crate::lab::fault::LabFault;
 use crate::lab::fault::Provider;
+use crate::lab::folder;
 use crate::lab::host::Call;
 use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
 use crate::lab::markup::escape;
 use crate::lab::psrp::PoolServer;
 use crate::lab::request::Request;
+use crate::lab::sharepoint::SharePointFarm;
 use crate::lab::winrs::CmdShells;
 use crate::lab::wsman;
 use crate::wire::namespace;
@@ -34,12 +36,16 @@ use crate::wire::xml::Element;
 
 /// An organisation that the servers of it share.
 pub type Organisation = Arc<Mutex<ExchangeOrganisation>>;
+/// A farm that the servers of it share.
+pub type SharePoint = Arc<Mutex<SharePointFarm>>;
 
 /// The shells of one host.
 #[derive(Debug, Default)]
 pub struct Shells {
     /// What the cmdlets of `Microsoft.Exchange` work on.
     organisation: Option<Organisation>,
+    /// The farm whose cmdlets `Microsoft.PowerShell` can load.
+    farm: Option<SharePoint>,
     open: BTreeMap<Uuid, Shell>,
     /// Those of the command processor, which count towards the same limits.
     pub(super) cmd: CmdShells,
@@ -55,7 +61,14 @@ struct Shell {
 
 impl Shells {
     pub fn new(organisation: Option<Organisation>) -> Self {
-        Self { organisation, open: BTreeMap::new(), cmd: CmdShells::default() }
+        Self { organisation, ..Self::default() }
+    }
+
+    /// On a server of a SharePoint farm.
+    #[must_use]
+    pub fn of_farm(mut self, farm: Option<SharePoint>) -> Self {
+        self.farm = farm;
+        self
     }
 
     pub fn clear(&mut self) {
@@ -102,6 +115,10 @@ pub(super) fn within_operations(host: &LabHost, call: &Call) -> Result<(), LabFa
 /// The cmdlets of a shell, counted.
 struct Counted<'a> {
     organisation: Option<&'a Organisation>,
+    farm: Option<&'a SharePoint>,
+    folders: &'a mut BTreeMap<String, Vec<String>>,
+    /// The session is the host's own, not Exchange's.
+    general: bool,
     calls: &'a mut BTreeMap<String, u64>,
 }
 
@@ -112,7 +129,15 @@ impl Cmdlets for Counted<'_> {
             Some(organisation) => {
                 organisation.lock().unwrap_or_else(PoisonError::into_inner).run(name, parameters)
             }
-            None => Err(CmdletFailure::unknown_cmdlet(name)),
+            None if self.general && folder::is_known(name) => {
+                folder::run(self.folders, name, parameters)
+            }
+            None => match self.farm {
+                Some(farm) => {
+                    farm.lock().unwrap_or_else(PoisonError::into_inner).run(name, parameters)
+                }
+                None => Err(CmdletFailure::unknown_cmdlet(name)),
+            },
         }
     }
 }
@@ -326,10 +351,13 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
 fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
     let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
-    let Shells { organisation, open, .. } = &mut host.shells;
+    let Shells { organisation, farm, open, .. } = &mut host.shells;
     let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
     let mut cmdlets = Counted {
         organisation: organisation.as_ref().filter(|_| shell.exchange),
+        farm: farm.as_ref().filter(|_| !shell.exchange),
+        folders: &mut host.folders,
+        general: !shell.exchange,
         calls: &mut host.stats.cmdlets,
     };
     shell

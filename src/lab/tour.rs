@@ -38,6 +38,9 @@ pub fn age(hosts: &mut [FarmHost], connector: &str) {
     for host in hosts {
         match host.name.short().to_uppercase().as_str() {
             "EX01" => {
+                let cache = r"c:\programdata\microsoft\drm\server\s-1-5-18";
+                let left = ["CERT-Machine.drm", "GIC-4f1c.drm", "CLC-9a02.drm"];
+                host.folders.insert(cache.to_owned(), left.map(str::to_owned).into());
                 let location = r"SOFTWARE\Microsoft\MSIPC\ServiceLocation";
                 let rms = "https://adrms.corp.contoso.com/_wmcs";
                 let mut put = |key: &str, name: &str, data: &str| {

@@ -5,6 +5,7 @@
 
 mod clock;
 mod gates;
+mod org_step;
 mod restart;
 mod stage;
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::farm::Farm;
 use crate::model::host::HostName;
 use crate::model::irm::Organisation;
 use crate::model::outcome::Failure;
@@ -14,6 +15,7 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::ValuePath;
+use crate::model::tenant::Fetched;
 
 /// Who a host says it is, by CIM; the NTLM challenge's names are not evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,12 @@ pub struct Survey {
     pub organisations: Vec<Organisation>,
     /// Hosts whose Exchange endpoint was asked for the organisation and did not tell.
     pub organisation_failures: BTreeMap<HostName, Failure>,
+    /// SharePoint farms that were asked, by the inventory's name for them.
+    #[serde(default)]
+    pub farms: BTreeMap<String, Result<Farm, Failure>>,
+    /// What connectors told of the tenant, where they were asked.
+    #[serde(default)]
+    pub tenants: Vec<Fetched>,
 }
 
 /// JSON has no maps with structured keys: a list of pairs serves.

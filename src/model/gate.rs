@@ -15,6 +15,8 @@ pub enum Gate {
     Exchange { checks: Vec<ExchangeCheck>, within: u32 },
     /// Services that must run, by their short names.
     Service { names: Vec<String>, within: u32 },
+    /// RMS templates that a file server must see; any one, if none is named.
+    RmsTemplates { expect: Vec<String>, within: u32 },
     /// A port of the host that must accept a connection from the controller.
     Tcp { port: u16, within: u32 },
     /// The other gates of the same list stay green for so long, looked at again and again.

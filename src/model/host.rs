@@ -179,6 +179,11 @@ pub enum FarmRole {
     Search,
 }
 
+/// The host's own PowerShell.
+pub fn general_endpoint() -> String {
+    "Microsoft.PowerShell".to_owned()
+}
+
 /// A host of the inventory. One without a role is listed as out of scope and never contacted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
@@ -214,6 +219,12 @@ pub struct Host {
     pub exchange: Endpoint,
     /// `rms_organization`: the asserted name of the Exchange organisation.
     pub organization: Option<String>,
+    /// `rms_sharepoint_configuration`: the session configuration that has the farm's cmdlets.
+    #[serde(default = "general_endpoint")]
+    pub sharepoint: String,
+    /// `rms_adrms_urls`: AD RMS clusters whose content the servers must still open.
+    #[serde(default)]
+    pub adrms: Vec<Origin>,
     /// Time for connecting to the host, in seconds.
     pub connect_timeout: u32,
     /// WS-Man OperationTimeout, in seconds; the HTTP read limit always exceeds it.

@@ -20,6 +20,7 @@ pub mod rollout;
 pub mod rules;
 pub mod secret;
 pub mod step;
+pub mod tenant;
 pub mod tls;
 pub mod verdict;
 pub mod visible;

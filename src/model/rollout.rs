@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::model::care::Care;
 use crate::model::conditions::Conditions;
 use crate::model::gate::StageGates;
+use crate::model::product::Role;
 
 /// How many hosts a batch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,8 +49,62 @@ pub struct RestartSettings {
 pub enum StageWork {
     /// Hosts by pattern, in batches by `serial`.
     Hosts { pattern: String, serial: Vec<BatchSize>, budget: Budget },
-    /// `Set-IRMConfiguration`, once per Exchange organisation.
-    ExchangeIrm,
+    /// What is done once, for an organisation, a farm or each server of a role.
+    Step(StepOrder),
+}
+
+/// An organisation step as a playbook orders it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepOrder {
+    /// `exchange.set-irm-configuration`, once per Exchange organisation.
+    ExchangeIrm(IrmOrder),
+    /// `exchange.refresh-server-certificates`, once per Exchange organisation.
+    RefreshCertificates,
+    /// `sharepoint.use-this-rms-server`, once per farm.
+    Farm(FarmOrder),
+    /// Server by server.
+    Servers { role: Role, act: ServerOrder },
+}
+
+/// `set` and `verify` of `exchange.set-irm-configuration`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IrmOrder {
+    pub internal_licensing: Option<bool>,
+    pub client_access_server: Option<bool>,
+    /// The tenant's licensing URL goes first in `LicensingLocation`.
+    pub tenant_first: bool,
+    /// `Test-IRMConfiguration -Sender`, on every server, once it is set.
+    pub sender: Option<String>,
+}
+
+impl Default for IrmOrder {
+    fn default() -> Self {
+        Self {
+            internal_licensing: Some(true),
+            client_access_server: Some(true),
+            tenant_first: false,
+            sender: None,
+        }
+    }
+}
+
+/// `set` and `mode` of `sharepoint.use-this-rms-server`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarmOrder {
+    pub enabled: bool,
+    /// `mode: manual`: how long the run waits for the word, in seconds.
+    pub by_hand: Option<u32>,
+}
+
+/// What is done on each server of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerOrder {
+    /// Everything in the folder that holds the rights management certificates is removed.
+    ClearCache,
+    /// The web services are stopped and started.
+    RestartIis,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,6 +36,9 @@ pub struct OrganisationStep {
     pub missing: Vec<String>,
     /// Servers waived by name on the command line.
     pub waived: Vec<String>,
+    /// Why nobody can do it as things stand; the rest of the run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// Done by a person, who says so; the run shows the steps and waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<ByHand>,
@@ -59,13 +62,23 @@ pub enum Act {
         settings: Vec<Setting>,
         /// All that was read; the locations are evidence, not a condition.
         before: IrmConfiguration,
+        /// Whom `Test-IRMConfiguration` sends as, on every server, once it is set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sender: Option<String>,
     },
+    /// `Set-IRMConfiguration -RefreshServerCertificates`, once per Exchange organisation. Nothing
+    /// of it can be read back.
+    RefreshCertificates,
     /// `Set-SPIRMSettings`, once per farm.
     SharepointIrm {
         settings: Vec<Setting>,
         /// The session configuration of the host that has the farm's cmdlets.
         configuration: String,
     },
+    /// `Remove-Item` of everything in a folder of one server.
+    ClearFolder { folder: String },
+    /// Services of one server, stopped in this order and started in the other.
+    CycleServices { services: Vec<String> },
 }
 
 /// One setting that a step writes, with both its ends.
@@ -110,12 +123,10 @@ impl From<IrmConfiguration> for StepState {
 }
 
 impl OrganisationStep {
-    /// The name that has to be given with `--confirm`; `None` for a step that concerns one server
-    /// only.
+    /// The name that has to be given with `--confirm`: the organisation's or the farm's, also for
+    /// a step on one of its servers. What a person does by hand needs none.
     pub fn confirmation(&self) -> Option<&str> {
-        match self.act {
-            Act::ExchangeIrm { .. } | Act::SharepointIrm { .. } => Some(&self.organisation),
-        }
+        self.by_hand.is_none().then_some(&self.organisation)
     }
 }
 
@@ -124,7 +135,10 @@ impl Act {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::ExchangeIrm { .. } => "Set-IRMConfiguration",
+            Self::RefreshCertificates => "Set-IRMConfiguration -RefreshServerCertificates",
             Self::SharepointIrm { .. } => "Set-SPIRMSettings",
+            Self::ClearFolder { .. } => "Remove-Item",
+            Self::CycleServices { .. } => "Win32_Service",
         }
     }
 
@@ -132,7 +146,56 @@ impl Act {
     pub fn reach(&self, organisation: &str) -> String {
         match self {
             Self::ExchangeIrm { .. } => format!("every mailbox of {organisation}"),
+            Self::RefreshCertificates => format!(
+                "every Exchange server of {organisation}: their rights certificates and cached \
+                 templates are gone and fetched anew"
+            ),
             Self::SharepointIrm { .. } => format!("every site of farm {organisation}"),
+            Self::ClearFolder { folder } => {
+                format!("the cached certificates and licences in {folder}, for good")
+            }
+            Self::CycleServices { services } => {
+                format!("every web session of the server: {} stop and start", services.join(", "))
+            }
+        }
+    }
+
+    /// What is lost with it, in words; `None` where everything can be taken back.
+    pub fn loss(&self) -> Option<String> {
+        let off = |name: &str| {
+            self.settings().iter().any(|setting| {
+                setting.name == name
+                    && setting.after == SettingValue::Bool(false)
+                    && !setting.is_satisfied()
+            })
+        };
+        match self {
+            Self::ExchangeIrm { .. } => {
+                (off("InternalLicensingEnabled") || off("ClientAccessServerEnabled")).then(|| {
+                    "Information Rights Management goes off for every mailbox; what is protected \
+                 stays protected"
+                        .to_owned()
+                })
+            }
+            Self::SharepointIrm { .. } => off("IrmEnabled").then(|| {
+                "Information Rights Management goes off for the farm; documents that are checked \
+                 out of protected libraries become unreadable"
+                    .to_owned()
+            }),
+            Self::RefreshCertificates | Self::ClearFolder { .. } => {
+                Some("nothing brings back what is removed; it is fetched anew".to_owned())
+            }
+            Self::CycleServices { .. } => Some("sessions end; nothing else is lost".to_owned()),
+        }
+    }
+
+    /// Whether one server is concerned, and not what it belongs to.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::ExchangeIrm { .. } | Self::RefreshCertificates | Self::SharepointIrm { .. } => {
+                false
+            }
+            Self::ClearFolder { .. } | Self::CycleServices { .. } => true,
         }
     }
 
@@ -140,6 +203,9 @@ impl Act {
     pub fn settings(&self) -> &[Setting] {
         match self {
             Self::ExchangeIrm { settings, .. } | Self::SharepointIrm { settings, .. } => settings,
+            Self::RefreshCertificates | Self::ClearFolder { .. } | Self::CycleServices { .. } => {
+                &[]
+            }
         }
     }
 
@@ -164,16 +230,25 @@ impl Act {
                 .collect()
         };
         match self {
-            Self::ExchangeIrm { settings, before } => {
+            Self::ExchangeIrm { settings, before, .. } => {
                 let settings = swapped(settings);
                 let mut now = before.clone();
                 for setting in &settings {
                     now.take(&setting.name, &setting.before);
                 }
-                (!settings.is_empty()).then_some(Self::ExchangeIrm { settings, before: now })
+                (!settings.is_empty()).then_some(Self::ExchangeIrm {
+                    settings,
+                    before: now,
+                    sender: None,
+                })
+            }
+            Self::RefreshCertificates | Self::ClearFolder { .. } | Self::CycleServices { .. } => {
+                None
             }
             Self::SharepointIrm { settings, configuration } => {
-                let settings = swapped(settings);
+                let mut settings = swapped(settings);
+                // The cmdlet cannot set the server to nothing; off is off, whatever it is.
+                settings.retain(|setting| setting.after != SettingValue::Text(String::new()));
                 let configuration = configuration.clone();
                 (!settings.is_empty()).then_some(Self::SharepointIrm { settings, configuration })
             }

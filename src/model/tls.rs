@@ -26,6 +26,15 @@ impl TlsTrust {
     pub fn is_default(&self) -> bool {
         *self == Self::System
     }
+
+    /// What it says of other servers of the same network: a pin and a blind eye are for one host.
+    #[must_use]
+    pub fn of_others(&self) -> Self {
+        match self {
+            Self::CaFile(_) => self.clone(),
+            Self::System | Self::Pin(_) | Self::Ignore => Self::System,
+        }
+    }
 }
 
 /// `ansible_winrm_cert_pem` and `ansible_winrm_cert_key_pem`: who we are to a host, as paths of PEM

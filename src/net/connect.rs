@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::host::link::Target;
 use crate::host::support::unsupported;
 use crate::model::host::Transport;
 use crate::net::accounts::Accounts;
+use crate::net::accounts::Login;
 use crate::net::accounts::Who;
 use crate::net::channel::Channel;
 use crate::net::entropy;
@@ -24,6 +26,7 @@ use crate::net::handshake;
 use crate::net::knock::greet;
 use crate::net::knock::knock;
 use crate::net::link::WsmanLink;
+use crate::net::page;
 use crate::net::reach;
 use crate::net::shell::PsrpShell;
 use crate::net::stats::Stats;
@@ -77,6 +80,12 @@ impl Network {
         WinrsShell::open(channel, self.header(target), PATIENCE, ids).await
     }
 
+    /// Fetches a page of a web server that asks for Windows authentication.
+    pub async fn page(&self, target: &Target) -> Result<Vec<u8>, HostError> {
+        let login = self.login(target)?;
+        page::fetch(target, &login, &self.guard, &self.stats, &self.phase).await
+    }
+
     /// Whether the account for a target was refused at its first logon.
     pub fn is_refused(&self, target: &Target) -> bool {
         self.accounts.find(target).is_some_and(|login| self.guard.is_refused(login.user()))
@@ -86,12 +95,16 @@ impl Network {
         if let Some(reason) = unsupported(&target.endpoint) {
             return Err(HostError::Unsupported(reason));
         }
-        let login = self.accounts.find(target).ok_or_else(|| {
+        let login = self.login(target)?;
+        Channel::open(target, &login, &self.guard, &self.stats, &self.phase).await
+    }
+
+    fn login(&self, target: &Target) -> Result<Arc<Login>, HostError> {
+        self.accounts.find(target).ok_or_else(|| {
             let user = target.user.as_deref().unwrap_or("nobody in particular");
             let credential = &target.credential;
             HostError::Unsupported(format!("credential `{credential}` has no account for {user}"))
-        })?;
-        Channel::open(target, &login, &self.guard, &self.stats, &self.phase).await
+        })
     }
 
     fn header(&self, target: &Target) -> Header {

@@ -46,10 +46,18 @@ pub(super) struct Pipe {
     limits: Limits,
     /// Whether a reply has come: from then on a failed connect means that the connection is gone.
     connected: bool,
+    /// For a page: its requests are GETs, and what the last of them brought is kept.
+    page: Option<Page>,
     /// What the host showed of itself, in DER; only with TLS, and from the first reply on.
     certificate: Option<Vec<u8>>,
     /// Our own certificate, where the endpoint has one to show.
     client: Option<Arc<tls::client::Shown>>,
+}
+
+/// What a connection for a page has brought so far.
+#[derive(Debug, Default)]
+struct Page {
+    body: Option<Vec<u8>>,
 }
 
 /// An HTTP reply, its body read to the end.
@@ -149,6 +157,7 @@ impl Pipe {
             phase: phase.to_owned(),
             limits,
             connected: false,
+            page: None,
             certificate: None,
             client,
         })
@@ -159,9 +168,23 @@ impl Pipe {
         self.client.as_ref().is_some_and(|client| client.was_asked_for())
     }
 
+    /// As [`Pipe::new`], for a page: what is posted goes as a GET, without a body.
+    pub(super) fn of_page(target: &Target, stats: &Stats, phase: &str) -> Result<Self, HostError> {
+        let pipe = Self::new(target, stats, phase)?;
+        Ok(Self { page: Some(Page::default()), ..pipe })
+    }
+
+    /// The body of the last reply that was a 200.
+    pub(super) fn take_page(&mut self) -> Option<Vec<u8>> {
+        self.page.as_mut()?.body.take()
+    }
+
     /// The same target on a connection of its own, for a logon that begins anew.
     pub(super) fn again(&self) -> Result<Self, HostError> {
-        Self::new(&self.target, &self.stats, &self.phase)
+        match &self.page {
+            None => Self::new(&self.target, &self.stats, &self.phase),
+            Some(_) => Self::of_page(&self.target, &self.stats, &self.phase),
+        }
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -215,17 +238,21 @@ impl Pipe {
     ) -> Result<Reply, HostError> {
         counters.requests = 1;
         counters.sent = size(body.len());
-        let mut request = self
-            .http
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, content_type)
-            .header(ACCEPT_ENCODING, "identity")
-            .header(CONTENT_LENGTH, body.len());
+        let mut request = match self.page {
+            Some(_) => self.http.get(self.url.clone()),
+            None => self
+                .http
+                .post(self.url.clone())
+                .header(CONTENT_TYPE, content_type)
+                .header(CONTENT_LENGTH, body.len())
+                .body(body),
+        };
+        request = request.header(ACCEPT_ENCODING, "identity");
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
         let (head, whole) = (self.limits.head(self.connected), self.limits.whole);
-        let sent = timeout(head, request.body(body).send()).await;
+        let sent = timeout(head, request.send()).await;
         let mut response = sent
             .map_err(|_| late(what, "began", head))?
             .map_err(|error| self.failed(what, error))?;
@@ -238,6 +265,9 @@ impl Pipe {
         let body = timeout(whole, self.read(what, &mut response, counters))
             .await
             .map_err(|_| late(what, "ended", whole))??;
+        if let Some(page) = &mut self.page {
+            page.body = (status == 200).then(|| body.clone());
+        }
         Ok(Reply { status, headers, body })
     }
 

@@ -99,6 +99,7 @@ impl<C: SoapCall> Reader for WsmanLink<C> {
             | Read::Value { .. }
             | Read::EnumValues(_)
             | Read::EnumKeys(_)
+            | Read::RmsTemplates
             | Read::CheckAccess { .. } => "",
         };
         match self.ask(Sent::Read(read), None).await? {

@@ -17,6 +17,7 @@ pub mod knock;
 mod limits;
 pub mod link;
 mod logon;
+pub mod page;
 pub mod reach;
 pub mod shell;
 #[cfg(windows)]

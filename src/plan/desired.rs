@@ -12,6 +12,7 @@ use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 use crate::model::rules::Rule;
 use crate::model::rules::RulePack;
+use crate::plan::adrms;
 use crate::plan::url::same_url;
 
 /// One value that a host shall hold. Always a `REG_SZ` (`connector.md` 1).
@@ -62,6 +63,7 @@ pub fn desired(
         .iter()
         .filter(|rule| rule.products.contains(&product))
         .map(|rule| render_rule(host, rule))
+        .chain(adrms::redirections(host).into_iter().filter(|_| adrms::takes(product)).map(Ok))
         .collect()
 }
 

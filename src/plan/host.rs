@@ -41,6 +41,7 @@ use crate::plan::ours::Ours;
 use crate::plan::probe;
 use crate::plan::product;
 use crate::plan::product::Found;
+use crate::plan::tenant;
 use crate::plan::verdict;
 use crate::plan::window;
 
@@ -139,6 +140,7 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     planned.identity = Some(observation.identity.clone());
     planned.notes.extend(clock(observation));
     planned.blockers.extend(who(host, observation, context));
+    planned.blockers.extend(tenant::others(host, context.survey));
     match observation.value(&probe::restart_mark()) {
         Reading::Known(State::Absent) => {}
         Reading::Known(State::Present(mark)) => planned.restart_owed = Some(mark.to_string()),

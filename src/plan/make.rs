@@ -32,11 +32,13 @@ use crate::plan::host;
 use crate::plan::host::Context;
 use crate::plan::identity;
 use crate::plan::lint;
-use crate::plan::organisation;
 use crate::plan::peers;
 use crate::plan::stage;
 use crate::plan::stage::Dealt;
 use crate::plan::stage::Select;
+use crate::plan::steps;
+use crate::plan::steps::Steps;
+use crate::plan::tenant;
 use crate::plan::waiver;
 
 /// Everything a plan is made from. The same input gives the same plan, to the byte.
@@ -73,15 +75,19 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         .map(|host| &host.name)
         .collect();
     let dealt = stage::deal(&input.playbook.stages, input.select, &eligible);
-    let (steps, mut blockers) = steps(input);
+    let mut steps = steps::steps(input);
+    let mut blockers = std::mem::take(&mut steps.blockers);
+    let (told, doubts) = tenant::findings(input.hosts, input.survey);
+    blockers.extend(doubts);
     blockers.extend(dealt.blockers.iter().cloned());
     blockers.extend(unsupported(input.survey));
 
-    let mut hosts = plan_hosts(input, &dealt, steps.is_some());
+    let mut hosts = plan_hosts(input, &dealt, &steps);
     let mut notes = waiver::apply(&mut hosts, input.waivers);
+    notes.extend(told);
     settle_what_is_left_out(&mut hosts);
     notes.extend(marks_off(input.playbook, &hosts));
-    let stages = stages(input, &dealt, &hosts, steps.unwrap_or_default());
+    let stages = stages(input, &dealt, &hosts, steps);
 
     let hours = i64::from(input.playbook.plan_valid_hours);
     let mut plan = Plan {
@@ -121,34 +127,8 @@ fn marks_off(playbook: &Playbook, hosts: &BTreeMap<HostName, PlannedHost>) -> Op
     })
 }
 
-fn within(input: &PlanInput<'_>, host: &Host) -> bool {
+pub(super) fn within(input: &PlanInput<'_>, host: &Host) -> bool {
     input.limit.is_none_or(|limit| limit.contains(&host.name))
-}
-
-/// The organisation steps, or `None` if this run has nothing to do with Exchange.
-fn steps(input: &PlanInput<'_>) -> (Option<Vec<OrganisationStep>>, Vec<Blocker>) {
-    let asked = input.playbook.stages.iter().any(|stage| match stage.work {
-        StageWork::ExchangeIrm => true,
-        StageWork::Hosts { .. } => false,
-    });
-    let concerned = input
-        .hosts
-        .iter()
-        .any(|host| host.role == Some(Role::Exchange) && host.in_scope() && within(input, host));
-    if !asked || !concerned {
-        return (None, Vec::new());
-    }
-    let (steps, mut blockers) =
-        organisation::steps(input.hosts, input.survey, input.waived_servers);
-    // If no Exchange server answered at all, each is blocked for itself and the rest may go on.
-    let answered = input.hosts.iter().any(|host| {
-        host.role == Some(Role::Exchange)
-            && identity::identity_of(input.survey, &host.name).is_some()
-    });
-    if answered {
-        blockers.extend(organisation::unread(input.survey));
-    }
-    (Some(steps), blockers)
 }
 
 /// What this version cannot do is said before anything is sealed.
@@ -186,7 +166,7 @@ fn unsupported(survey: &Survey) -> Vec<Blocker> {
 fn plan_hosts(
     input: &PlanInput<'_>,
     dealt: &Dealt,
-    has_step: bool,
+    steps: &Steps,
 ) -> BTreeMap<HostName, PlannedHost> {
     let nodes: Vec<HostName> = input
         .hosts
@@ -216,8 +196,8 @@ fn plan_hosts(
                 } else {
                     "left out by --limit"
                 };
-                // The organisation step depends on this server all the same.
-                if role == Role::Exchange && has_step {
+                // An organisation step depends on this server all the same.
+                if (role == Role::Exchange && steps.of_exchange) || steps.needs(one) {
                     PlannedHost { scope: out(why), ..host::target(one, role, context) }
                 } else {
                     host::left_alone(one, context, out(why))
@@ -273,13 +253,12 @@ fn stages(
     input: &PlanInput<'_>,
     dealt: &Dealt,
     hosts: &BTreeMap<HostName, PlannedHost>,
-    steps: Vec<OrganisationStep>,
+    mut steps: Steps,
 ) -> Vec<PlannedStage> {
     let by_name: BTreeMap<&HostName, &Host> =
         input.hosts.iter().map(|host| (&host.name, host)).collect();
-    let mut steps = Some(steps);
     let mut stages = Vec::new();
-    for (stage, names) in input.playbook.stages.iter().zip(&dealt.stages) {
+    for (place, (stage, names)) in input.playbook.stages.iter().zip(&dealt.stages).enumerate() {
         match &stage.work {
             StageWork::Hosts { serial, budget, .. } => {
                 let busy: Vec<HostName> = names
@@ -305,10 +284,7 @@ fn stages(
                     gates: stage.gates.clone(),
                 });
             }
-            // Once, however often the playbook says it.
-            StageWork::ExchangeIrm => {
-                stages.extend(step_stages(stage, steps.take().unwrap_or_default()));
-            }
+            StageWork::Step(_) => stages.extend(step_stages(stage, steps.take(place))),
         }
     }
     stages
@@ -320,7 +296,8 @@ fn step_stages(stage: &PlaybookStage, steps: Vec<OrganisationStep>) -> Vec<Plann
         .into_iter()
         .map(|step| PlannedStage {
             name: if several {
-                format!("{} {}", stage.name, step.organisation)
+                let whose = if step.act.is_local() { step.via.short() } else { &step.organisation };
+                format!("{} {whose}", stage.name)
             } else {
                 stage.name.clone()
             },

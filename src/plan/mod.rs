@@ -3,6 +3,7 @@
 //! `probe` asks, [`make()`] answers: desired values, diff, verdict, stages, organisation steps,
 //! lint. [`seal()`] makes the file. Nothing here reads a clock, a file or a socket.
 
+pub mod adrms;
 pub mod approval;
 pub mod compare;
 pub mod debt;
@@ -10,6 +11,7 @@ pub mod desired;
 pub mod diff;
 pub mod domain;
 pub mod evidence;
+pub mod farm;
 pub mod fold;
 pub mod host;
 pub mod identity;
@@ -24,7 +26,9 @@ pub mod product;
 pub(crate) mod sample;
 pub mod seal;
 pub mod stage;
+pub mod steps;
 pub mod template;
+pub mod tenant;
 pub mod undo;
 pub mod url;
 pub mod verdict;

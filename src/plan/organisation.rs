@@ -9,6 +9,7 @@ use crate::model::irm::Organisation;
 use crate::model::plan::Blocker;
 use crate::model::plan::OrganisationStep;
 use crate::model::product::Role;
+use crate::model::rollout::IrmOrder;
 use crate::model::step::Act;
 use crate::model::step::Setting;
 use crate::model::step::SettingValue;
@@ -46,18 +47,27 @@ fn is_named(server: &ExchangeServer, name: &str) -> bool {
         || server.fqdn.as_ref().is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(name))
 }
 
-/// Plans one step per organisation that was found. `hosts` is the whole inventory: neither limits
-/// nor stages change what "every Exchange server" means.
+/// What is to be done for an organisation.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    Irm(&'a IrmOrder),
+    Refresh,
+}
+
+/// Plans one step per organisation that was found, from where `now` says that it stands. `hosts`
+/// is the whole inventory: neither limits nor stages change what "every Exchange server" means.
 pub fn steps(
     hosts: &[Host],
     survey: &Survey,
+    now: &[Organisation],
+    subject: Subject<'_>,
     waived: &[String],
 ) -> (Vec<OrganisationStep>, Vec<Blocker>) {
     let mut blockers = Vec::new();
     let mut steps = Vec::new();
     let servers: Vec<&Host> =
         hosts.iter().filter(|host| host.role == Some(Role::Exchange) && host.in_scope()).collect();
-    for organisation in &survey.organisations {
+    for organisation in now {
         let Some(via) = hosts.iter().find(|host| host.name == organisation.via) else {
             blockers.push(Blocker {
                 id: "organisation".to_owned(),
@@ -66,15 +76,76 @@ pub fn steps(
             });
             continue;
         };
-        steps.push(step(organisation, via, &servers, survey, waived));
+        match act(organisation, via, subject) {
+            Ok(act) => steps.push(step(organisation, via, act, &servers, survey, waived)),
+            Err(blocker) => blockers.push(blocker),
+        }
     }
     blockers.extend(servers.iter().filter_map(|host| wrong_name(host, survey)));
     (steps, blockers)
 }
 
+/// The act, with the settings where they stand now.
+fn act(organisation: &Organisation, via: &Host, subject: Subject<'_>) -> Result<Act, Blocker> {
+    let order = match subject {
+        Subject::Refresh => return Ok(Act::RefreshCertificates),
+        Subject::Irm(order) => order,
+    };
+    let irm = &organisation.irm;
+    let mut settings = Vec::new();
+    let switches = [
+        ("InternalLicensingEnabled", order.internal_licensing),
+        ("ClientAccessServerEnabled", order.client_access_server),
+    ];
+    for (name, wanted) in switches {
+        let Some(wanted) = wanted else { continue };
+        settings.push(Setting {
+            name: name.to_owned(),
+            before: irm.setting(name),
+            after: SettingValue::Bool(wanted),
+        });
+    }
+    if order.tenant_first {
+        settings.push(tenant_first(organisation, via)?);
+    }
+    Ok(Act::ExchangeIrm { settings, before: irm.clone(), sender: order.sender.clone() })
+}
+
+/// `LicensingLocation` with the tenant's URL in front: where several stand there, Azure's must be
+/// the first ([Set-IRMConfiguration]; the migration's own text appends it, `connector.md` 4.1).
+fn tenant_first(organisation: &Organisation, via: &Host) -> Result<Setting, Blocker> {
+    let name = "LicensingLocation".to_owned();
+    let blocker = |text: &str, hint: &str| Blocker {
+        id: "licensing-location".to_owned(),
+        text: format!("{}: {text}", organisation.name),
+        hint: Some(hint.to_owned()),
+    };
+    let Some(tenant) = &via.tenant else {
+        return Err(blocker("the tenant's URL is not known", "give `rms_tenant_url`"));
+    };
+    let Some(list) = &organisation.irm.licensing_location else {
+        return Err(blocker(
+            "LicensingLocation was not told, so that nothing can be put in front of it",
+            "give the account a role that shows the whole IRM configuration",
+        ));
+    };
+    let first = format!("{tenant}/_wmcs/licensing");
+    let is_first = |url: &&String| url.trim_end_matches('/').eq_ignore_ascii_case(&first);
+    let rest = list.iter().filter(|url| !is_first(url)).cloned();
+    let after = std::iter::once(first.clone()).chain(rest).collect();
+    let before = SettingValue::List(list.clone());
+    Ok(Setting { name, before, after: SettingValue::List(after) })
+}
+
+/// Whether the servers must be ready before: what is switched on is used at once.
+fn waits_for_servers(act: &Act) -> bool {
+    act.settings().iter().any(|setting| setting.after == SettingValue::Bool(true))
+}
+
 fn step(
     organisation: &Organisation,
     via: &Host,
+    act: Act,
     servers: &[&Host],
     survey: &Survey,
     waived: &[String],
@@ -88,8 +159,9 @@ fn step(
     };
     // A host that no organisation is known to list could be a server of any of them.
     let needed = servers.iter().filter(|host| {
-        lists(organisation, host, known(host))
-            || !survey.organisations.iter().any(|other| lists(other, host, known(host)))
+        waits_for_servers(&act)
+            && (lists(organisation, host, known(host))
+                || !survey.organisations.iter().any(|other| lists(other, host, known(host))))
     });
     let (excused, needs): (Vec<&Host>, Vec<&Host>) = needed.partition(|host| is_waived(host));
     let (pardoned, missing): (Vec<&ExchangeServer>, Vec<&ExchangeServer>) = organisation
@@ -98,14 +170,7 @@ fn step(
         .filter(|server| !server.is_edge)
         .filter(|server| !servers.iter().any(|host| is_same(server, host, known(host))))
         .partition(|server| waived.iter().any(|name| is_named(server, name)));
-    let irm = &organisation.irm;
-    let settings: Vec<Setting> = ["InternalLicensingEnabled", "ClientAccessServerEnabled"]
-        .map(|name| Setting {
-            name: name.to_owned(),
-            before: irm.setting(name),
-            after: SettingValue::Bool(true),
-        })
-        .into();
+    let settings = act.settings();
     OrganisationStep {
         identity: organisation.dn.clone(),
         organisation: organisation.name.clone(),
@@ -113,8 +178,8 @@ fn step(
         endpoint: via.exchange.clone(),
         credential: via.credential.clone(),
         user: via.user.clone(),
-        satisfied: settings.iter().all(Setting::is_satisfied),
-        act: Act::ExchangeIrm { settings, before: irm.clone() },
+        satisfied: !settings.is_empty() && settings.iter().all(Setting::is_satisfied),
+        act,
         needs: sorted(needs.into_iter().map(|host| host.name.clone())),
         missing: sorted(missing.into_iter().map(|server| server.name.clone())),
         waived: sorted(
@@ -123,6 +188,7 @@ fn step(
                 .map(|server| server.name.clone())
                 .chain(excused.into_iter().map(|host| host.name.as_str().to_owned())),
         ),
+        held: None,
         by_hand: None,
     }
 }
@@ -182,6 +248,16 @@ mod tests {
     use crate::model::host::Configure;
     use crate::plan::sample;
 
+    /// The step as the built-in playbook orders it, from what was read.
+    fn enabling(
+        hosts: &[Host],
+        survey: &Survey,
+        waived: &[String],
+    ) -> (Vec<OrganisationStep>, Vec<Blocker>) {
+        let order = IrmOrder::default();
+        steps(hosts, survey, &survey.organisations, Subject::Irm(&order), waived)
+    }
+
     /// Inventory hosts, servers of the organisation, waived names: needs / missing / waived.
     #[track_caller]
     fn check(hosts: &[&str], servers: &[&str], waived: &[&str], expected: &str) {
@@ -196,7 +272,7 @@ mod tests {
         organisation.via = hosts[0].name.clone();
         let survey = Survey { organisations: vec![organisation], ..sample::survey(&hosts) };
         let waived: Vec<String> = waived.iter().map(|&name| name.to_owned()).collect();
-        let (steps, blockers) = steps(&hosts, &survey, &waived);
+        let (steps, blockers) = enabling(&hosts, &survey, &waived);
         assert_eq!(blockers, []);
         let step = &steps[0];
         let needs: Vec<&str> = step.needs.iter().map(HostName::as_str).collect();
@@ -230,7 +306,7 @@ mod tests {
         let mut organisation = sample::organisation(&["EX1", "EDGE1"]);
         organisation.servers[1].is_edge = true;
         survey.organisations = vec![organisation];
-        assert_eq!(steps(&hosts, &survey, &[]).0[0].missing, Vec::<String>::new());
+        assert_eq!(enabling(&hosts, &survey, &[]).0[0].missing, Vec::<String>::new());
     }
 
     #[test]
@@ -240,7 +316,7 @@ mod tests {
         let hosts = [host];
         let mut survey = sample::survey(&hosts);
         survey.organisations = vec![sample::organisation(&["EX1"])];
-        let (_, blockers) = steps(&hosts, &survey, &[]);
+        let (_, blockers) = enabling(&hosts, &survey, &[]);
         assert!(blockers[0].text.contains("found `Contoso`"), "{blockers:?}");
     }
 }

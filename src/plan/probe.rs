@@ -7,6 +7,7 @@ use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 use crate::model::registry::ValuePath;
 use crate::model::rules::RulePack;
+use crate::plan::adrms;
 use crate::plan::desired::render_rule;
 use crate::plan::evidence;
 use crate::plan::product;
@@ -35,6 +36,10 @@ pub fn probe(host: &Host, pack: &RulePack) -> Probe {
             probe.values.extend(desired.variants.into_iter().map(|variant| variant.path));
             probe.values.insert(desired.path);
         }
+    }
+    for redirection in adrms::redirections(host) {
+        probe.access.insert(redirection.path.key.clone());
+        probe.values.insert(redirection.path);
     }
     probe.values.extend(product::version_values(role));
     probe.listings.extend(product::version_keys(role));

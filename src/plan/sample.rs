@@ -36,11 +36,13 @@ use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
+use crate::model::rollout::IrmOrder;
 use crate::model::rollout::Limits;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::RestartSettings;
 use crate::model::rollout::StageWork;
+use crate::model::rollout::StepOrder;
 use crate::model::rules::Confidence;
 use crate::model::rules::ProductLabel;
 use crate::model::rules::Rule;
@@ -93,6 +95,8 @@ pub(crate) fn host(name: &str, role: Role) -> Host {
         owner: None,
         exchange: endpoint(name, 80, "/PowerShell/"),
         organization: None,
+        sharepoint: "Microsoft.PowerShell".to_owned(),
+        adrms: Vec::new(),
         connect_timeout: 15,
         operation_timeout: 60,
     }
@@ -302,7 +306,7 @@ pub(crate) fn playbook() -> Playbook {
             stage("servers", "all"),
             PlaybookStage {
                 name: "organisation".into(),
-                work: StageWork::ExchangeIrm,
+                work: StageWork::Step(StepOrder::ExchangeIrm(IrmOrder::default())),
                 gates: StageGates::default(),
             },
         ],

@@ -39,7 +39,7 @@ pub fn deal(
     let mut taken: BTreeSet<HostName> = BTreeSet::new();
     for stage in stages {
         let names = match &stage.work {
-            StageWork::ExchangeIrm => Vec::new(),
+            StageWork::Step(_) => Vec::new(),
             StageWork::Hosts { pattern, .. } => select(pattern).unwrap_or_else(|reason| {
                 dealt.blockers.push(Blocker {
                     id: "pattern".to_owned(),

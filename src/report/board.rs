@@ -146,6 +146,7 @@ impl Board {
             | Event::RestartOwed { .. }
             | Event::RestartOrdered { .. }
             | Event::StepHeld { .. }
+            | Event::StepAwaited { .. }
             | Event::GateFailed { .. }
             | Event::HookEnded { .. }
             | Event::StageEnded { .. }

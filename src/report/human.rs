@@ -132,6 +132,7 @@ impl Lines {
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }
             | Event::StepIntended { .. }
+            | Event::StepAwaited { .. }
             | Event::StepVerified { .. }
             | Event::StepUnchanged { .. }
             | Event::StepFailed { .. }

@@ -15,6 +15,7 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
+use crate::model::step::Act;
 use crate::model::step::Setting;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
@@ -153,8 +154,16 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
         )];
     }
     let dash = if style.unicode { "—" } else { "-" };
-    let title = format!("ORG-WIDE, ONCE {dash} affects {}", step.act.reach(name));
-    let mut lines = vec![style.paint(Tint::Change, &title)];
+    let scope = if step.act.is_local() {
+        format!("ON {}, ONCE", step.via.short())
+    } else {
+        "ORG-WIDE, ONCE".to_owned()
+    };
+    let title = format!("{scope} {dash} affects {}", step.act.reach(name));
+    let mut lines: Vec<String> = wrap("", &title, 4, options.width)
+        .iter()
+        .map(|line| style.paint(Tint::Change, line.trim_start()))
+        .collect();
     for setting in step.act.settings() {
         let Setting { name, before, after } = setting;
         let (sign, change) = if setting.is_satisfied() {
@@ -165,13 +174,48 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
         let text = format!("{}  {name}  {change}", step.act.verb());
         lines.extend(wrap(&format!("{sign} "), &text, 8, options.width));
     }
+    if step.act.settings().is_empty() {
+        lines.push(format!("    ~ {}", step.act.verb()));
+    }
+    if let Some(loss) = step.act.loss() {
+        let text = format!("cannot be taken back: {loss}");
+        lines.extend(
+            wrap("! ", &text, 4, options.width).iter().map(|line| style.paint(Tint::Bad, line)),
+        );
+    }
+    match (&step.by_hand, &step.act) {
+        (Some(by_hand), _) => {
+            lines.push("      done by hand; the run waits for `rmsfleet promote`:".to_owned());
+            for (place, text) in by_hand.instructions.iter().enumerate() {
+                let text = format!("{}. {text}", place + 1);
+                lines.extend(wrap("", &text, 8, options.width));
+            }
+        }
+        (None, Act::SharepointIrm { configuration, .. }) => {
+            let text = format!(
+                "over {configuration} of {}: its cmdlets ask the farm's database, which a remote \
+                 session reaches only with delegated or own credentials (docs/routes.md)",
+                step.via.short()
+            );
+            lines.extend(wrap("", &text, 6, options.width));
+        }
+        (None, _) => {}
+    }
+    if let Act::ExchangeIrm { sender: Some(sender), .. } = &step.act {
+        let text = format!("then Test-IRMConfiguration -Sender {sender} on each server");
+        lines.extend(wrap("", &text, 6, options.width));
+    }
     // Of a distinguished name, too, no part is cut.
     let dn = step.identity.replace(",CN=", ", CN=").replace(",DC=", ", DC=");
     let dn =
         if 6 + step.identity.chars().count() > options.width { dn } else { step.identity.clone() };
     lines.extend(wrap("", &dn, 6, options.width).iter().map(|line| style.paint(Tint::Faint, line)));
-    let needs = count(step.needs.len(), "verified server");
-    let text = format!("by {}, after {needs}: {}", step.via, compress(&step.needs));
+    let text = if step.needs.is_empty() {
+        format!("by {}, whatever the other servers hold", step.via)
+    } else {
+        let needs = count(step.needs.len(), "verified server");
+        format!("by {}, after {needs}: {}", step.via, compress(&step.needs))
+    };
     lines.extend(wrap("", &text, 6, options.width));
     let stuck: Vec<HostName> = step
         .needs
@@ -185,6 +229,12 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
         .collect();
     if !stuck.is_empty() {
         lines.push(held(style, &format!("{} will not be verified by this plan", compress(&stuck))));
+    }
+    if let Some(reason) = &step.held {
+        let text = format!("held back: {reason}");
+        lines.extend(
+            wrap("! ", &text, 4, options.width).iter().map(|line| style.paint(Tint::Bad, line)),
+        );
     }
     if !step.missing.is_empty() {
         let names = step.missing.join(", ");

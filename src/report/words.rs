@@ -168,6 +168,10 @@ pub fn words(event: &Event) -> Words {
         Event::StepIntended { organisation, via, verb, .. } => {
             normal("Setting", name(organisation), format!("{verb} via {}", via.short()))
         }
+        Event::StepAwaited { organisation, instructions, then, .. } => {
+            let text = format!("by hand: {}; then: {then}", instructions.join("; "));
+            Words::new("Waiting", Tint::Change, name(organisation), text, Weight::Problem)
+        }
         Event::StepVerified { organisation, step, after } => {
             let what = if step.is_empty() { String::new() } else { format!("{step}: ") };
             normal("Verified", name(organisation), format!("{what}{}", state(after)))

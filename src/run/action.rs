@@ -176,6 +176,8 @@ pub enum StepDone {
     Stopped,
     /// Read and as the plan saw it; a rehearsal sets nothing.
     Rehearsed,
+    /// Nobody said in time that it was done by hand.
+    Awaited(String),
 }
 
 /// How an organisation step ended.

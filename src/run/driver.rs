@@ -407,7 +407,7 @@ fn step_ended(plan: &Plan, stage: usize, result: &Result<StepDone, Failure>) -> 
             Event::StepHeld { organisation, step, reason }
         }
         // The scheduler tells why it is held.
-        Ok(StepDone::Stopped) => return None,
+        Ok(StepDone::Stopped | StepDone::Awaited(_)) => return None,
         Err(failure) => Event::StepFailed { organisation, step, failure: failure.clone() },
     })
 }

@@ -34,6 +34,9 @@ pub fn gate(
     if step.satisfied {
         return Gate::Satisfied;
     }
+    if let Some(reason) = &step.held {
+        return Gate::Held(reason.clone());
+    }
     let unverified: Vec<&str> = step
         .needs
         .iter()

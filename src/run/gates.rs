@@ -22,6 +22,7 @@ use crate::model::gate::Gate;
 use crate::model::host::HostName;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
+use crate::model::product::Role;
 use crate::plan::template;
 use crate::run::action::GatePlace;
 use crate::run::action::Gated;
@@ -80,6 +81,7 @@ pub async fn pass<C: Connect, K: Clock>(
             | Gate::EventLog { within, .. }
             | Gate::Exchange { within, .. }
             | Gate::Service { within, .. }
+            | Gate::RmsTemplates { within, .. }
             | Gate::Tcp { within, .. } => until_green(means, &place, gate, hosts, *within).await?,
             // A program decides at once: it can wait by itself.
             Gate::Command { .. } => until_green(means, &place, gate, hosts, 0).await?,
@@ -239,7 +241,11 @@ pub(super) async fn look<C: Connect, K: Clock>(
         Gate::Command { argv, timeout } => {
             [(None, command(means, argv, *timeout, hosts).await)].into()
         }
-        Gate::Http { .. } | Gate::Exchange { .. } | Gate::Service { .. } | Gate::Tcp { .. } => {
+        Gate::Http { .. }
+        | Gate::Exchange { .. }
+        | Gate::Service { .. }
+        | Gate::RmsTemplates { .. }
+        | Gate::Tcp { .. } => {
             let about = hosts.iter().filter(|host| concerns(gate, host));
             let looks: Vec<_> = about.map(|host| look_at(means, gate, host)).collect();
             let seen: Seen = futures::stream::iter(looks).buffer_unordered(forks).collect().await;
@@ -257,9 +263,19 @@ async fn look_at<C: Connect, K: Clock>(
     (Some(host.name.clone()), one(means, gate, host).await)
 }
 
-/// An Exchange gate is about Exchange servers only, wherever it stands.
+/// Some gates are about servers of one role only, wherever they stand.
 fn concerns(gate: &Gate, host: &PlannedHost) -> bool {
-    !matches!(gate, Gate::Exchange { .. }) || host.exchange.is_some()
+    match gate {
+        Gate::Exchange { .. } => host.exchange.is_some(),
+        Gate::RmsTemplates { .. } => host.role == Some(Role::Fci),
+        Gate::Http { .. }
+        | Gate::EventLog { .. }
+        | Gate::Service { .. }
+        | Gate::Tcp { .. }
+        | Gate::Soak { .. }
+        | Gate::Approval { .. }
+        | Gate::Command { .. } => true,
+    }
 }
 
 async fn one<C: Connect, K: Clock>(
@@ -285,6 +301,10 @@ async fn one<C: Connect, K: Clock>(
         }
         Gate::Service { names, .. } => match means.connect.connect(&target(host)).await {
             Ok(mut link) => gate::services(&mut link, names).await,
+            Err(error) => Look::unread(&error),
+        },
+        Gate::RmsTemplates { expect, .. } => match means.connect.connect(&target(host)).await {
+            Ok(mut link) => gate::templates::visible(&mut link, expect).await,
             Err(error) => Look::unread(&error),
         },
         Gate::Exchange { checks, .. } => exchange(means, host, checks).await,

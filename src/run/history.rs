@@ -251,6 +251,7 @@ impl History {
             | Event::GatePassed { .. }
             | Event::GateFailed { .. }
             | Event::HookIntended { .. }
+            | Event::StepAwaited { .. }
             | Event::HookEnded { .. }
             | Event::StageEnded { .. }
             | Event::Halted { .. } => {}

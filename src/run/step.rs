@@ -1,28 +1,35 @@
 //! Organisation steps: read again, done once, read back.
 
+use std::time::Duration;
+
 use crate::event::Event;
 use crate::event::SinkError;
-use crate::host::exchange;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
-use crate::host::link::Shell;
 use crate::host::link::Target;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
-use crate::model::step::Act;
+use crate::model::step::ByHand;
+use crate::model::step::StepState;
 use crate::run::action::StepDone;
 use crate::run::action::Stop;
 use crate::run::history::StepHistory;
 use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::means::target;
+use crate::run::step::line::Line;
 use crate::run::step::seen::Seen;
 use crate::run::trouble::Trouble;
 
+mod line;
+mod proof;
 mod seen;
+
+/// Between two questions whether a person has done it.
+const PACE: Duration = Duration::from_secs(5);
 
 /// Carries out the step of a stage whose gate is open.
 pub async fn step<C: Connect, K: Clock>(
@@ -31,7 +38,18 @@ pub async fn step<C: Connect, K: Clock>(
     step: &OrganisationStep,
 ) -> Result<Result<StepDone, Failure>, SinkError> {
     let work = Work { stage, step, target: step_target(means.plan, step) };
-    match work.attempt(means).await {
+    let done = match &step.by_hand {
+        Some(_) if means.rehearsal => Ok(StepDone::Rehearsed),
+        Some(by_hand) => work.await_person(means, by_hand).await,
+        None => work.attempt(means).await,
+    };
+    let proved = match done {
+        Ok(StepDone::Verified(after)) => {
+            proof::of(means, stage, step).await.map(|()| StepDone::Verified(after))
+        }
+        other => other,
+    };
+    match proved {
         Ok(done) => Ok(Ok(done)),
         Err(trouble) => Ok(Err(trouble.failure()?)),
     }
@@ -55,10 +73,10 @@ impl Work<'_> {
         &self,
         means: &Means<'_, C, K>,
     ) -> Result<StepDone, Trouble> {
-        let mut shell = self.open(means).await?;
+        let mut line = Line::open(means, self.step, &self.target).await?;
         lock(&means.logged_on).insert(self.step.via.clone());
-        let ended = self.act(means, &mut shell).await;
-        shell.close().await;
+        let ended = self.act(means, &mut line).await;
+        line.close().await;
         match ended? {
             Ended::Well(done) => Ok(done),
             // What the act left is read over a new connection; the act itself is never repeated.
@@ -66,36 +84,33 @@ impl Work<'_> {
         }
     }
 
-    async fn open<C: Connect, K: Clock>(
-        &self,
-        means: &Means<'_, C, K>,
-    ) -> Result<C::Shell, HostError> {
-        let configuration = match &self.step.act {
-            Act::ExchangeIrm { .. } => exchange::CONFIGURATION,
-            Act::SharepointIrm { configuration, .. } => configuration,
-        };
-        means.connect.shell(&self.target, configuration).await
-    }
-
     async fn act<C: Connect, K: Clock>(
         &self,
         means: &Means<'_, C, K>,
-        shell: &mut C::Shell,
+        line: &mut Line<C>,
     ) -> Result<Ended, Trouble> {
         let step = self.step;
-        let found = Seen::through(shell, step).await?;
+        let found = Seen::through(line, step).await?;
         if !found.is_of(step) {
             let text = format!("expected `{}`, found `{}`", step.identity, found.identity);
             return Err(Failure::new(FailureKind::WrongHost, text).into());
         }
+        let announced = means.past.history.step(&step.organisation, self.stage);
+        let in_doubt = matches!(announced, Some(StepHistory::InDoubt));
         if found.holds(&step.act) {
-            let announced = means.past.history.step(&step.organisation, self.stage);
-            return Ok(Ended::Well(match announced {
-                // An earlier process of this run has set it, and died before it knew.
-                Some(StepHistory::InDoubt) => StepDone::Verified(found.state),
-                Some(StepHistory::Verified(_) | StepHistory::Unchanged | StepHistory::Open)
-                | None => StepDone::Unchanged,
+            // An earlier process of this run may have done it, and died before it knew.
+            return Ok(Ended::Well(if in_doubt {
+                StepDone::Verified(found.state)
+            } else {
+                StepDone::Unchanged
             }));
+        }
+        // INVARIANT: what may have happened is done again only if reading tells that it did not.
+        if in_doubt && !seen::is_readable(&step.act) {
+            let text = format!("{} was announced, and nothing tells its end", step.act.verb());
+            return Err(Failure::new(FailureKind::InDoubt, text)
+                .hint("look at the servers; then plan again, without this stage if it was done")
+                .into());
         }
         if let Some(moved) = found.moved(means.plan, step) {
             return Err(Failure::new(FailureKind::Drifted, moved)
@@ -108,7 +123,7 @@ impl Work<'_> {
         if means.rehearsal {
             return Ok(Ended::Well(StepDone::Rehearsed));
         }
-        // INVARIANT: the intent is recorded before the cmdlet goes out, and it goes out once.
+        // INVARIANT: the intent is recorded before the act, which goes out once.
         means.emit(Event::StepIntended {
             organisation: step.organisation.clone(),
             step: self.stage.to_owned(),
@@ -117,18 +132,19 @@ impl Work<'_> {
             via: step.via.clone(),
         })?;
         means.touch(&step.via);
-        if let Err(error) = seen::perform(shell, &step.act).await {
-            return Ok(Ended::Unclear(error));
-        }
-        Ok(match Seen::through(shell, step).await {
-            Ok(after) if after.is_of(step) && after.holds(&step.act) => {
-                Ended::Well(StepDone::Verified(after.state))
-            }
-            Ok(after) => Ended::Unclear(HostError::Unexpected {
-                expected: format!("{} to read back as set", step.act.verb()),
-                got: after.told(&step.act),
-            }),
+        let done = line.perform(&step.act, means.clock).await;
+        Ok(match done {
             Err(error) => Ended::Unclear(error),
+            Ok(()) => match Seen::through(line, step).await {
+                Ok(after) if after.is_of(step) && after.is_done(&step.act) => {
+                    Ended::Well(StepDone::Verified(after.state))
+                }
+                Ok(after) => Ended::Unclear(HostError::Unexpected {
+                    expected: format!("what {} sets to read back", step.act.verb()),
+                    got: after.told(&step.act),
+                }),
+                Err(error) => Ended::Unclear(error),
+            },
         })
     }
 
@@ -140,9 +156,9 @@ impl Work<'_> {
     ) -> Result<StepDone, Trouble> {
         let step = self.step;
         let read = async {
-            let mut shell = self.open(means).await?;
-            let found = Seen::through(&mut shell, step).await;
-            shell.close().await;
+            let mut line = Line::open(means, step, &self.target).await?;
+            let found = Seen::through(&mut line, step).await;
+            line.close().await;
             found
         };
         let mut failure = error.failure();
@@ -151,7 +167,7 @@ impl Work<'_> {
                 if found.holds(&step.act) {
                     return Ok(StepDone::Verified(found.state));
                 }
-                if found.is_as_before(&step.act) {
+                if seen::is_readable(&step.act) && found.is_as_before(&step.act) {
                     let (kind, told) = if goes_on_alone(&error) {
                         let told = "read back as it was before, but it may still be under way";
                         (FailureKind::InDoubt, told)
@@ -178,6 +194,56 @@ impl Work<'_> {
         }
         Err(failure.into())
     }
+
+    /// `mode: manual`: shows what to do, waits for the word, and reads it back where it can.
+    async fn await_person<C: Connect, K: Clock>(
+        &self,
+        means: &Means<'_, C, K>,
+        by_hand: &ByHand,
+    ) -> Result<StepDone, Trouble> {
+        let step = self.step;
+        means.emit(Event::StepAwaited {
+            organisation: step.organisation.clone(),
+            step: self.stage.to_owned(),
+            instructions: by_hand.instructions.clone(),
+            then: format!("rmsfleet promote {}", means.run),
+        })?;
+        let deadline = means
+            .clock
+            .now()
+            .checked_add(jiff::SignedDuration::from_secs(by_hand.timeout.into()))
+            .unwrap_or(jiff::Timestamp::MAX);
+        while !means.controller.promoted() {
+            if means.stopped() != Stop::Go {
+                return Ok(StepDone::Stopped);
+            }
+            if means.clock.now() >= deadline {
+                let text = format!("nobody said that `{}` is done", self.stage);
+                return Ok(StepDone::Awaited(text));
+            }
+            means.clock.sleep(PACE).await;
+        }
+        let read = async {
+            let mut line = Line::open(means, step, &self.target).await?;
+            let found = Seen::through(&mut line, step).await;
+            line.close().await;
+            found
+        };
+        match read.await {
+            Ok(found) if found.holds(&step.act) => Ok(StepDone::Verified(found.state)),
+            Ok(found) => {
+                let text = format!("said to be done, and read as {}", found.told(&step.act));
+                Err(Failure::new(FailureKind::Drifted, text)
+                    .hint("do what the plan says, then resume the run")
+                    .into())
+            }
+            Err(error) => {
+                let text = "done by hand, as a person said; the farm's cmdlets do not answer";
+                let told = format!("{text} ({})", error.failure().text());
+                Ok(StepDone::Verified(StepState::Told { told }))
+            }
+        }
+    }
 }
 
 /// Whether the host may be carrying out what nobody waits for any more: a pipeline does not end with
@@ -197,7 +263,7 @@ fn goes_on_alone(error: &HostError) -> bool {
 
 /// The endpoint of the step, with the times of the host that stands behind it.
 fn step_target(plan: &Plan, step: &OrganisationStep) -> Target {
-    const SECONDS: std::time::Duration = std::time::Duration::from_secs(30);
+    const SECONDS: Duration = Duration::from_secs(30);
     let host = plan.hosts.get(&step.via).map(target);
     Target {
         host: step.via.clone(),

@@ -17,6 +17,7 @@ use crate::host::link::Reader;
 use crate::host::link::Shell;
 use crate::host::link::Target;
 use crate::host::observe::observe;
+use crate::host::sharepoint;
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
 use crate::model::facts::Survey;
@@ -34,6 +35,15 @@ pub struct Question {
     pub probe: Probe,
     /// The host's Exchange endpoint, asked if the probe wants the organisation.
     pub exchange: Option<Target>,
+    /// The SharePoint farm that is asked through this host.
+    pub farm: Option<FarmQuestion>,
+}
+
+/// A farm by the inventory's name, and the session configuration that has its cmdlets.
+#[derive(Debug, Clone)]
+pub struct FarmQuestion {
+    pub name: String,
+    pub configuration: String,
 }
 
 /// Asks all hosts, at most `forks` at once and each over one connection, then the organisations.
@@ -59,6 +69,7 @@ pub async fn survey<C: Connect, K: Clock>(
     let mut survey = Survey { hosts, ..Survey::default() };
     for question in questions {
         ask_organisation(connect, question, &mut survey).await;
+        ask_farm(connect, question, &mut survey).await;
     }
     Ok(survey)
 }
@@ -125,6 +136,24 @@ async fn ask_organisation<C: Connect>(connect: &C, question: &Question, survey: 
             survey.organisation_failures.insert(host.clone(), error.failure());
         }
     }
+}
+
+/// Asks one host for its farm. A host that could not be read is not asked.
+async fn ask_farm<C: Connect>(connect: &C, question: &Question, survey: &mut Survey) {
+    let Some(FarmQuestion { name, configuration }) = &question.farm else { return };
+    let host = &question.target.host;
+    let Some(HostSurvey::Read(_)) = survey.hosts.get(host) else { return };
+    let read = async {
+        let mut shell = connect.shell(&question.target, configuration).await?;
+        let farm = match sharepoint::enter(&mut shell, configuration).await {
+            Ok(()) => sharepoint::observe(&mut shell, host).await,
+            Err(error) => Err(error),
+        };
+        shell.close().await;
+        farm
+    };
+    let farm = read.await.map_err(|error| error.failure());
+    survey.farms.insert(name.clone(), farm);
 }
 
 fn is_same(server: &ExchangeServer, host: &HostName, computer: &str) -> bool {

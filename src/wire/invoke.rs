@@ -6,12 +6,14 @@ use crate::wire::soap::Request;
 use crate::wire::soap::WsmanError;
 use crate::wire::xml::Element;
 
-/// A method of a class, invoked on the class itself: no selectors.
+/// A method of a class, invoked on the class itself, or on the instance that selectors name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invoke {
     /// Namespace and class: `root/default/StdRegProv`.
     pub(crate) class: &'static str,
     pub(crate) method: &'static str,
+    /// The keys of the instance; none for the class itself.
+    pub(crate) selectors: Vec<(&'static str, String)>,
     /// Parameters by name, in the order of the class's declaration; an array repeats its name.
     pub(crate) parameters: Vec<(&'static str, String)>,
 }
@@ -45,6 +47,7 @@ impl Invoke {
         Request {
             action: format!("{resource}/{}", self.method),
             resource,
+            selectors: self.selectors,
             body: Some(body),
             ..Request::default()
         }
@@ -73,6 +76,15 @@ impl Output {
             return Err(WsmanError::unexpected(format!("{name} without null members"), "one"));
         }
         Ok(members().filter(|child| !child.is_nil()).map(Element::text).collect())
+    }
+
+    /// The members of all out parameters but one.
+    pub(crate) fn others(&self, name: &str) -> Vec<String> {
+        let others = self
+            .element
+            .elements()
+            .filter(|child| child.namespace == self.class && child.name != name);
+        others.filter(|child| !child.is_nil()).map(Element::text).collect()
     }
 
     /// The only member of an out parameter that is not an array.

@@ -25,6 +25,8 @@ pub enum Read {
     EnumKeys(KeyPath),
     /// `StdRegProv.CheckAccess`; `required` is a sum of access rights.
     CheckAccess { key: KeyPath, required: u32 },
+    /// `MSFT_FSRMFMJAction.EnumRmsTemplates`: what a file server sees of the tenant's templates.
+    RmsTemplates,
     /// Enumerate with WQL, e.g. namespace `root/cimv2`.
     Query { namespace: String, wql: String },
 }
@@ -42,6 +44,10 @@ pub enum Write {
     DeleteValue(ValuePath),
     /// `Win32_OperatingSystem.Win32ShutdownTracker` with the reboot flag.
     Restart { delay_seconds: u32, comment: String },
+    /// `Win32_Service.StartService` on the instance of that short name.
+    StartService(String),
+    /// `Win32_Service.StopService`.
+    StopService(String),
 }
 
 /// What came back. StdRegProv refuses with HTTP 200 and a return code, so codes are data.
@@ -70,6 +76,10 @@ pub enum Answer {
         granted: Option<bool>,
     },
     Instances(Vec<Instance>),
+    Templates {
+        code: u32,
+        names: Vec<String>,
+    },
     /// The return code of a [`Write`].
     Done {
         code: u32,

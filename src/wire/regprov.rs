@@ -58,7 +58,7 @@ pub(crate) fn delete_value(path: &ValuePath) -> Invoke {
 
 /// `EnumValues`, `EnumKey`, `CreateKey` and `DeleteKey`.
 pub(crate) fn on_key(method: &'static str, key: &KeyPath) -> Invoke {
-    Invoke { class: CLASS, method, parameters: key_parameters(key) }
+    Invoke { class: CLASS, method, selectors: Vec::new(), parameters: key_parameters(key) }
 }
 
 /// `CheckAccess`.
@@ -151,7 +151,7 @@ fn on_value(method: &'static str, path: &ValuePath, data: Vec<(&'static str, Str
     let mut parameters = key_parameters(&path.key);
     parameters.push(("sValueName", path.name.as_str().to_owned()));
     parameters.extend(data);
-    Invoke { class: CLASS, method, parameters }
+    Invoke { class: CLASS, method, selectors: Vec::new(), parameters }
 }
 
 fn key_parameters(key: &KeyPath) -> Vec<(&'static str, String)> {

@@ -15,6 +15,9 @@ use crate::wire::wmi::Page;
 use crate::wire::xml::Element;
 
 /// The class whose method restarts the host; it is a singleton, so no instance is named.
+/// Its out parameter's name is in no page that was found, so that whatever comes is taken.
+const FILE_MANAGEMENT: &str = "root/Microsoft/Windows/FSRM/MSFT_FSRMFMJAction";
+const SERVICE: &str = "root/cimv2/Win32_Service";
 const OPERATING_SYSTEM: &str = "root/cimv2/Win32_OperatingSystem";
 /// `SHTDN_REASON_FLAG_PLANNED | SHTDN_REASON_MAJOR_APPLICATION | SHTDN_REASON_MINOR_MAINTENANCE`.
 const PLANNED: u32 = 0x8004_0001;
@@ -103,6 +106,10 @@ pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, Ws
                     Out::Values => regprov::values(&output)?,
                     Out::Keys => regprov::keys(&output)?,
                     Out::Access => regprov::access(&output)?,
+                    Out::Templates => Answer::Templates {
+                        code: output.code()?,
+                        names: output.others("ReturnValue"),
+                    },
                 }
             }
         },
@@ -136,6 +143,7 @@ enum Out {
     Values,
     Keys,
     Access,
+    Templates,
 }
 
 fn form(read: &Read) -> Form<'_> {
@@ -145,6 +153,15 @@ fn form(read: &Read) -> Form<'_> {
         Read::Value { path, kind } => Form::Invoke(regprov::get(path, *kind), Out::Value(*kind)),
         Read::EnumValues(key) => Form::Invoke(regprov::on_key("EnumValues", key), Out::Values),
         Read::EnumKeys(key) => Form::Invoke(regprov::on_key("EnumKey", key), Out::Keys),
+        Read::RmsTemplates => Form::Invoke(
+            Invoke {
+                class: FILE_MANAGEMENT,
+                method: "EnumRmsTemplates",
+                selectors: Vec::new(),
+                parameters: Vec::new(),
+            },
+            Out::Templates,
+        ),
         Read::CheckAccess { key, required } => {
             Form::Invoke(regprov::check_access(key, *required), Out::Access)
         }
@@ -163,6 +180,7 @@ fn act(write: &Write) -> Result<Invoke, WsmanError> {
         Write::Restart { delay_seconds, comment } => Invoke {
             class: OPERATING_SYSTEM,
             method: "Win32ShutdownTracker",
+            selectors: Vec::new(),
             parameters: vec![
                 ("Timeout", delay_seconds.to_string()),
                 ("Comment", comment.clone()),
@@ -170,7 +188,15 @@ fn act(write: &Write) -> Result<Invoke, WsmanError> {
                 ("Flags", REBOOT.to_string()),
             ],
         },
+        Write::StartService(name) => service("StartService", name),
+        Write::StopService(name) => service("StopService", name),
     })
+}
+
+/// A method of one service, which its key selects.
+fn service(method: &'static str, name: &str) -> Invoke {
+    let selectors = vec![("Name", name.to_owned())];
+    Invoke { class: SERVICE, method, selectors, parameters: Vec::new() }
 }
 
 #[cfg(test)]

@@ -124,7 +124,8 @@ async fn ask(
         let credential = credentials[place % credentials.len()];
         let target = |path| target(name, at(*address, path), credential);
         let probe = Probe { organisation: true, ..Probe::default() };
-        Question { target: target("/wsman"), probe, exchange: Some(target("/PowerShell/")) }
+        let exchange = Some(target("/PowerShell/"));
+        Question { target: target("/wsman"), probe, exchange, farm: None }
     };
     let questions: Vec<Question> = addresses.iter().enumerate().map(question).collect();
     survey(network, &SystemClock, &questions, forks, &mut Nowhere).await.unwrap()

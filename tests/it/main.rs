@@ -62,6 +62,8 @@ mod peers_rollout;
 #[cfg(unix)]
 mod peers_samba;
 #[cfg(test)]
+mod peers_steps;
+#[cfg(test)]
 mod peers_tls;
 #[cfg(test)]
 mod peers_tls_rollout;
@@ -89,6 +91,8 @@ mod shared;
 mod simulation;
 #[cfg(test)]
 mod spnego;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod survey;
 #[cfg(test)]

@@ -110,6 +110,11 @@ impl PeerServer {
         self.http("PUT", &format!("/registry/{host}"), &content.to_string());
     }
 
+    /// Changes options of a host (the peers' README has them).
+    pub(crate) fn set(&self, host: &str, options: &Value) {
+        self.http("PUT", &format!("/set/{host}"), &options.to_string());
+    }
+
     pub(crate) fn faults(&self, rules: &Value) {
         self.http("PUT", "/faults", &rules.to_string());
     }

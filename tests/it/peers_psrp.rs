@@ -110,6 +110,7 @@ fn step(seen: &Organisation) -> OrganisationStep {
         needs: Vec::new(),
         missing: Vec::new(),
         waived: Vec::new(),
+        held: None,
         by_hand: None,
     }
 }

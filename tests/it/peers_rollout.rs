@@ -73,13 +73,13 @@ pub(crate) fn inventory(server: &PeerServer) -> String {
     text
 }
 
-struct Bench {
+pub(crate) struct Bench {
     server: PeerServer,
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let server = PeerServer::start(&fleet())?;
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("inventory.yml"), inventory(&server)).unwrap();
@@ -94,7 +94,11 @@ impl Bench {
         Some(Self { server, folder })
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn server(&self) -> &PeerServer {
+        &self.server
+    }
+
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -109,7 +113,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn expect(&self, arguments: &[&str], exit: i32) -> String {
+    pub(crate) fn expect(&self, arguments: &[&str], exit: i32) -> String {
         let output = self.run(arguments);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(
@@ -137,17 +141,28 @@ fn value<'a>(registry: &'a Value, key: &str, name: &str) -> Option<&'a str> {
 #[test]
 fn peers_the_values_arrive_and_the_second_run_is_empty() {
     let Some(bench) = Bench::start() else { return };
-    let apply =
-        ["apply", "-i", "inventory.yml", "--yes", "--no-input", "--confirm", "Contoso", "-f", "3"];
+    let apply = [
+        "apply",
+        "-i",
+        "inventory.yml",
+        "--yes",
+        "--no-input",
+        "--confirm",
+        "Contoso",
+        "--confirm",
+        "SP01",
+        "-f",
+        "3",
+    ];
 
     bench.expect(&["plan", "-i", "inventory.yml", "--no-input", "-f", "3"], 0);
     assert_eq!(bench.writes(), 0, "`plan` wrote");
     let stats = bench.server.stats();
     let logons = stats["accounts"]["peers\\wsuser"]["hosts"].as_object().unwrap().clone();
-    // One logon per host; the Exchange server that was asked for its organisation has a second
-    // endpoint, and so a second one.
+    // One logon per host; the Exchange server that was asked for its organisation and the SharePoint
+    // server that was asked for its farm have a second one.
     let extra: u64 = logons.values().map(|count| count.as_u64().unwrap() - 1).sum();
-    assert_eq!((logons.len(), extra), (9, 1), "{logons:?}");
+    assert_eq!((logons.len(), extra), (9, 2), "{logons:?}");
 
     bench.expect(&apply, 0);
     let stats = bench.server.stats();
@@ -167,6 +182,9 @@ fn peers_the_values_arrive_and_the_second_run_is_empty() {
         })
         .sum();
     assert_eq!(sets, 1, "Set-IRMConfiguration runs once for the organisation");
+
+    let farm = &stats["hosts"]["SP01"]["cmdlets"];
+    assert_eq!(farm["Set-SPIRMSettings"], 1, "once for the farm: {farm}");
 
     let exchange = bench.server.registry("EX02");
     let v15 = "HKLM\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\IRM\\";

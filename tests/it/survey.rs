@@ -41,6 +41,7 @@ fn question(name: &str, organisation: bool) -> Question {
         target: target(name, "/wsman"),
         probe: Probe { values, organisation, ..Probe::default() },
         exchange: organisation.then(|| target(name, "/PowerShell/")),
+        farm: None,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::model::host::RestartPolicy;
 use crate::model::host::Scheme;
 use crate::model::host::Spn;
 use crate::model::host::Transport;
+use crate::model::host::general_endpoint;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::tls::TlsTrust;
@@ -66,6 +67,9 @@ pub(super) fn build(
         owner: text(variables, "rms_owner"),
         exchange,
         organization: text(variables, "rms_organization"),
+        sharepoint: read(variables, "rms_sharepoint_configuration", keys::session_configuration)
+            .unwrap_or_else(general_endpoint),
+        adrms: read(variables, "rms_adrms_urls", url::adrms).unwrap_or_default(),
         connect_timeout: reached.connect_timeout,
         operation_timeout: reached.operation_timeout,
     };
@@ -95,10 +99,10 @@ fn complete(
     }
     let needed: &[&str] = match (role, host.configure) {
         (Role::Connector, _) | (_, Configure::No) => &[],
-        (Role::Exchange | Role::Sharepoint, Configure::Auto | Configure::Yes) => {
-            &["rms_connector_url", "rms_tenant_url"]
+        // The tenant's URL can be had from the connector.
+        (Role::Exchange | Role::Sharepoint | Role::Fci, Configure::Auto | Configure::Yes) => {
+            &["rms_connector_url"]
         }
-        (Role::Fci, Configure::Auto | Configure::Yes) => &["rms_connector_url"],
     };
     let missing: Vec<String> = needed
         .iter()
@@ -126,6 +130,8 @@ fn complete(
         ("rms_exchange_url", Role::Exchange),
         ("rms_farm", Role::Sharepoint),
         ("rms_farm_role", Role::Sharepoint),
+        ("rms_sharepoint_configuration", Role::Sharepoint),
+        ("rms_adrms_urls", Role::Exchange),
         ("rms_cluster", Role::Fci),
     ];
     for (key, belongs) in misplaced {

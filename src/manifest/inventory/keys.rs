@@ -17,7 +17,7 @@ use crate::model::product::Product;
 use crate::model::product::Role;
 
 /// Every `rms_*` key that is honoured.
-pub const RMS_KEYS: [&str; 25] = [
+pub const RMS_KEYS: [&str; 27] = [
     "rms_role",
     "rms_product",
     "rms_tenant_url",
@@ -40,14 +40,12 @@ pub const RMS_KEYS: [&str; 25] = [
     "rms_exchange_auth",
     "rms_spn_class",
     "rms_organization",
+    "rms_sharepoint_configuration",
+    "rms_adrms_urls",
     "rms_cloud",
     "rms_ca_file",
     "rms_tls_pin",
 ];
-
-/// Keys of the format that this version does not honour, and why that is worth a stop.
-const NOT_BUILT: [(&str, &str); 1] =
-    [("rms_adrms_urls", "redirections of an AD RMS migration would be missing without a word")];
 
 /// The `ansible_*` names that set how a host is reached.
 pub const CONNECTION_KEYS: [&str; 25] = [
@@ -85,8 +83,6 @@ pub(super) enum Class {
     Rms,
     /// Ours by its prefix, but no such key; with a suggestion.
     UnknownRms(Option<String>),
-    /// Part of the format, not of this version; with the reason.
-    NotBuilt(&'static str),
     /// How to reach the host; checked for the hosts that are reached.
     Connection,
     /// A password or the like, which no inventory may hold in clear.
@@ -107,9 +103,6 @@ pub(super) fn classify(key: &str) -> Class {
         } else {
             Class::UnknownRms(Some(format!("did you mean `{known}`?")))
         };
-    }
-    if let Some((_, why)) = NOT_BUILT.iter().find(|(known, _)| folded == *known) {
-        return Class::NotBuilt(why);
     }
     if folded.starts_with("rms_") {
         return if is_secret(&folded) {
@@ -145,6 +138,8 @@ pub(super) fn check(key: &str, node: &Node) -> Result<(), Mismatch> {
         "rms_product" => product(node).map(drop),
         "rms_tenant_url" => url::tenant(node).map(drop),
         "rms_connector_url" => url::origin(node).map(drop),
+        "rms_adrms_urls" => url::adrms(node).map(drop),
+        "rms_sharepoint_configuration" => session_configuration(node).map(drop),
         "rms_configure" => configure(node).map(drop),
         "rms_prior_adrms" => prior_adrms(node).map(drop),
         "rms_farm_role" => farm_roles(node).map(drop),
@@ -243,6 +238,17 @@ pub(super) fn exchange_auth(node: &Node) -> Result<Transport, Mismatch> {
             ("basic", Transport::Basic),
         ],
     )
+}
+
+/// The name of a session configuration: letters, digits, dots, dashes and underscores.
+pub(super) fn session_configuration(node: &Node) -> Result<String, Mismatch> {
+    let text = scalar::text(node)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(Mismatch::new("needs the name of a session configuration")
+        .help("write it as Get-PSSessionConfiguration shows it, e.g. `Contoso.RmsFarm`".to_owned()))
 }
 
 pub(super) fn spn_class(node: &Node) -> Result<SpnClass, Mismatch> {

@@ -8,10 +8,10 @@ use crate::manifest::inventory::draft::Definition;
 use crate::manifest::inventory::draft::Draft;
 use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::resolve::Resolved;
-use crate::manifest::inventory::url;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::product::Role;
+use crate::model::tenant;
 
 /// The names under which connector nodes are known, in lower case, with the node.
 pub(super) type Nodes<'h> = BTreeMap<String, &'h HostName>;
@@ -109,7 +109,7 @@ pub(super) fn urls(
         }
     }
     if let (Some(origin), Some(found)) = (&host.tenant, variables.get("rms_tenant_url"))
-        && !url::is_tenant_shaped(origin)
+        && !tenant::is_shaped(origin)
     {
         diagnostics.push(
             Diagnostic::warning(

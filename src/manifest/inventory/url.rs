@@ -26,19 +26,14 @@ pub(super) fn tenant(node: &Node) -> Result<Origin, Mismatch> {
         .help(format!("write `https://{}`", origin.host())))
 }
 
-/// Whether an origin has the shape of an Azure RMS tenant, `https://<id>.rms.<region>.aadrm.com`
-/// (`connector.md` 2.2).
-pub(super) fn is_tenant_shaped(origin: &Origin) -> bool {
-    let labels: Vec<&str> = origin.host().split('.').collect();
-    let (id, domain) = match labels.as_slice() {
-        [id, "rms", "aadrm", top] | [id, "rms", _, "aadrm", top] => (*id, *top),
-        _ => return false,
-    };
-    let groups: Vec<usize> = id.split('-').map(str::len).collect();
-    let hex = id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    hex && groups == [8, 4, 4, 4, 12]
-        && matches!(domain, "com" | "us" | "cn")
-        && origin.as_str() == format!("https://{}", origin.host())
+/// `rms_adrms_urls`: the names of an AD RMS cluster inside and outside, scheme and host each.
+pub(super) fn adrms(node: &Node) -> Result<Vec<Origin>, Mismatch> {
+    let origins = scalar::list(node, origin)?;
+    let mut seen = std::collections::BTreeSet::new();
+    match origins.iter().find(|origin| !seen.insert(*origin)) {
+        Some(twice) => Err(Mismatch::new(format!("has `{twice}` twice"))),
+        None => Ok(origins),
+    }
 }
 
 /// `rms_exchange_url`: where PSRP answers, with its path.
@@ -92,24 +87,5 @@ fn correct(text: &str, error: &OriginError) -> Option<String> {
     match Origin::parse(&candidate) {
         Ok(origin) => Some(format!("write `{origin}`")),
         Err(_) => Some("write scheme and host only: `https://rmsconnector.contoso.com`".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(url: &str, expected: bool) {
-        assert_eq!(is_tenant_shaped(&Origin::parse(url).unwrap()), expected, "for {url}");
-    }
-
-    #[test]
-    fn a_tenant_is_known_by_its_shape() {
-        check("https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com", true);
-        check("https://5c6bb73b-1038-4eec-863d-49bded473437.rms.aadrm.us", true);
-        check("https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.example.com", false);
-        check("https://contoso.rms.eu.aadrm.com", false);
-        check("https://rmsconnector.contoso.com", false);
     }
 }

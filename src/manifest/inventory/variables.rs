@@ -87,11 +87,6 @@ pub(super) fn admit(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<bool
             diagnostics.push(Diagnostic::error(at, message).help(help));
             None
         }
-        Class::NotBuilt(why) => {
-            let message = format!("`{key}` is not supported by this version");
-            diagnostics.push(Diagnostic::error(at, message).help(format!("remove it: {why}")));
-            None
-        }
         Class::Secret if keys::is_template(&entry.value) => {
             diagnostics.push(
                 Diagnostic::warning(at, format!("`{key}` is ignored"))

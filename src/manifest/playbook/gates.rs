@@ -24,11 +24,12 @@ const DAY: u32 = 24 * 3600;
 
 type Read = fn(&mut Fields<'_>, &mut Diagnostics) -> Option<Gate>;
 
-const KINDS: [(&str, Read); 8] = [
+const KINDS: [(&str, Read); 9] = [
     ("http", http),
     ("event-log", event_log),
     ("exchange", exchange),
     ("service", service),
+    ("rms-templates", rms_templates),
     ("tcp", tcp),
     ("soak", soak),
     ("approval", approval),
@@ -194,6 +195,22 @@ fn service_name(node: &Node) -> Result<String, Mismatch> {
     }
     Err(Mismatch::new(format!("needs a service's short name, found {}", node.kind()))
         .help("write it as `sc query` shows it: SrmSvc".to_owned()))
+}
+
+/// The connector's nodes take up a list of accounts every 15 minutes, so that is what it waits.
+fn rms_templates(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Gate> {
+    let expect = fields.read("expect", diagnostics, |node| {
+        scalar::list(node, |item| scalar::text(item).map(str::to_owned))
+    });
+    if expect.as_ref().is_some_and(Vec::is_empty) {
+        diagnostics.push(
+            Diagnostic::error(fields.span(), "`expect` names no template")
+                .help("name one, or leave the key out: any template will do then".to_owned()),
+        );
+        return None;
+    }
+    let within = within(fields, 3 * WITHIN, diagnostics);
+    Some(Gate::RmsTemplates { expect: expect.unwrap_or_default(), within })
 }
 
 fn tcp(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Gate> {

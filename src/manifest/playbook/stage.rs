@@ -6,12 +6,11 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
 use crate::manifest::pattern;
-use crate::manifest::playbook::FIXED;
 use crate::manifest::playbook::gates;
+use crate::manifest::playbook::org_step;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
 use crate::manifest::source::Span;
-use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
@@ -21,6 +20,7 @@ use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::StageWork;
+use crate::model::rollout::StepOrder;
 
 /// The list under `stages`; every stage inherits the playbook's usual budget.
 pub(super) fn stages(
@@ -50,7 +50,7 @@ pub(super) fn stages(
         );
     }
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
-    let mut organisation: Option<Span> = None;
+    let mut orders: Vec<(StepOrder, Span)> = Vec::new();
     let mut stages = Vec::new();
     for item in items {
         let Some(stage) = stage(item, usual, gates, diagnostics) else { continue };
@@ -61,14 +61,20 @@ pub(super) fn stages(
                     .help("give each stage its own name".to_owned()),
             );
         }
-        if stage.work == StageWork::ExchangeIrm
-            && let Some(first) = organisation.replace(item.span)
+        if let StageWork::Step(order) = &stage.work
+            && let Some(first) = orders.iter().find(|(known, _)| known == order)
         {
             diagnostics.push(
-                Diagnostic::error(item.span, "the organisation step stands here a second time")
-                    .related(first, "first here")
-                    .help("it runs once per organisation; keep one".to_owned()),
+                Diagnostic::error(
+                    item.span,
+                    "the same organisation step stands here a second time",
+                )
+                .related(first.1, "first here")
+                .help("it runs once per organisation; keep one".to_owned()),
             );
+        }
+        if let StageWork::Step(order) = &stage.work {
+            orders.push((order.clone(), item.span));
         }
         stages.push(stage);
     }
@@ -83,15 +89,7 @@ fn stage(
 ) -> Option<PlaybookStage> {
     let mut fields = Fields::open(node, "a stage", node.span, diagnostics)?;
     let name = fields.require("name", diagnostics, |node| scalar::text(node).map(str::to_owned));
-    for (key, why) in [
-        ("vars", "set variables in the inventory or with `--var`"),
-        ("identity", "the organisation is always found in the directory"),
-        ("needs", "an organisation step always waits for every server of the organisation"),
-        ("set", FIXED),
-        ("mode", FIXED),
-    ] {
-        fields.refuse(key, why, diagnostics);
-    }
+    fields.refuse("vars", "set variables in the inventory or with `--var`", diagnostics);
     let gates = StageGates {
         before: gates::names(&mut fields, "gates_before", known, diagnostics),
         between: gates::names(&mut fields, "gates_between", known, diagnostics),
@@ -99,7 +97,7 @@ fn stage(
     };
     let hosts = fields.take("hosts");
     let work = match (fields.take("org_step"), hosts) {
-        (Some(step), None) => org_step(step, diagnostics),
+        (Some(step), None) => org_step::read(step, &mut fields, diagnostics).map(StageWork::Step),
         (Some(step), Some(_)) => {
             diagnostics.push(
                 Diagnostic::error(step.key.span, "`org_step` stands beside `hosts`").help(
@@ -110,9 +108,11 @@ fn stage(
             fields.take("serial");
             fields.take("max_fail_percentage");
             fields.take("max_failures");
+            org_step::skip(&mut fields);
             None
         }
         (None, Some(_)) => {
+            org_step::refuse(&mut fields, diagnostics);
             let pattern = fields.read("hosts", diagnostics, pattern_text);
             let serial = fields.read("serial", diagnostics, serial);
             let budget = budget(&mut fields, diagnostics).unwrap_or(usual);
@@ -128,29 +128,12 @@ fn stage(
             fields.take("serial");
             fields.take("max_fail_percentage");
             fields.take("max_failures");
+            org_step::skip(&mut fields);
             None
         }
     };
     fields.finish(diagnostics);
     Some(PlaybookStage { name: name?, work: work?, gates })
-}
-
-fn org_step(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<StageWork> {
-    const EXCHANGE: &str = "exchange.set-irm-configuration";
-    let value = entry.value.inline();
-    if value == EXCHANGE {
-        return Some(StageWork::ExchangeIrm);
-    }
-    let at = entry.value.span;
-    diagnostics.push(if value == "sharepoint.use-this-rms-server" {
-        Diagnostic::error(at, format!("`{value}` is not supported by this version"))
-            .help("remove the stage and set it in Central Administration".to_owned())
-    } else {
-        let near = did_you_mean(&value, [EXCHANGE]);
-        Diagnostic::error(at, format!("unknown organisation step, found {}", entry.value.kind()))
-            .help(near.unwrap_or_else(|| format!("write `{EXCHANGE}`")))
-    });
-    None
 }
 
 fn pattern_text(node: &Node) -> Result<String, Mismatch> {

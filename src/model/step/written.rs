@@ -28,6 +28,8 @@ pub(super) struct Written {
     missing: Vec<String>,
     waived: Vec<String>,
     #[serde(default)]
+    held: Option<String>,
+    #[serde(default)]
     by_hand: Option<ByHand>,
 }
 
@@ -53,7 +55,7 @@ impl From<Written> for OrganisationStep {
                     before: before.setting(name),
                     after: SettingValue::Bool(true),
                 });
-                Act::ExchangeIrm { settings: settings.collect(), before }
+                Act::ExchangeIrm { settings: settings.collect(), before, sender: None }
             }
         };
         Self {
@@ -68,6 +70,7 @@ impl From<Written> for OrganisationStep {
             needs: written.needs,
             missing: written.missing,
             waived: written.waived,
+            held: written.held,
             by_hand: written.by_hand,
         }
     }

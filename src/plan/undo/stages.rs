@@ -170,7 +170,7 @@ fn host_stage(
 /// measure for servers that leave the connector.
 fn kept(gates: &StageGates, conditions: &Conditions, connectors: &BTreeSet<String>) -> StageGates {
     let stays = |name: &&String| match conditions.gates.get(*name) {
-        Some(Gate::EventLog { .. }) => false,
+        Some(Gate::EventLog { .. } | Gate::RmsTemplates { .. }) => false,
         Some(Gate::Http { url, .. }) => {
             let host = url_host(url);
             host.is_some() && !connectors.iter().any(|own| url_host(own) == host)

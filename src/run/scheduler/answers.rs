@@ -87,6 +87,11 @@ impl Scheduler<'_> {
                 self.hold(stage, "the user stopped the run before it".to_owned());
                 return;
             }
+            Ok(StepDone::Awaited(reason)) => {
+                self.hold(stage, reason.clone());
+                self.halt(Ending::Paused, reason);
+                return;
+            }
             Err(failure) => match failure.kind {
                 FailureKind::Drifted | FailureKind::WrongHost | FailureKind::Leased => {
                     StepOutcome::Refused(failure)

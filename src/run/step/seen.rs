@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::host::exchange;
+use crate::host::folder;
+use crate::host::iis;
+use crate::host::link::Connect;
 use crate::host::link::HostError;
-use crate::host::link::Shell;
 use crate::host::sharepoint;
 use crate::model::farm::FarmIrm;
 use crate::model::irm::ExchangeServer;
@@ -14,6 +16,8 @@ use crate::model::plan::PlannedHost;
 use crate::model::step::Act;
 use crate::model::step::SettingValue;
 use crate::model::step::StepState;
+use crate::run::step::line::Line;
+use crate::run::step::line::misfit;
 
 /// One reading.
 pub(super) struct Seen {
@@ -23,33 +27,51 @@ pub(super) struct Seen {
     servers: Vec<ExchangeServer>,
 }
 
-/// Does what the act says, once.
-pub(super) async fn perform(shell: &mut impl Shell, act: &Act) -> Result<(), HostError> {
+/// Whether reading tells if the act was done.
+pub(super) fn is_readable(act: &Act) -> bool {
     match act {
-        Act::ExchangeIrm { settings, .. } => exchange::set(shell, settings).await,
-        Act::SharepointIrm { settings, .. } => sharepoint::set(shell, settings).await,
+        Act::ExchangeIrm { .. }
+        | Act::SharepointIrm { .. }
+        | Act::ClearFolder { .. }
+        // What is stopped is started, whoever stopped it: done twice is as well as once.
+        | Act::CycleServices { .. } => true,
+        Act::RefreshCertificates => false,
     }
 }
 
 impl Seen {
     /// Reads what the step is about.
-    pub(super) async fn through(
-        shell: &mut impl Shell,
+    pub(super) async fn through<C: Connect>(
+        line: &mut Line<C>,
         step: &OrganisationStep,
     ) -> Result<Self, HostError> {
-        match &step.act {
-            Act::ExchangeIrm { .. } => {
+        let plain = |state| Self { identity: step.identity.clone(), state, servers: Vec::new() };
+        match (line, &step.act) {
+            (Line::Shell(shell), Act::ExchangeIrm { .. } | Act::RefreshCertificates) => {
                 let found = exchange::observe(shell, &step.via).await?;
                 let (identity, state) = (found.dn, found.irm.into());
                 Ok(Self { identity, state, servers: found.servers })
             }
-            Act::SharepointIrm { configuration, .. } => {
+            (Line::Shell(shell), Act::SharepointIrm { configuration, .. }) => {
                 sharepoint::enter(shell, configuration).await?;
                 let found = sharepoint::observe(shell, &step.via).await?;
                 // An endpoint that does not tell the farm's id did not tell it to the plan either.
                 let identity = found.id.unwrap_or_else(|| step.organisation.clone());
                 Ok(Self { identity, state: farm(found.irm), servers: Vec::new() })
             }
+            (Line::Shell(shell), Act::ClearFolder { folder }) => {
+                let left = folder::count(shell, folder).await?;
+                Ok(plain(one("entries", SettingValue::Text(left.to_string()))))
+            }
+            (Line::Link(wsman), Act::CycleServices { services }) => {
+                let states = iis::states(wsman, services).await?;
+                let settings = states
+                    .into_iter()
+                    .map(|(name, state)| (name, SettingValue::Text(state)))
+                    .collect();
+                Ok(plain(StepState::Settings { settings }))
+            }
+            (Line::Shell(_) | Line::Link(_), _) => Err(misfit()),
         }
     }
 
@@ -57,9 +79,35 @@ impl Seen {
         self.identity.eq_ignore_ascii_case(&step.identity)
     }
 
-    /// Whether what the act sets is set.
+    /// Whether what the act sets is set, so that it need not be done.
     pub(super) fn holds(&self, act: &Act) -> bool {
-        act.settings().iter().all(|setting| self.setting(&setting.name).is_same(&setting.after))
+        match act {
+            Act::ExchangeIrm { settings, .. } | Act::SharepointIrm { settings, .. } => {
+                settings.iter().all(|one| self.setting(&one.name).is_same(&one.after))
+            }
+            Act::ClearFolder { .. } => self.setting("entries") == SettingValue::Text("0".into()),
+            Act::RefreshCertificates | Act::CycleServices { .. } => false,
+        }
+    }
+
+    /// Whether the act, which was just carried out, has done what it is for.
+    pub(super) fn is_done(&self, act: &Act) -> bool {
+        match act {
+            Act::ExchangeIrm { .. } | Act::SharepointIrm { .. } | Act::ClearFolder { .. } => {
+                self.holds(act)
+            }
+            // The cmdlet's own word is all there is.
+            Act::RefreshCertificates => true,
+            Act::CycleServices { services } => {
+                let runs = |name: &String| match self.setting(name) {
+                    SettingValue::Text(state) => state == "Running",
+                    // Not every host has every one.
+                    SettingValue::Untold => true,
+                    SettingValue::Bool(_) | SettingValue::List(_) => false,
+                };
+                services.iter().all(runs)
+            }
+        }
     }
 
     pub(super) fn is_as_before(&self, act: &Act) -> bool {
@@ -95,6 +143,9 @@ impl Seen {
 
     /// The settings of the act as they were read, in words.
     pub(super) fn told(&self, act: &Act) -> String {
+        if let (StepState::Settings { settings }, true) = (&self.state, act.settings().is_empty()) {
+            return told(settings.iter().map(|(name, value)| (&**name, value)));
+        }
         let settings: Vec<_> =
             act.settings().iter().map(|one| (&*one.name, self.setting(&one.name))).collect();
         told(settings.iter().map(|(name, value)| (*name, value)))
@@ -114,6 +165,10 @@ impl Seen {
 fn farm(irm: FarmIrm) -> StepState {
     let settings: BTreeMap<String, SettingValue> = irm;
     StepState::Settings { settings }
+}
+
+fn one(name: &str, value: SettingValue) -> StepState {
+    StepState::Settings { settings: BTreeMap::from([(name.to_owned(), value)]) }
 }
 
 /// `InternalLicensingEnabled False and ClientAccessServerEnabled True`.

@@ -346,6 +346,7 @@ fn answer(now: Timestamp, machine: &Machine, read: &Read) -> Answer {
             Answer::Keys { code: 0, names: names.map(KeyPath::to_string).collect() }
         }
         Read::CheckAccess { .. } => Answer::Access { code: 0, granted: Some(true) },
+        Read::RmsTemplates => Answer::Templates { code: 0, names: Vec::new() },
         Read::Query { wql, .. } => Answer::Instances(query(now, machine, wql)),
     }
 }
@@ -387,6 +388,8 @@ impl Writer for ImaginedLink {
                 Write::SetValue { path, .. } => format!("set {}", path.name),
                 Write::DeleteValue(path) => format!("delete {}", path.name),
                 Write::Restart { .. } => "restart".to_owned(),
+                Write::StartService(name) => format!("start {name}"),
+                Write::StopService(name) => format!("stop {name}"),
             };
             world.log.push(format!("{} {line}", self.name));
             let now = world.now;
@@ -439,6 +442,7 @@ fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answer {
                 None => 2,
             }
         }
+        Write::StartService(_) | Write::StopService(_) => 0,
         Write::Restart { .. } => {
             if machine.luck.hangs {
                 0

@@ -135,6 +135,7 @@ pub(crate) fn step(organisation: &str) -> OrganisationStep {
         needs: Vec::new(),
         missing: Vec::new(),
         waived: Vec::new(),
+        held: None,
         by_hand: None,
     }
 }

@@ -207,7 +207,7 @@ fn a_template_is_refused() {
 fn what_a_role_needs_must_be_there() {
     let text =
         "all:\n  hosts:\n    EX[01:02]: { rms_role: exchange }\n    FS01: { rms_role: fci }\n";
-    let words = "has role `exchange` and no `rms_connector_url` and no `rms_tenant_url`";
+    let words = "has role `exchange` and no `rms_connector_url`";
     check(text, (3, 5), words, "once for all hosts");
     check(text, (4, 5), "has role `fci` and no `rms_connector_url`", "once for all hosts");
     let count = read(text).expect_err("refused").errors().count();
@@ -323,8 +323,14 @@ fn a_connection_must_be_one_that_we_have() {
 }
 
 #[test]
-fn what_is_not_built_is_not_promised() {
-    check(&server("rms_adrms_urls: []"), (7, 7), "not supported by this version", "remove it");
+fn urls_of_an_old_cluster_are_origins_too() {
+    let path = "rms_adrms_urls: [https://adrms.contoso.com/_wmcs/licensing]";
+    check(&server(path), (7, 24), "scheme and host", "write `https://adrms.contoso.com`");
+    let twice = "rms_adrms_urls: [https://a.contoso.com, HTTPS://A.contoso.com/]";
+    check(&server(twice), (7, 23), "twice", "correct the value");
+    check(&server("rms_adrms_urls: https://a.contoso.com"), (7, 23), "needs a list", "brackets");
+    let endpoint = "rms_sharepoint_configuration: \"Rms; Farm\"";
+    check(&server(endpoint), (7, 37), "name of a session configuration", "Contoso.RmsFarm");
 }
 
 #[test]

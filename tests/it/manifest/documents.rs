@@ -14,7 +14,10 @@ use rmsfleet::manifest::rules;
 use rmsfleet::manifest::source::Source;
 use rmsfleet::model::rollout::BatchSize;
 use rmsfleet::model::rollout::Budget;
+use rmsfleet::model::rollout::FarmOrder;
+use rmsfleet::model::rollout::IrmOrder;
 use rmsfleet::model::rollout::StageWork;
+use rmsfleet::model::rollout::StepOrder;
 
 use crate::manifest::complains;
 
@@ -85,8 +88,15 @@ fn the_builtin_playbook_takes_every_host_in_scope_once() {
             assert_eq!(times, 1, "{} is staged {times} times", host.name);
         }
     }
-    let last = playbook.stages.last().map(|stage| &stage.work);
-    assert_eq!(last, Some(&StageWork::ExchangeIrm));
+    let steps: Vec<&StageWork> = playbook
+        .stages
+        .iter()
+        .map(|stage| &stage.work)
+        .filter(|work| matches!(work, StageWork::Step(_)))
+        .collect();
+    let exchange = StageWork::Step(StepOrder::ExchangeIrm(IrmOrder::default()));
+    let farm = StageWork::Step(StepOrder::Farm(FarmOrder { enabled: true, by_hand: None }));
+    assert_eq!(steps, [&exchange, &farm]);
 }
 
 #[test]
@@ -116,7 +126,7 @@ fn a_playbook_carries_what_it_says() {
         [
             hosts("fci", serial, Budget::Percent(10)),
             hosts("all", vec![BatchSize::Percent(100)], Budget::Failures(4)),
-            StageWork::ExchangeIrm,
+            StageWork::Step(StepOrder::ExchangeIrm(IrmOrder::default())),
         ]
     );
 }
@@ -127,9 +137,52 @@ fn what_is_not_built_is_refused_by_name() {
     let dag = with("restart: { exchange: { drain: exchange-dag } }");
     playbook_complains(&dag, (3, 31), "`exchange-dag` is not supported", "hook");
     playbook_complains(&with("limits: { per_host: {} }"), (3, 11), "`per_host`", "inventory");
-    let text =
-        "version: 1\nname: x\nstages:\n  - name: a\n    org_step: sharepoint.use-this-rms-server\n";
-    playbook_complains(text, (5, 15), "not supported by this version", "Central Administration");
+}
+
+#[test]
+fn an_organisation_step_says_how_it_is_done() {
+    let step = |keys: &str| {
+        format!("version: 1\nname: x\nstages:\n  - name: a\n    {}\n", keys.replace('\n', "\n    "))
+    };
+    let irm = "org_step: exchange.set-irm-configuration";
+    let farm = "org_step: sharepoint.use-this-rms-server";
+    let check = |keys: String, at, message: &str, help: &str| {
+        playbook_complains(&step(&keys), at, message, help);
+    };
+    check("org_step: exchange.set-irm".to_owned(), (5, 15), "unknown organisation step", "set-irm");
+    check(format!("{irm}\nidentity: first-host"), (6, 15), "needs one of `from-directory`", "");
+    check(
+        format!("{irm}\nneeds: {{ group: exchange, verified: \"90%\" }}"),
+        (6, 12),
+        "cannot be narrowed to `verified: 90%`",
+        "waits for every server",
+    );
+    check(format!("{irm}\nset: {{ SearchEnabled: true }}"), (6, 10), "cannot set", "a step sets");
+    check(
+        format!("{irm}\nset: {{ InternalLicensingEnabled: false }}"),
+        (5, 15),
+        "is destructive: it turns",
+        "destructive: accepted",
+    );
+    check(format!("{irm}\nmode: manual"), (6, 5), "`mode` is no key of this step", "remove it");
+    check(
+        format!("{farm}\nset: {{ CertificateServerUrl: https://x }}"),
+        (6, 34),
+        "needs one of",
+        "write `connector`",
+    );
+    check(
+        format!("{farm}\ndestructive: accepted"),
+        (5, 15),
+        "stands beside a step that loses nothing",
+        "remove the key",
+    );
+    check("hosts: all\nset: { a: b }".to_owned(), (6, 5), "stage of hosts", "`org_step`");
+    let text = step(&format!("{farm}\nmode: manual\ntimeout: 2h\nidentity: from-directory"));
+    let playbook = playbook::parse(&Source::new("play.yml", text)).map_err(|d| d.render(false));
+    let work = playbook.unwrap().stages.remove(0).work;
+    let by_hand = Some(7200);
+    assert_eq!(work, StageWork::Step(StepOrder::Farm(FarmOrder { enabled: true, by_hand })));
 }
 
 #[test]

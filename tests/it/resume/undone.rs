@@ -73,7 +73,7 @@ fn look(fleet: &Fleet, original: &Plan, written: &Written) -> Survey {
                 operation_timeout: Duration::from_secs(20),
             };
             let exchange = probe.organisation.then(|| target("/PowerShell/"));
-            Question { target: target("/wsman"), probe, exchange }
+            Question { target: target("/wsman"), probe, exchange, farm: None }
         })
         .collect();
     wait(survey(fleet, fleet, &questions, 4, &mut ImaginedSink(fleet.clone()))).unwrap()

@@ -1,0 +1,128 @@
+//! Organisation steps and the tenant's URL, as somebody at the terminal sees them in the lab.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// The lab's own inventory with something put in or left out.
+fn inventory(folder: &TempDir, edit: impl Fn(String) -> String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("inventories/lab.yml")).unwrap();
+    std::fs::write(folder.path().join("inventory.yml"), edit(text)).unwrap();
+}
+
+#[track_caller]
+fn check(folder: &TempDir, arguments: &[&str], code: i32, expected: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .env("XDG_STATE_HOME", folder.path().join("state"))
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}");
+    for text in expected {
+        assert!(said.contains(text), "`{text}` is missing:\n{said}");
+    }
+    said
+}
+
+#[test]
+fn the_farm_is_pointed_at_the_connector_once_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = [
+        "affects every site of farm SP01",
+        "CertificateServerUrl  nothing",
+        "Set-SPIRMSettings via SPWFE01",
+        "CertificateServerUrl https://rmsconnector.contoso.com",
+    ];
+    check(&folder, &["apply", "--lab"], 0, &told);
+}
+
+#[test]
+fn a_farm_by_hand_is_waited_for_and_nobody_goes_in_a_persons_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let playbook = "version: 1\nname: x\nstages:\n  - { name: sp, hosts: sharepoint }\n  - { name: \
+                    farm, org_step: sharepoint.use-this-rms-server, mode: manual, timeout: 1s }\n";
+    std::fs::write(folder.path().join("p.yml"), playbook).unwrap();
+    let told = [
+        "Central Administration",
+        "enter https://rmsconnector.contoso.com (no path)",
+        "rmsfleet promote",
+        "nobody said that `farm` is done",
+    ];
+    check(&folder, &["apply", "--lab", "-p", "p.yml"], 8, &told);
+}
+
+#[test]
+fn the_tenant_is_asked_of_the_connector_and_shown_with_its_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let without = |text: String| {
+        let lines = text.lines().filter(|line| !line.contains("rms_tenant_url"));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    inventory(&folder, without);
+    let told = [
+        "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com, as the connector",
+        "7 hosts: 7 changed",
+    ];
+    check(&folder, &["apply", "--lab", "-i", "inventory.yml"], 0, &told);
+}
+
+#[test]
+fn a_tenant_that_one_group_gives_otherwise_is_a_conflict() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = "https://11111111-2222-3333-4444-555555555555.rms.na.aadrm.com";
+    inventory(&folder, |text| {
+        let lines = text.lines().filter(|line| !line.contains("rms_tenant_url"));
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        text.replace(
+            "rms_farm: SP01\n",
+            &format!("rms_farm: SP01\n        rms_tenant_url: {other}\n"),
+        )
+    });
+    let told = ["the inventory says", other, "and the connector"];
+    check(&folder, &["plan", "--lab", "-i", "inventory.yml"], 7, &told);
+}
+
+#[test]
+fn the_migration_goes_off_and_on_again_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    inventory(&folder, |text| {
+        let urls = "rms_adrms_urls: [https://adrms.corp.contoso.com, https://rms.contoso.com]";
+        text.replace("rms_dag: DAG01\n", &format!("rms_dag: DAG01\n        {urls}\n"))
+    });
+    let playbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/adrms-migration.yml");
+    let playbook = playbook.to_str().unwrap();
+    check(&folder, &["lint", "-i", "inventory.yml", "-p", playbook], 0, &[]);
+    let said = check(
+        &folder,
+        &["apply", "--lab", "-i", "inventory.yml", "-p", playbook],
+        0,
+        &[
+            "cannot be taken back",
+            "Remove-Item via EX01",
+            "LicensingLocation",
+            "Set-IRMConfiguration -RefreshServerCertificates via EX01",
+            "Win32_Service via EX02",
+            "https://adrms.corp.contoso.com/_wmcs/licensing",
+        ],
+    );
+    let at = |text: &str| said.rfind(text).unwrap_or_else(|| panic!("{text}\n{said}"));
+    assert!(at("Remove-Item via") < at("RefreshServerCertificates via"), "{said}");
+    assert!(at("RefreshServerCertificates via") < at("Win32_Service via"), "{said}");
+    assert!(at("Win32_Service via") < at("Set-SPIRMSettings via"), "{said}");
+}
+
+#[test]
+fn what_is_destructive_is_refused_until_it_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let playbook =
+        "version: 1\nname: x\nstages:\n  - { name: c, org_step: exchange.clear-cache }\n";
+    std::fs::write(folder.path().join("p.yml"), playbook).unwrap();
+    let told = ["destructive", "add `destructive: accepted`"];
+    check(&folder, &["plan", "--lab", "-p", "p.yml"], 65, &told);
+}
