@@ -29,22 +29,20 @@ pub async fn fetch(
         return Err(HostError::Unsupported(reason));
     }
     let mut pipe = Pipe::of_page(target, stats, phase)?;
-    match (target.endpoint.transport, login.who()) {
-        (Transport::Kerberos, _)
-        | (Transport::Negotiate, Who::Ticket { .. } | Who::Keytab { .. }) => {
-            kerberos::logon(&mut pipe, login, guard).await.map(drop)
+    let transport = target.endpoint.transport;
+    match login.who() {
+        who if kerberos::takes(transport, who) => {
+            kerberos::logon(&mut pipe, login, guard).await.map(drop)?;
         }
-        (Transport::Ntlm | Transport::Negotiate, Who::Password(account)) => {
-            logon(&mut pipe, account, guard).await.map(drop)
+        Who::Password(account) if matches!(transport, Transport::Ntlm | Transport::Negotiate) => {
+            logon(&mut pipe, account, guard).await.map(drop)?;
         }
-        (Transport::Basic | Transport::BasicInClear | Transport::Certificate, _)
-        | (Transport::Ntlm, Who::Ticket { .. } | Who::Keytab { .. })
-        | (Transport::Ntlm | Transport::Negotiate, Who::Certificate { .. }) => {
+        Who::Password(_) | Who::Ticket { .. } | Who::Keytab { .. } | Who::Certificate { .. } => {
             return Err(HostError::Unsupported(
                 "the page takes NTLM, Negotiate and Kerberos only".to_owned(),
             ));
         }
-    }?;
+    }
     pipe.take_page().ok_or_else(|| HostError::Unexpected {
         expected: "the page behind the logon".to_owned(),
         got: "nothing".to_owned(),
