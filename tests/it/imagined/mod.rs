@@ -147,7 +147,7 @@ pub(crate) fn enabling(before: &IrmConfiguration) -> Act {
         before: before.setting(name),
         after: SettingValue::Bool(true),
     });
-    Act::ExchangeIrm { settings: settings.into(), before: before.clone() }
+    Act::ExchangeIrm { settings: settings.into(), before: before.clone(), sender: None }
 }
 
 pub(crate) fn hosts_stage(
