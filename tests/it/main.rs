@@ -41,6 +41,8 @@ mod peers_channel;
 #[cfg(test)]
 mod peers_doctor;
 #[cfg(test)]
+mod peers_exports;
+#[cfg(test)]
 #[cfg(unix)]
 mod peers_kerberos;
 #[cfg(test)]
@@ -69,6 +71,8 @@ mod peers_tls;
 mod peers_tls_rollout;
 #[cfg(test)]
 mod peers_two;
+#[cfg(test)]
+mod peers_undo;
 #[cfg(test)]
 mod peers_winrs;
 #[cfg(test)]
