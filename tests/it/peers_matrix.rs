@@ -323,22 +323,23 @@ fn peers_kerberos_in_every_form() {
     }
 }
 
-/// MIT's names of the encryption types, the strong ones first.
-const TYPES: [&str; 5] = [
+/// MIT's names of the encryption types, the strong ones first. RC4 is missing: MIT's KDC refuses to
+/// issue for it unless it is told to when it starts.
+const TYPES: [&str; 4] = [
     "aes256-cts-hmac-sha384-192",
     "aes128-cts-hmac-sha256-128",
     "aes256-cts-hmac-sha1-96",
     "aes128-cts-hmac-sha1-96",
-    "arcfour-hmac",
 ];
 
 #[test]
 fn peers_kerberos_with_every_encryption_type() {
     let Some(kdc) = Kdc::start() else { return };
-    kdc.keys(&TYPES);
     let folder = tempfile::tempdir().unwrap();
     let own = kdc.variables.iter().find(|(name, _)| name == "KRB5_CONFIG").unwrap().1.clone();
     for name in TYPES {
+        // The ticket is sealed by the service's first key, which the acceptor must be allowed too.
+        kdc.keys(&[name]);
         // The library reads the first file's word first.
         let file = folder.path().join(format!("{name}.conf"));
         let text = format!(
