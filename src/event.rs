@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use crate::model::change::Change;
 use crate::model::host::HostName;
+use crate::model::maintenance::Act;
+use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
@@ -167,6 +169,51 @@ pub enum Event {
         boot_after: Timestamp,
         up_seconds: u64,
     },
+    /// A phase of a restart begins; it has so many seconds by the wall clock.
+    PhaseStarted {
+        host: HostName,
+        phase: Phase,
+        budget: u32,
+    },
+    /// What was seen of the other members of a host's failure domains before it goes down.
+    PeersSeen {
+        host: HostName,
+        clear: bool,
+        seen: String,
+    },
+    /// How many members of a failure domain are up, by live state.
+    CapacitySeen {
+        domain: String,
+        up: usize,
+        of: usize,
+        /// Votes of the cluster that are up, and all of them, where that was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        votes: Option<(u32, u32)>,
+    },
+    /// How the host stands in its DAG or cluster. From here on it may be out of service.
+    MaintenanceFound {
+        host: HostName,
+        found: Membership,
+    },
+    MaintenanceIntended {
+        host: HostName,
+        act: Act,
+    },
+    /// Shown while waiting; what was seen last.
+    MaintenanceWaiting {
+        host: HostName,
+        seen: String,
+    },
+    /// Out of service, and read so.
+    MaintenanceEntered {
+        host: HostName,
+    },
+    /// As found again, and read so, but for what others have changed meanwhile.
+    MaintenanceLeft {
+        host: HostName,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        foreign: Vec<String>,
+    },
     GateStarted {
         stage: String,
         gate: String,
@@ -277,7 +324,13 @@ fn is_false(flag: &bool) -> bool {
 pub enum Phase {
     Survey,
     Registry,
+    /// Looking at the other members of its failure domains.
+    Peers,
+    /// Being taken out of service.
+    Drain,
     Restart,
+    /// Being brought back as found.
+    Back,
     Step,
 }
 

@@ -91,11 +91,13 @@ pub fn accounts(wanted: &BTreeSet<Wanted>) -> Accounts {
 
 /// A playbook's patience in the lab's time.
 pub fn hasten(playbook: &mut Playbook) {
-    for settings in [
+    let roles = [
         &mut playbook.restart_exchange,
         &mut playbook.restart_sharepoint,
         &mut playbook.restart_fci,
-    ] {
+    ];
+    let groups = playbook.restart_groups.iter_mut().map(|(_, settings)| settings);
+    for settings in roles.into_iter().chain(groups) {
         settings.timeout = settings.timeout.min(RESTART_PATIENCE);
     }
 }

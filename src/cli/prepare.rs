@@ -48,6 +48,7 @@ use crate::net::connect::Network;
 use crate::net::entropy;
 use crate::net::stats::Stats;
 use crate::plan;
+use crate::plan::domain::restart_settings;
 use crate::report::human::Labels;
 use crate::report::plural;
 use crate::report::screen::Screen;
@@ -193,6 +194,10 @@ fn questions_of(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Ques
             target: target(host, false),
             probe: plan::probe(host, &loaded.rules),
             exchange: (host.role == Some(Role::Exchange)).then(|| target(host, true)),
+            care: restart_settings(host, &loaded.playbook)
+                .filter(|_| host.in_scope())
+                .map(|settings| settings.care.clone())
+                .unwrap_or_default(),
             farm: farms.get(&host.name).cloned(),
         })
         .collect()
@@ -294,6 +299,7 @@ fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
             | FailureKind::NotBack
             | FailureKind::RestartNotBegun
             | FailureKind::Hook
+            | FailureKind::Maintenance
             | FailureKind::Unsupported => {}
         }
     }

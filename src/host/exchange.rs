@@ -1,8 +1,9 @@
 //! The Exchange organisation: read it, turn IRM on, read it again (`connector.md` 4.1).
 
+use crate::host::cmdlet::missing;
+use crate::host::cmdlet::run;
+use crate::host::cmdlet::text;
 use crate::host::link::Argument;
-use crate::host::link::Cmdlet;
-use crate::host::link::CmdletResult;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
 use crate::model::host::HostName;
@@ -141,19 +142,6 @@ fn server(object: &PsObject) -> Result<ExchangeServer, HostError> {
     })
 }
 
-/// Runs one cmdlet; a non-terminating error counts as failure too, because half an answer is none.
-pub(crate) async fn run(
-    shell: &mut impl Shell,
-    name: &'static str,
-    parameters: Vec<(&'static str, Argument)>,
-) -> Result<CmdletResult, HostError> {
-    let result = shell.run(&Cmdlet { name, parameters }).await?;
-    if result.errors.is_empty() {
-        return Ok(result);
-    }
-    Err(HostError::Cmdlet { cmdlet: name.to_owned(), message: result.errors.join("; ") })
-}
-
 /// The organisation's name: the container right under `CN=Microsoft Exchange,CN=Services`, or the
 /// last common name of a short form that ends with it.
 pub(crate) fn organisation_name(dn: &str) -> Option<String> {
@@ -200,11 +188,6 @@ fn bool(object: &PsObject, name: &str) -> Option<bool> {
     object.property(name)?.bool()
 }
 
-/// The property's text; an object with a `ToString`, such as a version, gives that.
-fn text(object: &PsObject, name: &str) -> Option<String> {
-    object.property(name)?.to_text().filter(|text| !text.is_empty())
-}
-
 /// A location's text, empty where the host says that there is none; `None` if it does not say.
 fn location(object: &PsObject, name: &str) -> Option<String> {
     told(object.property(name)?)
@@ -224,13 +207,6 @@ fn told(value: &PsObject) -> Option<String> {
     match value {
         PsObject::Null => Some(String::new()),
         other => other.to_text(),
-    }
-}
-
-fn missing(cmdlet: &str, property: &str) -> HostError {
-    HostError::Unexpected {
-        expected: format!("{property} in the output of {cmdlet}"),
-        got: "nothing of that name".to_owned(),
     }
 }
 

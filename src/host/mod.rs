@@ -1,5 +1,6 @@
 //! Recipes for one host, written over the traits of [`link`].
 
+pub(crate) mod cmdlet;
 pub mod diagnosis;
 pub mod doctor;
 pub mod exchange;
@@ -11,9 +12,12 @@ pub mod iis;
 pub(crate) mod imagined;
 pub mod lease;
 pub mod link;
+pub mod maintenance;
 pub mod mark;
 pub mod observe;
+pub mod peers;
 pub mod registry;
 pub mod restart;
 pub mod sharepoint;
+pub mod service;
 pub mod support;

@@ -62,6 +62,14 @@ impl Debt {
             | Event::GateSeen { .. }
             | Event::GatePassed { .. }
             | Event::GateFailed { .. }
+            | Event::PhaseStarted { .. }
+            | Event::PeersSeen { .. }
+            | Event::CapacitySeen { .. }
+            | Event::MaintenanceFound { .. }
+            | Event::MaintenanceIntended { .. }
+            | Event::MaintenanceWaiting { .. }
+            | Event::MaintenanceEntered { .. }
+            | Event::MaintenanceLeft { .. }
             | Event::HookIntended { .. }
             | Event::HookEnded { .. }
             | Event::StageEnded { .. }

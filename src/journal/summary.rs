@@ -139,6 +139,14 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::GateSeen { .. }
         | Event::GatePassed { .. }
         | Event::GateFailed { .. }
+        | Event::PhaseStarted { .. }
+        | Event::PeersSeen { .. }
+        | Event::CapacitySeen { .. }
+        | Event::MaintenanceFound { .. }
+        | Event::MaintenanceIntended { .. }
+        | Event::MaintenanceWaiting { .. }
+        | Event::MaintenanceEntered { .. }
+        | Event::MaintenanceLeft { .. }
         | Event::HookIntended { .. }
         | Event::HookEnded { .. }
         | Event::StageEnded { .. }
@@ -249,6 +257,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
                 | FailureKind::NotBack
                 | FailureKind::RestartNotBegun
                 | FailureKind::Hook
+                | FailureKind::Maintenance
                 | FailureKind::Unsupported => StepSummary::Failed(failure.text()),
             };
             summary.steps.insert(name, step);
@@ -265,6 +274,14 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::GateSeen { .. }
         | Event::GatePassed { .. }
         | Event::GateFailed { .. }
+        | Event::PhaseStarted { .. }
+        | Event::PeersSeen { .. }
+        | Event::CapacitySeen { .. }
+        | Event::MaintenanceFound { .. }
+        | Event::MaintenanceIntended { .. }
+        | Event::MaintenanceWaiting { .. }
+        | Event::MaintenanceEntered { .. }
+        | Event::MaintenanceLeft { .. }
         | Event::HookIntended { .. }
         | Event::StepAwaited { .. }
         | Event::HookEnded { .. }

@@ -40,6 +40,10 @@ pub struct FarmHost {
     pub tenant_page: Option<String>,
     /// What the rights clients have left in their folders, by path in lower case.
     pub folders: BTreeMap<String, Vec<String>>,
+    /// The DAG that it is a member of.
+    pub dag: Option<String>,
+    /// The failover cluster that it is a node of.
+    pub cluster: Option<String>,
     /// Where to listen; `None` takes a free port on 127.0.0.1.
     pub listen: Option<SocketAddr>,
     pub registry: Registry,
@@ -63,6 +67,8 @@ impl FarmHost {
             domain: Some(domain),
             role,
             product,
+            dag: None,
+            cluster: None,
             listen: None,
             manner: Manner::Returns,
         }
@@ -105,6 +111,8 @@ pub fn from_hosts(hosts: &[Host]) -> Vec<FarmHost> {
             if let (Role::Connector, Some(tenant)) = (role, tenant) {
                 farm_host.tenant_page = Some(tenant.to_string());
             }
+            farm_host.dag = host.dag.clone().filter(|_| role == Role::Exchange);
+            farm_host.cluster.clone_from(&host.cluster);
             farm_host
         })
         .collect()

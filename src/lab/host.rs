@@ -134,8 +134,11 @@ impl LabHost {
             self.registry.boot();
             self.enumerations = Enumerations::default();
             self.shells.clear();
+            self.services = services::for_role(self.role);
         }
-        self.power.phase(now)
+        let phase = self.power.phase(now);
+        self.shells.set_up(matches!(phase, Phase::Up | Phase::Pending));
+        phase
     }
 
     /// Counts and answers one request; asked again for the same one while a Receive waits.

@@ -4,9 +4,11 @@
 //! Everything but [`station`], [`http`] and [`serve`] is values: requests in, replies out.
 
 pub mod accounts;
+pub mod availability;
 pub mod cim;
 pub mod classes;
 pub mod cmd;
+pub mod cluster;
 pub mod cmdlet;
 pub mod edge;
 pub mod enumeration;
@@ -21,6 +23,7 @@ pub mod host;
 pub mod http;
 pub mod invoke;
 pub mod logon;
+pub mod maintenance;
 pub mod markup;
 pub mod power;
 pub mod psrp;

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::lab::accounts::Accounts;
+use crate::lab::availability::Availability;
+use crate::lab::availability::Server;
 use crate::lab::edge::Edge;
 use crate::lab::exchange::ExchangeOrganisation;
 use crate::lab::exchange::LabExchangeServer;
@@ -33,6 +35,7 @@ use crate::lab::power::Timing;
 use crate::lab::sharepoint::SharePointFarm;
 use crate::lab::shell::Organisation;
 use crate::lab::shell::SharePoint;
+use crate::lab::shell::SharedAvailability;
 use crate::lab::shell::Shells;
 use crate::lab::station::Commons;
 use crate::lab::station::Station;
@@ -50,6 +53,7 @@ pub struct Farm {
     stations: Vec<Arc<Station>>,
     organisations: BTreeMap<String, Organisation>,
     farms: BTreeMap<String, SharePoint>,
+    availability: SharedAvailability,
     /// Aborted with the farm.
     _tasks: JoinSet<()>,
 }
@@ -72,6 +76,7 @@ impl Farm {
         faults.apply(&mut hosts);
         let organisations = organisations(&hosts);
         let farms = farms(&hosts);
+        let availability = Arc::new(Mutex::new(availability(&hosts)));
         let now = edge.now();
         let commons = Arc::new(Commons::new(edge, timing.latency, accounts, hosts.len()));
         let mut stations = Vec::new();
@@ -86,13 +91,15 @@ impl Farm {
             let exchange = organisation.is_some();
             let power = Power::new(last_boot(now, index), timing, host.manner);
             let farm = host.farm.as_ref().and_then(|name| farms.get(name)).cloned();
-            let host = LabHost::new(host, power, Shells::new(organisation).of_farm(farm));
+            let shells = Shells::new(organisation).of_farm(farm);
+            let shells = shells.among(availability.clone(), &host.computer);
+            let host = LabHost::new(host, power, shells);
             let station = Station::new(index, address, names, exchange, commons.clone(), host);
             let station = Arc::new(station);
             tasks.spawn(keep(station.clone(), listener));
             stations.push(station);
         }
-        Ok(Self { stations, organisations, farms, _tasks: tasks })
+        Ok(Self { stations, organisations, farms, availability, _tasks: tasks })
     }
 
     /// Where each host answers, also while it is down.
@@ -125,6 +132,11 @@ impl Farm {
     /// The state of a SharePoint farm.
     pub fn farm(&self, name: &str) -> Option<SharePoint> {
         self.farms.get(name).cloned()
+    }
+
+    /// The DAGs and clusters of the farm.
+    pub fn availability(&self) -> SharedAvailability {
+        self.availability.clone()
     }
 
     /// The state of an Exchange organisation.
@@ -173,6 +185,19 @@ fn farms(hosts: &[FarmHost]) -> BTreeMap<String, SharePoint> {
         farm.servers.push(("SQL01".to_owned(), "Invalid".to_owned()));
     }
     farms.into_iter().map(|(name, farm)| (name, Arc::new(Mutex::new(farm)))).collect()
+}
+
+/// Every DAG and cluster that the hosts name.
+fn availability(hosts: &[FarmHost]) -> Availability {
+    let mut farm = Availability::default();
+    for host in hosts {
+        if host.organisation.is_some() || host.cluster.is_some() {
+            let server = Server::new(host.fqdn(), host.dag.clone(), host.cluster.clone());
+            farm.add(&host.computer, server);
+        }
+    }
+    farm.settle();
+    farm
 }
 
 /// Some days ago, and not the same for all.

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use crate::lab::availability::Availability;
+use crate::lab::cluster;
 use crate::lab::cmdlet::CmdletFailure;
 use crate::lab::cmdlet::CmdletOutput;
 use crate::lab::cmdlet::Cmdlets;
@@ -24,6 +26,7 @@ use crate::lab::folder;
 use crate::lab::host::Call;
 use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
+use crate::lab::maintenance;
 use crate::lab::markup::escape;
 use crate::lab::psrp::PoolServer;
 use crate::lab::request::Request;
@@ -39,6 +42,9 @@ pub type Organisation = Arc<Mutex<ExchangeOrganisation>>;
 /// A farm that the servers of it share.
 pub type SharePoint = Arc<Mutex<SharePointFarm>>;
 
+/// The DAGs and clusters that the servers of a farm share.
+pub type SharedAvailability = Arc<Mutex<Availability>>;
+
 /// The shells of one host.
 #[derive(Debug, Default)]
 pub struct Shells {
@@ -46,6 +52,9 @@ pub struct Shells {
     organisation: Option<Organisation>,
     /// The farm whose cmdlets `Microsoft.PowerShell` can load.
     farm: Option<SharePoint>,
+    availability: SharedAvailability,
+    /// The host's name there.
+    computer: String,
     open: BTreeMap<Uuid, Shell>,
     /// Those of the command processor, which count towards the same limits.
     pub(super) cmd: CmdShells,
@@ -69,6 +78,20 @@ impl Shells {
     pub fn of_farm(mut self, farm: Option<SharePoint>) -> Self {
         self.farm = farm;
         self
+    }
+
+    /// On a host that shares DAGs and clusters with others.
+    #[must_use]
+    pub fn among(mut self, availability: SharedAvailability, computer: &str) -> Self {
+        self.availability = availability;
+        computer.clone_into(&mut self.computer);
+        self
+    }
+
+    /// Tells the others that the host went down or came up.
+    pub fn set_up(&self, up: bool) {
+        let mut farm = self.availability.lock().unwrap_or_else(PoisonError::into_inner);
+        farm.set_up(&self.computer, up);
     }
 
     pub fn clear(&mut self) {
@@ -119,12 +142,23 @@ struct Counted<'a> {
     folders: &'a mut BTreeMap<String, Vec<String>>,
     /// The session is the host's own, not Exchange's.
     general: bool,
+    availability: &'a SharedAvailability,
+    computer: &'a str,
     calls: &'a mut BTreeMap<String, u64>,
 }
 
 impl Cmdlets for Counted<'_> {
     fn run(&mut self, name: &str, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
         *self.calls.entry(name.to_owned()).or_default() += 1;
+        let mut farm = self.availability.lock().unwrap_or_else(PoisonError::into_inner);
+        let ran = match self.organisation {
+            Some(_) => maintenance::run(&mut farm, name, parameters),
+            None => cluster::run(&mut farm, self.computer, name, parameters),
+        };
+        drop(farm);
+        if let Some(ran) = ran {
+            return ran;
+        }
         match self.organisation {
             Some(organisation) => {
                 organisation.lock().unwrap_or_else(PoisonError::into_inner).run(name, parameters)
@@ -351,13 +385,15 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
 fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
     let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
-    let Shells { organisation, farm, open, .. } = &mut host.shells;
+    let Shells { organisation, farm, availability, computer, open, .. } = &mut host.shells;
     let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
     let mut cmdlets = Counted {
         organisation: organisation.as_ref().filter(|_| shell.exchange),
         farm: farm.as_ref().filter(|_| !shell.exchange),
         folders: &mut host.folders,
         general: !shell.exchange,
+        availability,
+        computer,
         calls: &mut host.stats.cmdlets,
     };
     shell

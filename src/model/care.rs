@@ -16,6 +16,9 @@ pub struct Care {
     /// Which of the hosts that may restart goes first; ties keep the plan's order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<RestartOrder>,
+    /// Databases without another copy, whose outage somebody has accepted by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outage: Vec<String>,
 }
 
 impl Care {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::model::farm::Farm;
 use crate::model::host::HostName;
 use crate::model::irm::Organisation;
+use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
@@ -116,6 +117,15 @@ pub struct Survey {
     /// What connectors told of the tenant, where they were asked.
     #[serde(default)]
     pub tenants: Vec<Fetched>,
+    /// How members of DAGs and clusters stand that a restart would take out of service.
+    #[serde(default)]
+    pub memberships: BTreeMap<HostName, Membership>,
+    /// Files that users have open, on hosts whose users are warned.
+    #[serde(default)]
+    pub open_files: BTreeMap<HostName, usize>,
+    /// Hosts that did not tell one of these two, and why.
+    #[serde(default)]
+    pub standing_failures: BTreeMap<HostName, Failure>,
 }
 
 /// JSON has no maps with structured keys: a list of pairs serves.

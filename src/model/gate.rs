@@ -27,6 +27,22 @@ pub enum Gate {
     Command { argv: Vec<String>, timeout: u32 },
 }
 
+impl Gate {
+    /// Whether it can be green only while the host is in service.
+    pub fn needs_service(&self) -> bool {
+        match self {
+            Self::Exchange { checks, .. } => checks.contains(&ExchangeCheck::NotInMaintenance),
+            Self::Http { .. }
+            | Self::EventLog { .. }
+            | Self::Service { .. }
+            | Self::Tcp { .. }
+            | Self::Soak { .. }
+            | Self::Approval { .. }
+            | Self::Command { .. } => false,
+        }
+    }
+}
+
 /// One question of an `exchange` gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -184,6 +184,19 @@ pub fn general_endpoint() -> String {
     "Microsoft.PowerShell".to_owned()
 }
 
+impl FarmRole {
+    /// As `rms_farm_role` spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FrontEnd => "front-end",
+            Self::DistributedCache => "distributed-cache",
+            Self::Application => "application",
+            Self::CentralAdmin => "central-admin",
+            Self::Search => "search",
+        }
+    }
+}
+
 /// A host of the inventory. One without a role is listed as out of scope and never contacted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {

@@ -10,6 +10,7 @@ pub mod gate;
 pub mod host;
 pub mod irm;
 pub mod lease;
+pub mod maintenance;
 pub mod origin;
 pub mod outcome;
 pub mod plan;

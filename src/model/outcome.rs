@@ -31,6 +31,8 @@ pub enum FailureKind {
     RestartNotBegun,
     /// A program of the controller failed, or a gate stayed red after a restart.
     Hook,
+    /// The host could not be taken out of service, or not be brought back as found.
+    Maintenance,
     /// Something this version cannot do, said before anything was sealed.
     Unsupported,
 }

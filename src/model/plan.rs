@@ -112,6 +112,12 @@ pub struct PlannedHost {
     /// The connector that it is pointed at, for gates that ask from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector: Option<String>,
+    /// Where it stands, for orders in which sites take turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Databases that are active here and have no other copy, as the plan saw them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub single_copies: Vec<String>,
     /// Where the Exchange PSRP endpoint answers; Exchange servers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Endpoint>,

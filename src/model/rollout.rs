@@ -34,9 +34,35 @@ pub struct Limits {
     pub restart: u32,
 }
 
+/// `restart.<role>.when`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RestartWhen {
+    /// Where the rule asks for it: file servers always, the others if they used AD RMS before.
+    #[default]
+    Required,
+    /// Wherever something changes.
+    Always,
+}
+
+/// `restart.<role>.max_unavailable.per`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartDomain {
+    RmsDag,
+    RmsFarm,
+    /// The servers of one farm that do the same work.
+    RmsFarmRole,
+    RmsSite,
+    RmsCluster,
+}
+
 /// Restart settings of a role or a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartSettings {
+    pub when: RestartWhen,
+    /// What `max_unavailable` counts in; `None` where the role's own domain does.
+    pub per: Option<RestartDomain>,
     /// Hosts of one failure domain (DAG, farm, cluster, site) that may be down at once.
     pub max_unavailable: u32,
     /// One wall-clock budget from the order to stable services, in seconds.

@@ -1,9 +1,11 @@
 //! Failure domains: which hosts may not be down at the same time.
 
+use crate::model::host::FarmRole;
 use crate::model::host::Host;
 use crate::model::plan::FailureDomain;
 use crate::model::product::Role;
 use crate::model::rollout::Playbook;
+use crate::model::rollout::RestartDomain;
 use crate::model::rollout::RestartSettings;
 
 /// The restart settings of a host: those of the nearest of its groups that has some, else its
@@ -34,10 +36,20 @@ pub fn domains(host: &Host, playbook: &Playbook) -> Vec<FailureDomain> {
         id: name.as_ref().map_or_else(|| format!("role:{role}"), |name| format!("{kind}:{name}")),
         max_unavailable: settings.max_unavailable,
     };
-    match role {
-        Role::Exchange => vec![named("dag", &host.dag)],
-        Role::Sharepoint => vec![named("farm", &host.farm)],
-        Role::Fci => {
+    let always = |kind: &str, name: &Option<String>| {
+        name.as_ref().map(|name| FailureDomain { id: format!("{kind}:{name}"), max_unavailable: 1 })
+    };
+    match (role, settings.per) {
+        // A DAG bears one member away, whatever its sites bear.
+        (Role::Exchange, Some(RestartDomain::RmsSite)) => {
+            always("dag", &host.dag).into_iter().chain([named("site", &host.site)]).collect()
+        }
+        (Role::Exchange, _) => vec![named("dag", &host.dag)],
+        (Role::Sharepoint, Some(RestartDomain::RmsFarmRole)) => farm_roles(host, settings),
+        (Role::Sharepoint, Some(RestartDomain::RmsSite)) => vec![named("site", &host.site)],
+        (Role::Sharepoint, _) => vec![named("farm", &host.farm)],
+        (Role::Fci, Some(RestartDomain::RmsCluster)) => vec![named("cluster", &host.cluster)],
+        (Role::Fci, _) => {
             // A cluster keeps its quorum only if its nodes go one by one, whatever the site bears.
             let cluster = host
                 .cluster
@@ -45,8 +57,19 @@ pub fn domains(host: &Host, playbook: &Playbook) -> Vec<FailureDomain> {
                 .map(|name| FailureDomain { id: format!("cluster:{name}"), max_unavailable: 1 });
             cluster.into_iter().chain([named("site", &host.site)]).collect()
         }
-        Role::Connector => Vec::new(),
+        (Role::Connector, _) => Vec::new(),
     }
+}
+
+/// A domain for each work that the server does in its farm: `farm-role:SP-PROD/web-front-end`.
+fn farm_roles(host: &Host, settings: &RestartSettings) -> Vec<FailureDomain> {
+    let farm = host.farm.as_deref().unwrap_or("sharepoint");
+    let max_unavailable = settings.max_unavailable;
+    if host.farm_roles.is_empty() {
+        return vec![FailureDomain { id: format!("farm:{farm}"), max_unavailable }];
+    }
+    let id = |role: &FarmRole| format!("farm-role:{farm}/{}", role.word());
+    host.farm_roles.iter().map(|role| FailureDomain { id: id(role), max_unavailable }).collect()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::rollout::Playbook;
+use crate::model::rollout::RestartWhen;
 use crate::model::rules::RulePack;
 use crate::model::rules::Support;
 use crate::model::tls::TlsTrust;
@@ -42,6 +43,7 @@ use crate::plan::probe;
 use crate::plan::product;
 use crate::plan::product::Found;
 use crate::plan::tenant;
+use crate::plan::standing;
 use crate::plan::verdict;
 use crate::plan::window;
 
@@ -90,6 +92,8 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         care: settings.map(|settings| settings.care.clone()).unwrap_or_default(),
         window: host.window.clone(),
         connector: host.connector.as_ref().map(ToString::to_string),
+        site: host.site.clone(),
+        single_copies: Vec::new(),
         exchange: (host.role == Some(Role::Exchange)).then(|| host.exchange.clone()),
         empty_keys: Vec::new(),
         after_step: None,
@@ -168,6 +172,9 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
         Err(error) => planned.blockers.push(blocker("no-values", &error.to_string())),
     }
     decide(&mut planned, host, role, observation, context);
+    if planned.restart {
+        standing::tell(&mut planned, host, context.survey);
+    }
     let writes = !planned.changes.is_empty() || planned.restart || planned.mark_paid;
     if let (Some(window), true) = (&host.window, writes) {
         planned.blockers.extend(window_blocker(&planned, window, context.playbook));
@@ -222,8 +229,12 @@ fn decide(
     });
     planned.verdict = decided.verdict;
     let required = planned.verdict.need == RestartNeed::Required;
+    let always = domain::restart_settings(host, context.playbook)
+        .is_some_and(|settings| settings.when == RestartWhen::Always);
     match host.restart {
-        RestartPolicy::Auto => planned.restart = required,
+        RestartPolicy::Auto => {
+            planned.restart = required || always && !planned.changes.is_empty();
+        }
         RestartPolicy::Always => planned.restart = required || !planned.changes.is_empty(),
         RestartPolicy::Never | RestartPolicy::Manual if required => {
             planned.notes.push(note(
@@ -293,6 +304,7 @@ pub(crate) fn not_read(failure: &Failure) -> Blocker {
         | FailureKind::InDoubt
         | FailureKind::NotBack
         | FailureKind::Hook
+        | FailureKind::Maintenance
         | FailureKind::RestartNotBegun => "survey-failed",
     };
     Blocker { id: id.to_owned(), text: failure.text(), hint: failure.hint.clone() }

@@ -150,7 +150,8 @@ fn unsupported(survey: &Survey) -> Vec<Blocker> {
         | FailureKind::InDoubt
         | FailureKind::NotBack
         | FailureKind::RestartNotBegun
-        | FailureKind::Hook => false,
+        | FailureKind::Hook
+        | FailureKind::Maintenance => false,
     };
     failed
         .chain(&survey.organisation_failures)

@@ -27,6 +27,7 @@ pub(crate) mod sample;
 pub mod seal;
 pub mod stage;
 pub mod steps;
+pub mod standing;
 pub mod template;
 pub mod tenant;
 pub mod undo;

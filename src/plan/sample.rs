@@ -41,6 +41,7 @@ use crate::model::rollout::Limits;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::RestartSettings;
+use crate::model::rollout::RestartWhen;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
 use crate::model::rules::Confidence;
@@ -289,8 +290,13 @@ pub(crate) fn stage(name: &str, pattern: &str) -> PlaybookStage {
 
 /// Everything in one stage, then the organisation.
 pub(crate) fn playbook() -> Playbook {
-    let restart =
-        |max_unavailable| RestartSettings { max_unavailable, timeout: 900, care: Care::default() };
+    let restart = |max_unavailable| RestartSettings {
+        when: RestartWhen::Required,
+        per: None,
+        max_unavailable,
+        timeout: 900,
+        care: Care::default(),
+    };
     Playbook {
         name: "sample".into(),
         description: None,

@@ -8,7 +8,7 @@ use crate::model::plan::PlannedHost;
 
 /// What may be waived: findings about which a person can know more than the survey. What could
 /// not be read, or would be denied, is no matter of opinion.
-pub const WAIVABLE: [&str; 9] = [
+pub const WAIVABLE: [&str; 10] = [
     "product-version",
     "identity",
     "migration-leftover",
@@ -18,6 +18,7 @@ pub const WAIVABLE: [&str; 9] = [
     "drifted",
     "step-stays",
     "leased",
+    "single-copy",
 ];
 
 /// Turns waived blockers into notes; says which waivers had no effect.
@@ -35,6 +36,9 @@ pub fn apply(
             host.blockers = kept;
             if id == "window" && !waived.is_empty() {
                 host.window = None;
+            }
+            if id == "single-copy" && !waived.is_empty() {
+                host.care.outage = std::mem::take(&mut host.single_copies);
             }
             for blocker in waived {
                 used = true;

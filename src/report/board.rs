@@ -32,6 +32,8 @@ struct Busy {
     phase: Phase,
     seen: String,
     since: Timestamp,
+    /// Seconds that the phase has; `None` where it has no budget of its own.
+    budget: Option<u32>,
 }
 
 /// Where the run stands.
@@ -49,6 +51,8 @@ pub struct Board {
     unreachable: usize,
     written: usize,
     restarted: usize,
+    /// Failure domains as last seen: `3/4 up`.
+    capacity: BTreeMap<String, String>,
 }
 
 impl Board {
@@ -66,6 +70,7 @@ impl Board {
             unreachable: 0,
             written: 0,
             restarted: 0,
+            capacity: BTreeMap::new(),
         }
     }
 
@@ -82,7 +87,8 @@ impl Board {
                 if *phase == Phase::Survey {
                     "reading every host".clone_into(&mut self.stage);
                 }
-                let busy = Busy { phase: *phase, seen: String::new(), since: record.ts };
+                let busy =
+                    Busy { phase: *phase, seen: String::new(), since: record.ts, budget: None };
                 self.busy.insert(host.clone(), busy);
             }
             Event::ChangeIntended { host, index, .. } => {
@@ -98,10 +104,32 @@ impl Board {
             Event::MarkIntended { host, .. } => self.see(host, "setting marks".to_owned()),
             Event::RestartIntended { host, .. } => {
                 let seen = "restart ordered".to_owned();
-                let busy = Busy { phase: Phase::Restart, seen, since: record.ts };
+                match self.busy.get_mut(host) {
+                    Some(busy) if busy.phase == Phase::Restart => busy.seen = seen,
+                    Some(_) | None => {
+                        let (phase, since) = (Phase::Restart, record.ts);
+                        self.busy.insert(host.clone(), Busy { phase, seen, since, budget: None });
+                    }
+                }
+            }
+            Event::PhaseStarted { host, phase, budget } => {
+                let seen = String::new();
+                let budget = Some(*budget);
+                let busy = Busy { phase: *phase, seen, since: record.ts, budget };
                 self.busy.insert(host.clone(), busy);
             }
-            Event::RestartWaiting { host, seen } => self.see(host, seen.clone()),
+            Event::RestartWaiting { host, seen }
+            | Event::MaintenanceWaiting { host, seen }
+            | Event::PeersSeen { host, seen, clear: _ } => self.see(host, seen.clone()),
+            Event::MaintenanceIntended { host, act } => self.see(host, act.to_string()),
+            Event::MaintenanceFound { host, .. } => self.see(host, "going out of service".into()),
+            Event::MaintenanceEntered { host } => self.see(host, "out of service".to_owned()),
+            Event::MaintenanceLeft { host, .. } => self.see(host, "back as found".to_owned()),
+            Event::CapacitySeen { domain, up, of, votes } => {
+                let short = domain.split_once(':').map_or(domain.as_str(), |(_, name)| name);
+                let seen = plural::capacity(*up, *of, *votes);
+                self.capacity.insert(short.to_owned(), seen);
+            }
             Event::RestartProved { host, .. } => {
                 self.restarted += 1;
                 self.busy.remove(host);
@@ -121,7 +149,7 @@ impl Board {
             }
             Event::StepIntended { organisation, via, verb, .. } => {
                 let seen = format!("{verb} for {organisation}");
-                let busy = Busy { phase: Phase::Step, seen, since: record.ts };
+                let busy = Busy { phase: Phase::Step, seen, since: record.ts, budget: None };
                 self.busy.insert(via.clone(), busy);
             }
             Event::StepVerified { .. } | Event::StepUnchanged { .. } | Event::StepFailed { .. } => {
@@ -163,6 +191,7 @@ impl Board {
     /// Exactly `height` rows, none wider than `columns`.
     pub fn rows(&self, now: Timestamp, columns: usize, height: usize) -> Vec<String> {
         let mut rows = self.head(now);
+        rows.extend(self.domains());
         rows.extend(self.in_flight(now, columns));
         rows.resize(height, String::new());
         rows.into_iter().map(|row| fit(&visible(&row), columns, self.style)).collect()
@@ -194,6 +223,14 @@ impl Board {
         ]
     }
 
+    /// What is up of the failure domains that the run has looked at.
+    fn domains(&self) -> Option<String> {
+        let each: Vec<String> =
+            self.capacity.iter().map(|(name, seen)| format!("{name} {seen}")).collect();
+        let dot = format!(" {} ", self.style.sign(Sign::Dot));
+        (!each.is_empty()).then(|| format!(" {}", each.join(&dot)))
+    }
+
     /// Slow hosts first: the one that has been busy longest leads.
     fn in_flight(&self, now: Timestamp, columns: usize) -> Vec<String> {
         let mut busy: Vec<_> = self.busy.iter().collect();
@@ -204,13 +241,18 @@ impl Board {
         busy.into_iter()
             .map(|(host, busy)| {
                 let elapsed = seconds(busy.since, now);
+                let clock = match busy.budget {
+                    Some(budget) => {
+                        format!("{} / {}", plural::clock(elapsed), plural::clock(u64::from(budget)))
+                    }
+                    None => plural::clock(elapsed),
+                };
                 let slow = if elapsed >= SLOW { "SLOW" } else { "" };
                 format!(
-                    "   {slow:<4} {:<width$}  {:<9} {:<room$} {}",
+                    "   {slow:<4} {:<width$}  {:<9} {:<room$} {clock}",
                     self.labels.label(host),
                     phase(busy.phase),
                     fit(&busy.seen, room, self.style),
-                    plural::clock(elapsed),
                 )
             })
             .collect()

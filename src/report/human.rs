@@ -137,6 +137,14 @@ impl Lines {
             | Event::StepUnchanged { .. }
             | Event::StepFailed { .. }
             | Event::HostEnded { .. }
+            | Event::PhaseStarted { .. }
+            | Event::PeersSeen { .. }
+            | Event::CapacitySeen { .. }
+            | Event::MaintenanceFound { .. }
+            | Event::MaintenanceIntended { .. }
+            | Event::MaintenanceWaiting { .. }
+            | Event::MaintenanceEntered { .. }
+            | Event::MaintenanceLeft { .. }
             | Event::GateStarted { .. }
             | Event::GateSeen { .. }
             | Event::GatePassed { .. }

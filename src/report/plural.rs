@@ -30,6 +30,14 @@ pub fn clock(seconds: u64) -> String {
     }
 }
 
+/// `3/4 up`, with the votes of a cluster where they were told: `3/4 up, 4/5 votes`.
+pub fn capacity(up: usize, of: usize, votes: Option<(u32, u32)>) -> String {
+    match votes {
+        Some((held, all)) => format!("{up}/{of} up, {held}/{all} votes"),
+        None => format!("{up}/{of} up"),
+    }
+}
+
 /// `a, b and 3 more`.
 pub fn list<S: AsRef<str>>(items: &[S], shown: usize) -> String {
     let texts: Vec<&str> = items.iter().map(AsRef::as_ref).collect();

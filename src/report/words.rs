@@ -59,7 +59,10 @@ pub fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Survey => "survey",
         Phase::Registry => "registry",
+        Phase::Peers => "peers",
+        Phase::Drain => "drain",
         Phase::Restart => "restart",
+        Phase::Back => "back",
         Phase::Step => "organisation step",
     }
 }
@@ -196,6 +199,41 @@ pub fn words(event: &Event) -> Words {
                 | Outcome::Unreachable(_) => Weight::Problem,
             };
             Words::new(verb, tint, host(at), text, weight)
+        }
+        Event::PhaseStarted { host: at, phase: what, budget } => {
+            let text = format!("{}, at most {}", phase(*what), plural::clock(u64::from(*budget)));
+            detail("Phase", host(at), text)
+        }
+        Event::PeersSeen { host: at, clear, seen } => {
+            if *clear {
+                detail("Peers", host(at), seen.clone())
+            } else {
+                Words::new("Waiting", Tint::Change, host(at), seen.clone(), Weight::Normal)
+            }
+        }
+        Event::CapacitySeen { domain, up, of, votes } => {
+            normal("Capacity", name(domain), plural::capacity(*up, *of, *votes))
+        }
+        Event::MaintenanceFound { host: at, found } => {
+            let peculiar = found.peculiar();
+            let text = if peculiar.is_empty() {
+                "in service".to_owned()
+            } else {
+                format!("kept as found: {}", peculiar.join(", "))
+            };
+            normal("Found", host(at), text)
+        }
+        Event::MaintenanceIntended { host: at, act } => detail("Doing", host(at), act.to_string()),
+        Event::MaintenanceWaiting { host: at, seen } => detail("Waiting", host(at), seen.clone()),
+        Event::MaintenanceEntered { host: at } => {
+            normal("Drained", host(at), "out of service".to_owned())
+        }
+        Event::MaintenanceLeft { host: at, foreign } if foreign.is_empty() => {
+            normal("Back", host(at), "as found".to_owned())
+        }
+        Event::MaintenanceLeft { host: at, foreign } => {
+            let text = format!("as found, but changed by others: {}", foreign.join(", "));
+            Words::new("Back", Tint::Change, host(at), text, Weight::Normal)
         }
         Event::GateStarted { stage, gate } => {
             detail("Gate", name(stage), format!("looking at `{gate}`"))

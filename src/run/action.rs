@@ -1,5 +1,6 @@
 //! What the scheduler asks for, and what it is told.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::error::Exit;
@@ -9,6 +10,7 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
 use crate::model::step::StepState;
+use crate::run::order::Rank;
 
 /// What the person at the keyboard decided before the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +59,19 @@ pub enum Action {
     },
     /// Compare, write and read back this host's values; answered by [`Happened::Configured`].
     Configure(HostName),
+    /// Read what these hosts carry, for the order of their restarts; answered by
+    /// [`Happened::Ranked`].
+    Rank {
+        stage: usize,
+        hosts: Vec<HostName>,
+    },
+    /// Look at the other members of this host's failure domains, and wait for them within bounds;
+    /// answered by [`Happened::Looked`].
+    Look {
+        host: HostName,
+        /// Members that are down by this run.
+        ours: Vec<HostName>,
+    },
     /// Restart this host and prove it; answered by [`Happened::Restarted`].
     Restart(HostName),
     /// Carry out the organisation step of this stage; answered by [`Happened::StepEnded`].
@@ -100,6 +115,14 @@ pub enum Happened {
     Configured {
         host: HostName,
         result: Configured,
+    },
+    Ranked {
+        stage: usize,
+        ranks: BTreeMap<HostName, Rank>,
+    },
+    Looked {
+        host: HostName,
+        result: Looked,
     },
     Restarted {
         host: HostName,
@@ -151,6 +174,17 @@ pub enum Configured {
     Abandoned(Failure),
 }
 
+/// What a look at a host's failure domains has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// It may go down.
+    Clear,
+    /// It may not, and the time to wait for it is over.
+    Held(String),
+    /// The user stopped the run.
+    Stopped,
+}
+
 /// How a restart ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restarted {
@@ -161,6 +195,8 @@ pub enum Restarted {
     /// The order may have reached the host and there is no proof, or what must hold after the
     /// proof does not: nobody else of its failure domains follows.
     NotProved(Failure),
+    /// Not ordered, and nothing failed: the host stands as found, and the restart stays owed.
+    Held(String),
     /// The user stopped the run; nothing failed, and the restart stays owed.
     GivenUp(String),
 }
@@ -206,6 +242,7 @@ pub fn outcome_of(failure: Failure) -> Outcome {
         | FailureKind::WriteRefused
         | FailureKind::NotBack
         | FailureKind::Hook
+        | FailureKind::Maintenance
         | FailureKind::RestartNotBegun
         | FailureKind::Unsupported => Outcome::Failed(failure),
     }

@@ -156,6 +156,7 @@ fn unread(past: &HostHistory, failure: Failure) -> Failure {
         | FailureKind::NotBack
         | FailureKind::RestartNotBegun
         | FailureKind::Hook
+        | FailureKind::Maintenance
         | FailureKind::Unsupported => failure,
     }
 }

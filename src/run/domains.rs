@@ -8,7 +8,17 @@ use crate::model::plan::PlannedHost;
 
 /// Domains whose members stand in for each other: one that does not answer is one that is down.
 /// A site or a role only sets the pace.
-const REDUNDANT: [&str; 3] = ["dag:", "farm:", "cluster:"];
+const REDUNDANT: [&str; 4] = ["dag:", "farm:", "farm-role:", "cluster:"];
+
+/// Whether the members of a failure domain stand in for each other.
+pub fn stands_in(domain: &FailureDomain) -> bool {
+    REDUNDANT.iter().any(|prefix| domain.id.starts_with(prefix))
+}
+
+/// Whether a host has peers that must be seen before it goes down.
+pub fn is_redundant(host: &PlannedHost) -> bool {
+    host.domains.iter().any(stands_in)
+}
 
 /// The count of hosts that are down, per failure domain.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +78,7 @@ impl Domains {
     /// The host does not answer.
     pub fn lost(&mut self, host: &PlannedHost) {
         for domain in &host.domains {
-            if REDUNDANT.iter().any(|prefix| domain.id.starts_with(prefix)) {
+            if stands_in(domain) {
                 *self.down.entry(domain.id.clone()).or_default() += 1;
             }
         }

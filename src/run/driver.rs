@@ -31,6 +31,7 @@ use crate::run::action::Configured;
 use crate::run::action::GatePlace;
 use crate::run::action::Gated;
 use crate::run::action::Happened;
+use crate::run::action::Looked;
 use crate::run::action::Options;
 use crate::run::action::Restarted;
 use crate::run::action::StepDone;
@@ -43,6 +44,7 @@ use crate::run::history::Past;
 use crate::run::lease;
 use crate::run::means::Means;
 use crate::run::means::lock;
+use crate::run::peers;
 use crate::run::recorder::Recorder;
 use crate::run::rehearse;
 use crate::run::restart::restart;
@@ -159,6 +161,8 @@ async fn drive<C: Connect, K: Clock>(
         logged_on: Mutex::default(),
         leased: Mutex::new(past.leased()),
         touched: Mutex::default(),
+        restarting: Mutex::default(),
+        capacity: Mutex::default(),
     };
     let mut may_stop = true;
     let mut flight = Flight::default();
@@ -213,7 +217,9 @@ struct Flight<'a> {
     // Nothing is spawned: the work only waits for the network, and one task carries all of it.
     work: FuturesUnordered<BoxFuture<'a, Result<Happened, SinkError>>>,
     configuring: BTreeSet<HostName>,
+    looking: BTreeSet<HostName>,
     restarting: BTreeSet<HostName>,
+    ranking: Option<usize>,
     stage: Option<usize>,
     gates: Option<(usize, GatePlace)>,
     exit: Option<Exit>,
@@ -234,6 +240,21 @@ impl<'a> Flight<'a> {
                         configure(means, host, restarts).await?
                     };
                     Ok(Happened::Configured { host: host.name.clone(), result })
+                }));
+            }
+            Action::Rank { stage, hosts } => {
+                self.ranking = Some(stage);
+                self.work.push(Box::pin(async move {
+                    let ranks = peers::ranks(means, &hosts).await;
+                    Ok(Happened::Ranked { stage, ranks })
+                }));
+            }
+            Action::Look { host: name, ours } => {
+                let Some(host) = plan.hosts.get(&name) else { return };
+                self.looking.insert(name);
+                self.work.push(Box::pin(async move {
+                    let result = peers::look(means, host, &ours).await?;
+                    Ok(Happened::Looked { host: host.name.clone(), result })
                 }));
             }
             Action::Restart(name) => {
@@ -286,6 +307,10 @@ impl<'a> Flight<'a> {
             Happened::Configured { host, .. } => {
                 self.configuring.remove(host);
             }
+            Happened::Looked { host, .. } => {
+                self.looking.remove(host);
+            }
+            Happened::Ranked { .. } => self.ranking = None,
             Happened::Restarted { host, .. } => {
                 self.restarting.remove(host);
             }
@@ -320,6 +345,12 @@ impl<'a> Flight<'a> {
                 Configured::Stopped
             };
             news.push(Happened::Configured { host, result });
+        }
+        for host in std::mem::take(&mut self.looking) {
+            news.push(Happened::Looked { host, result: Looked::Stopped });
+        }
+        if let Some(stage) = self.ranking.take() {
+            news.push(Happened::Ranked { stage, ranks: BTreeMap::new() });
         }
         for host in std::mem::take(&mut self.restarting) {
             let reason = if means.is_touched(&host) { "ordered, and not proved" } else { "due" };
@@ -387,6 +418,8 @@ fn announce(plan: &Plan, action: &Action) -> Option<Event> {
         Action::StageEnded { stage } => Event::StageEnded { stage: name(*stage)? },
         Action::Halt { reason } => Event::Halted { reason: reason.clone() },
         Action::Configure(_)
+        | Action::Rank { .. }
+        | Action::Look { .. }
         | Action::Restart(_)
         | Action::Gates { .. }
         | Action::Step { .. }

@@ -92,6 +92,6 @@ fn may_be_verified(standing: Option<&Standing>) -> bool {
             | Outcome::NotStarted
             | Outcome::Blocked => false,
         },
-        Some(Standing::Waiting | Standing::Restarting(_)) | None => false,
+        Some(Standing::Waiting | Standing::Looking(_) | Standing::Restarting(_)) | None => false,
     }
 }

@@ -14,6 +14,8 @@ use crate::event::Event;
 use crate::event::Phase;
 use crate::event::Record;
 use crate::model::host::HostName;
+use crate::model::maintenance::Act;
+use crate::model::maintenance::Membership;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
 use crate::model::step::StepState;
@@ -65,8 +67,19 @@ pub struct HostHistory {
     /// Keys announced to be deleted: nobody wrote down that they are gone.
     pub deleting: Vec<KeyPath>,
     pub restart: RestartHistory,
+    /// The host may be out of service, and this is what brings it back.
+    pub maintenance: Option<Maintenance>,
     /// How the host's work ended, if it has.
     pub outcome: Option<Outcome>,
+}
+
+/// A host that was taken out of service and not yet seen to be back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maintenance {
+    /// How it stood before the first act.
+    pub found: Membership,
+    /// The act announced last; whether it happened, reading tells.
+    pub last: Option<Act>,
 }
 
 /// How far a restart came.
@@ -166,8 +179,10 @@ impl History {
             }
             Event::RunEnded { .. } => self.ended = true,
             Event::HostStarted { host, phase } => match phase {
-                Phase::Registry | Phase::Restart => self.at(host).begun = true,
-                Phase::Survey | Phase::Step => {}
+                Phase::Registry | Phase::Drain | Phase::Restart | Phase::Back => {
+                    self.at(host).begun = true;
+                }
+                Phase::Survey | Phase::Peers | Phase::Step => {}
             },
             Event::ChangeIntended { host, index, .. } => {
                 let host = self.at(host);
@@ -217,6 +232,15 @@ impl History {
                 }
             }
             Event::RestartProved { host, .. } => self.at(host).restart = RestartHistory::Proved,
+            Event::MaintenanceFound { host, found } => {
+                self.at(host).maintenance = Some(Maintenance { found: found.clone(), last: None });
+            }
+            Event::MaintenanceIntended { host, act } => {
+                if let Some(open) = &mut self.at(host).maintenance {
+                    open.last = Some(act.clone());
+                }
+            }
+            Event::MaintenanceLeft { host, .. } => self.at(host).maintenance = None,
             Event::HostEnded { host, outcome } => self.at(host).outcome = Some(outcome.clone()),
             Event::StepIntended { organisation, step, .. } => {
                 self.steps.insert((organisation.clone(), step.clone()), StepHistory::InDoubt);
@@ -250,6 +274,11 @@ impl History {
             | Event::GateSeen { .. }
             | Event::GatePassed { .. }
             | Event::GateFailed { .. }
+            | Event::PhaseStarted { .. }
+            | Event::PeersSeen { .. }
+            | Event::CapacitySeen { .. }
+            | Event::MaintenanceWaiting { .. }
+            | Event::MaintenanceEntered { .. }
             | Event::HookIntended { .. }
             | Event::StepAwaited { .. }
             | Event::HookEnded { .. }

@@ -49,7 +49,14 @@ pub struct Means<'a, C, K> {
     pub leased: Mutex<BTreeMap<HostName, Option<Timestamp>>>,
     /// Hosts with a write announced that may not have ended.
     pub touched: Mutex<BTreeSet<HostName>>,
+    /// Hosts whose restart is under way in this process.
+    pub restarting: Mutex<BTreeSet<HostName>>,
+    /// Failure domains as they were last told: members up, members, votes.
+    pub capacity: Mutex<BTreeMap<String, Capacity>>,
 }
+
+/// Members up, members, votes held and all votes.
+pub type Capacity = (usize, usize, Option<(u32, u32)>);
 
 impl<C: Connect, K> Means<'_, C, K> {
     pub fn emit(&self, event: Event) -> Result<(), SinkError> {

@@ -13,6 +13,9 @@ use crate::host::link::HostError;
 use crate::host::restart;
 use crate::host::restart::BootReading;
 use crate::host::restart::Wait;
+use crate::model::care::Drain;
+use crate::model::gate::Gate;
+use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
@@ -21,12 +24,17 @@ use crate::run::action::Gated;
 use crate::run::action::Restarted;
 use crate::run::action::Stop;
 use crate::run::gates;
+use crate::run::history::Maintenance;
 use crate::run::history::RestartHistory;
 use crate::run::hook;
 use crate::run::lease;
+use crate::run::maintenance;
+use crate::run::maintenance::Entered;
 use crate::run::mark;
 use crate::run::means::Means;
+use crate::run::means::lock;
 use crate::run::means::target;
+use crate::run::peers;
 use crate::run::trouble::Trouble;
 use crate::run::unproved;
 
@@ -50,21 +58,37 @@ pub async fn restart<C: Connect, K: Clock>(
     host: &PlannedHost,
 ) -> Result<Restarted, SinkError> {
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Restart })?;
-    let restarted = match means.past(&host.name).restart {
-        RestartHistory::None => fresh(means, host).await?,
+    lock(&means.restarting).insert(host.name.clone());
+    let ended = seen_through(means, host).await;
+    lock(&means.restarting).remove(&host.name);
+    ended
+}
+
+async fn seen_through<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Restarted, SinkError> {
+    let past = means.past(&host.name);
+    let mut open = past.maintenance;
+    let restarted = match past.restart {
+        RestartHistory::None => fresh(means, host, &mut open).await?,
         RestartHistory::MayBeOrdered(past) => unproved::settle(means, host, &past).await?,
         RestartHistory::Proved => unproved::conclude(means, host).await?,
     };
     match restarted {
-        Restarted::Proved => after(means, host).await,
+        Restarted::Proved => after(means, host, &mut open).await,
         // Not ordered, or known to run: nothing keeps it out of service any longer.
         Restarted::Failed(failure) => {
-            let failure = match hook::bring_back(means, host).await? {
+            let failure = match bring_back(means, host, &mut open).await? {
                 Ok(()) => failure,
                 Err(second) => also(failure, &second),
             };
             Ok(Restarted::Failed(failure))
         }
+        Restarted::Held(reason) => Ok(match bring_back(means, host, &mut open).await? {
+            Ok(()) => Restarted::Held(reason),
+            Err(failure) => Restarted::Failed(failure),
+        }),
         // Whether it is up is not known: what a drain took out of service stays out.
         Restarted::NotProved(_) | Restarted::GivenUp(_) => Ok(restarted),
     }
@@ -73,10 +97,40 @@ pub async fn restart<C: Connect, K: Clock>(
 async fn fresh<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
+    open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
-    // A hook may run again in a run that was resumed: it must bear that, and lint says so.
-    if let Err(failure) = hook::drain(means, host).await? {
-        return Ok(Restarted::Failed(failure));
+    // An earlier process verified the values, and this one has not seen them.
+    if open.is_some()
+        && let Err(trouble) = unproved::verified(means, host).await
+    {
+        return Ok(Restarted::Failed(trouble.failure()?));
+    }
+    match host.care.drain {
+        Drain::None => {}
+        // A hook may run again in a run that was resumed: it must bear that, and lint says so.
+        Drain::Hook(_) => {
+            if let Err(failure) = hook::drain(means, host).await? {
+                return Ok(Restarted::Failed(failure));
+            }
+        }
+        Drain::ExchangeDag | Drain::FailoverCluster => {
+            match maintenance::enter(means, host, open).await? {
+                Entered::Out => {}
+                Entered::Failed(failure) => return Ok(Restarted::Failed(failure)),
+                Entered::Stopped => {
+                    let reason = "the user stopped the run before the order".to_owned();
+                    return Ok(Restarted::Held(reason));
+                }
+            }
+        }
+    }
+    // INVARIANT: a drain takes its time, so the peers are seen once more right before the order.
+    let ours: Vec<HostName> =
+        lock(&means.restarting).iter().filter(|name| **name != host.name).cloned().collect();
+    if host.care.drain != Drain::None
+        && let Some(reason) = peers::objection(means, host, &ours).await?
+    {
+        return Ok(Restarted::Held(format!("drained and brought back: {reason}")));
     }
     match ready(means, host).await {
         Ok(ready) => order(means, host, ready).await,
@@ -86,23 +140,59 @@ async fn fresh<C: Connect, K: Clock>(
 
 /// INVARIANT: the next host of its failure domains goes down only after this one's gates were seen
 /// green and it is back in service.
+///
+/// A gate that can be green only in service is looked at when the host is back in service.
 async fn after<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
+    open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
-    let failed = |text: String| {
-        let text = format!("restarted and proved, but {text}");
-        let hint = format!("see to the host, then: rmsfleet resume {}", means.run);
-        Ok(Restarted::NotProved(Failure::new(FailureKind::Hook, text).hint(hint)))
-    };
-    match gates::pass(means, host.name.as_str(), &host.care.gates_after, &[host]).await? {
-        Gated::Passed => {}
-        Gated::Failed(reason) | Gated::Awaiting(reason) => return failed(reason),
-        Gated::Stopped => return failed("the user stopped the run before its gates".to_owned()),
+    let (later, first): (Vec<String>, Vec<String>) =
+        host.care.gates_after.iter().cloned().partition(|name| {
+            open.is_some() && means.plan.conditions.gates.get(name).is_some_and(Gate::needs_service)
+        });
+    if let Some(reason) = red(means, host, &first).await? {
+        return Ok(not_serving(means, &reason));
     }
-    match hook::bring_back(means, host).await? {
-        Ok(()) => Ok(Restarted::Proved),
-        Err(failure) => failed(failure.text()),
+    if let Err(failure) = bring_back(means, host, open).await? {
+        return Ok(not_serving(means, &failure.text()));
+    }
+    if let Some(reason) = red(means, host, &later).await? {
+        return Ok(not_serving(means, &reason));
+    }
+    Ok(Restarted::Proved)
+}
+
+/// Why the gates do not let the run go on; `None` if all are green.
+async fn red<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    gates: &[String],
+) -> Result<Option<String>, SinkError> {
+    Ok(match gates::pass(means, host.name.as_str(), gates, &[host]).await? {
+        Gated::Passed => None,
+        Gated::Failed(reason) | Gated::Awaiting(reason) => Some(reason),
+        Gated::Stopped => Some("the user stopped the run before its gates".to_owned()),
+    })
+}
+
+fn not_serving<C, K>(means: &Means<'_, C, K>, why: &str) -> Restarted {
+    let text = format!("restarted and proved, but {why}");
+    let hint = format!("see to the host, then: rmsfleet resume {}", means.run);
+    Restarted::NotProved(Failure::new(FailureKind::Hook, text).hint(hint))
+}
+
+/// Puts the host back into service, by the hook or as found.
+async fn bring_back<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    open: &mut Option<Maintenance>,
+) -> Result<Result<(), Failure>, SinkError> {
+    match host.care.drain {
+        Drain::Hook(_) => hook::bring_back(means, host).await,
+        Drain::None | Drain::ExchangeDag | Drain::FailoverCluster => {
+            maintenance::leave(means, host, open).await
+        }
     }
 }
 
@@ -124,7 +214,7 @@ pub(super) async fn order<C: Connect, K: Clock>(
 ) -> Result<Restarted, SinkError> {
     let Ready { mut link, before, services } = ready;
     if means.stopped() >= Stop::SafePoint {
-        return Ok(Restarted::GivenUp("the user stopped the run before the order".to_owned()));
+        return Ok(Restarted::Held("the user stopped the run before the order".to_owned()));
     }
     // INVARIANT: the machine that the run is carried out from is not restarted by it.
     if let Some(why) = means.controller.is_own(host) {
@@ -147,6 +237,12 @@ pub(super) async fn order<C: Connect, K: Clock>(
     // INVARIANT: the order is recorded before it is given, and given once.
     means.emit(Event::RestartIntended { host: name.clone(), boot_before: before.last_boot })?;
     means.touch(&host.name);
+    let budget_seconds = host.restart_timeout.saturating_add(lead(host));
+    means.emit(Event::PhaseStarted {
+        host: name.clone(),
+        phase: Phase::Restart,
+        budget: budget_seconds,
+    })?;
     let ordered_at = means.clock.now();
     let run = means.run;
     let comment = match &host.care.warn {

@@ -32,6 +32,7 @@ use crate::run::standing::standings;
 
 mod answers;
 mod gates;
+mod looks;
 mod restarts;
 mod resumed;
 
@@ -45,6 +46,8 @@ pub struct Scheduler<'p> {
     hosts: BTreeMap<HostName, Standing>,
     steps: BTreeMap<usize, StepOutcome>,
     domains: Domains,
+    /// The stage's restarts, in the order in which they are tried.
+    order: Vec<HostName>,
     /// Accounts that some host of this run has accepted.
     proven: BTreeSet<(String, Option<String>)>,
     stage: usize,
@@ -66,6 +69,8 @@ enum Position {
         batch: usize,
         announced: bool,
     },
+    /// What the hosts carry is being read.
+    Ranking,
     Restarts,
     StepDue,
     StepRunning,
@@ -91,6 +96,7 @@ impl<'p> Scheduler<'p> {
             | Standing::Equal
             | Standing::Configuring
             | Standing::Verified(_)
+            | Standing::Looking(_)
             | Standing::Restarting(_) => None,
         });
         Self {
@@ -100,6 +106,7 @@ impl<'p> Scheduler<'p> {
             hosts,
             steps: BTreeMap::new(),
             domains: Domains::new(plan),
+            order: Vec::new(),
             proven: BTreeSet::new(),
             stage: 0,
             position: Position::Before,
@@ -131,6 +138,8 @@ impl<'p> Scheduler<'p> {
                 }
             }
             Happened::Configured { host, result } => self.configured(&host, result),
+            Happened::Ranked { stage, ranks } => self.ranked(stage, &ranks),
+            Happened::Looked { host, result } => self.looked(&host, result),
             Happened::Restarted { host, result } => self.restarted(&host, result),
             Happened::StepEnded { stage, result } => self.step_ended(stage, result),
             Happened::GatesEnded { stage, place, result } => self.gated(stage, place, result),
@@ -152,6 +161,7 @@ impl<'p> Scheduler<'p> {
             | Standing::Equal
             | Standing::Configuring
             | Standing::Verified(_)
+            | Standing::Looking(_)
             | Standing::Restarting(_) => None,
         });
         ended.collect()
@@ -176,7 +186,9 @@ impl<'p> Scheduler<'p> {
             Position::Batch { batch, announced: true } => self.run_batch(batch),
             Position::Restarts => self.run_restarts(),
             Position::StepDue => self.run_step(),
-            Position::Gates(_) | Position::StepRunning | Position::Finished => false,
+            Position::Gates(_) | Position::Ranking | Position::StepRunning | Position::Finished => {
+                false
+            }
             Position::After => {
                 if self.did_something() {
                     self.look(GatePlace::After);
@@ -210,8 +222,8 @@ impl<'p> Scheduler<'p> {
     fn announce(&mut self, batch: usize) -> bool {
         let Some(PlannedWork::Hosts { batches, .. }) = self.work() else { return false };
         let Some(hosts) = batches.get(batch) else {
-            self.position = Position::Restarts;
             self.release_restarts();
+            self.rank();
             return true;
         };
         self.position = Position::Batch { batch, announced: true };
@@ -262,6 +274,7 @@ impl<'p> Scheduler<'p> {
             Some(
                 Standing::Configuring
                 | Standing::Verified(_)
+                | Standing::Looking(_)
                 | Standing::Restarting(_)
                 | Standing::Ended(_),
             )
@@ -348,9 +361,13 @@ impl<'p> Scheduler<'p> {
     /// After a halt: waits for what is in flight, then ends everything.
     fn wind_down(&mut self) -> bool {
         let in_flight = |standing: &Standing| {
-            matches!(standing, Standing::Configuring | Standing::Restarting(_))
+            matches!(
+                standing,
+                Standing::Configuring | Standing::Looking(_) | Standing::Restarting(_)
+            )
         };
-        let waits = matches!(self.position, Position::StepRunning | Position::Gates(_));
+        let waits =
+            matches!(self.position, Position::StepRunning | Position::Gates(_) | Position::Ranking);
         if waits || self.hosts.values().any(in_flight) {
             return false;
         }
@@ -375,7 +392,12 @@ impl<'p> Scheduler<'p> {
                     let reason = "the run stopped before its restart".to_owned();
                     self.end(&name, Outcome::RestartOwed { values: *values, reason });
                 }
-                Some(Standing::Configuring | Standing::Restarting(_) | Standing::Ended(_))
+                Some(
+                    Standing::Configuring
+                    | Standing::Looking(_)
+                    | Standing::Restarting(_)
+                    | Standing::Ended(_),
+                )
                 | None => {}
             }
         }

@@ -19,6 +19,8 @@ pub enum Standing {
     Configuring,
     /// All its values are verified, and its restart is due.
     Verified(usize),
+    /// Its restart waits for a look at its failure domains.
+    Looking(usize),
     Restarting(usize),
     Ended(Outcome),
 }

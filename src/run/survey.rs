@@ -10,20 +10,25 @@ use crate::event::Phase;
 use crate::event::Sink;
 use crate::event::SinkError;
 use crate::host::exchange;
+use crate::host::gate::POWERSHELL;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Reader;
 use crate::host::link::Shell;
 use crate::host::link::Target;
+use crate::host::maintenance;
 use crate::host::observe::observe;
 use crate::host::sharepoint;
+use crate::model::care::Care;
+use crate::model::care::Drain;
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
 use crate::model::facts::Survey;
 use crate::model::host::HostName;
 use crate::model::irm::ExchangeServer;
 use crate::model::irm::Organisation;
+use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
 use crate::model::probe::Probe;
 use crate::run::recorder::Recorder;
@@ -37,6 +42,8 @@ pub struct Question {
     pub exchange: Option<Target>,
     /// The SharePoint farm that is asked through this host.
     pub farm: Option<FarmQuestion>,
+    /// What would be done around a restart of the host.
+    pub care: Care,
 }
 
 /// A farm by the inventory's name, and the session configuration that has its cmdlets.
@@ -71,7 +78,82 @@ pub async fn survey<C: Connect, K: Clock>(
         ask_organisation(connect, question, &mut survey).await;
         ask_farm(connect, question, &mut survey).await;
     }
+    let mut standings = stream::iter(questions)
+        .filter(|question| {
+            let read = matches!(survey.hosts.get(&question.target.host), Some(HostSurvey::Read(_)));
+            std::future::ready(read)
+        })
+        .map(|question| ask_standing(connect, question, &survey.hosts))
+        .buffer_unordered(forks.max(1))
+        .collect::<Vec<_>>()
+        .await;
+    for (host, standing) in standings.drain(..) {
+        match standing {
+            Ok(Standing { membership, open_files }) => {
+                survey.memberships.extend(membership.map(|own| (host.clone(), own)));
+                survey.open_files.extend(open_files.map(|count| (host, count)));
+            }
+            Err(error) => {
+                survey.standing_failures.insert(host, error.failure());
+            }
+        }
+    }
     Ok(survey)
+}
+
+/// What a restart of the host would meet.
+#[derive(Default)]
+struct Standing {
+    membership: Option<Membership>,
+    open_files: Option<usize>,
+}
+
+/// Asks a host what its restart would meet, as far as the playbook takes care of it.
+async fn ask_standing<C: Connect>(
+    connect: &C,
+    question: &Question,
+    hosts: &BTreeMap<HostName, HostSurvey>,
+) -> (HostName, Result<Standing, HostError>) {
+    let host = question.target.host.clone();
+    let computer = match hosts.get(&host) {
+        Some(HostSurvey::Read(observation)) => observation.identity.computer.clone(),
+        Some(HostSurvey::Failed(_)) | None => host.short().to_owned(),
+    };
+    let standing = standing(connect, question, &computer).await;
+    (host, standing)
+}
+
+async fn standing<C: Connect>(
+    connect: &C,
+    question: &Question,
+    computer: &str,
+) -> Result<Standing, HostError> {
+    let mut standing = Standing::default();
+    let care = &question.care;
+    if let (Drain::ExchangeDag, Some(target)) = (&care.drain, &question.exchange) {
+        let mut shell = connect.shell(target, exchange::CONFIGURATION).await?;
+        let mailbox = maintenance::mailbox(&mut shell, computer).await;
+        shell.close().await;
+        standing.membership.get_or_insert_default().mailbox = Some(mailbox?);
+    }
+    let clustered = matches!(care.drain, Drain::ExchangeDag | Drain::FailoverCluster);
+    if clustered || care.warn.is_some() {
+        let mut shell = connect.shell(&question.target, POWERSHELL).await?;
+        let read = async {
+            if clustered {
+                let node = maintenance::node(&mut shell, computer).await?;
+                standing.membership.get_or_insert_default().node = Some(node);
+            }
+            if care.warn.is_some() {
+                standing.open_files = Some(maintenance::open_files(&mut shell).await?);
+            }
+            Ok(())
+        };
+        let read: Result<(), HostError> = read.await;
+        shell.close().await;
+        read?;
+    }
+    Ok(standing)
 }
 
 async fn ask<C: Connect, K: Clock>(

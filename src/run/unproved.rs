@@ -104,6 +104,7 @@ pub(super) async fn settle<C: Connect, K: Clock>(
                 | FailureKind::WriteRefused
                 | FailureKind::InDoubt
                 | FailureKind::Hook
+                | FailureKind::Maintenance
                 | FailureKind::Unsupported => return Ok(Restarted::NotProved(failure)),
             },
         }
@@ -132,7 +133,7 @@ pub(super) async fn conclude<C: Connect, K: Clock>(
     }
 }
 
-async fn verified<C: Connect, K: Clock>(
+pub(super) async fn verified<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
 ) -> Result<C::Link, Trouble> {

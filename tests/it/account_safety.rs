@@ -19,6 +19,7 @@ use rmsfleet::lab::farm::FarmHost;
 use rmsfleet::lab::faults::FaultSet;
 use rmsfleet::lab::power::Timing;
 use rmsfleet::lab::serve::Farm;
+use rmsfleet::model::care::Care;
 use rmsfleet::model::facts::HostSurvey;
 use rmsfleet::model::facts::Identity;
 use rmsfleet::model::facts::Survey;
@@ -125,7 +126,8 @@ async fn ask(
         let target = |path| target(name, at(*address, path), credential);
         let probe = Probe { organisation: true, ..Probe::default() };
         let exchange = Some(target("/PowerShell/"));
-        Question { target: target("/wsman"), probe, exchange, farm: None }
+        let care = Care::default();
+        Question { target: target("/wsman"), probe, exchange, farm: None, care }
     };
     let questions: Vec<Question> = addresses.iter().enumerate().map(question).collect();
     survey(network, &SystemClock, &questions, forks, &mut Nowhere).await.unwrap()

@@ -48,6 +48,8 @@ mod peers_kerberos;
 #[cfg(test)]
 mod peers_lab;
 #[cfg(test)]
+mod peers_maintenance;
+#[cfg(test)]
 #[cfg(unix)]
 mod peers_matrix;
 #[cfg(test)]

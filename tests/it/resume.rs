@@ -47,6 +47,7 @@ use crate::imagined::step_stage;
 
 mod claims;
 mod disk;
+mod maintenance;
 mod settled;
 mod undone;
 

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use rmsfleet::error::Exit;
+use rmsfleet::model::care::RestartOrder;
 use rmsfleet::model::conditions::Conditions;
 use rmsfleet::model::gate::StageGates;
 use rmsfleet::model::host::HostName;
@@ -25,10 +26,12 @@ use rmsfleet::run::action::Configured;
 use rmsfleet::run::action::GatePlace;
 use rmsfleet::run::action::Gated;
 use rmsfleet::run::action::Happened;
+use rmsfleet::run::action::Looked;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Restarted;
 use rmsfleet::run::action::StepDone;
 use rmsfleet::run::action::Stop;
+use rmsfleet::run::order::Rank;
 use rmsfleet::run::scheduler::Scheduler;
 
 use crate::imagined::change;
@@ -49,6 +52,10 @@ struct Watch<'p> {
     batch: usize,
     configuring: BTreeSet<HostName>,
     settled: BTreeMap<HostName, bool>,
+    ranking: Option<usize>,
+    looking: BTreeSet<HostName>,
+    /// Hosts that a look let through, and that have not begun.
+    seen: BTreeSet<HostName>,
     restarting: BTreeSet<HostName>,
     restarted: BTreeSet<HostName>,
     unproved: BTreeSet<HostName>,
@@ -73,6 +80,9 @@ impl<'p> Watch<'p> {
             batch: 0,
             configuring: BTreeSet::new(),
             settled: BTreeMap::new(),
+            ranking: None,
+            looking: BTreeSet::new(),
+            seen: BTreeSet::new(),
             restarting: BTreeSet::new(),
             restarted: BTreeSet::new(),
             unproved: BTreeSet::new(),
@@ -91,6 +101,8 @@ impl<'p> Watch<'p> {
     fn idle(&self) -> bool {
         self.configuring.is_empty()
             && self.restarting.is_empty()
+            && self.looking.is_empty()
+            && self.ranking.is_none()
             && self.step_running.is_none()
             && self.gating.is_none()
     }
@@ -174,8 +186,35 @@ impl<'p> Watch<'p> {
                     assert!(self.batches()[self.batch].contains(host), "{host} out of its batch");
                 }
             }
+            Action::Rank { stage, hosts } => {
+                self.act("an order");
+                assert_eq!(Some(*stage), self.stage);
+                assert!(self.idle(), "an order is read before the first restart");
+                assert!(hosts.iter().all(|host| self.restarts().contains(host)), "{hosts:?}");
+                self.ranking = Some(*stage);
+            }
+            Action::Look { host, ours } => {
+                self.act("a look");
+                assert!(self.fits(host, true), "{host} is looked at outside its window");
+                assert!(!self.restarted.contains(host), "{host} is looked at after its restart");
+                let down = self.restarting.iter().chain(&self.looking);
+                let shares = |name: &&HostName| {
+                    let own = &self.plan.hosts[*name].domains;
+                    let domains = &self.plan.hosts[host].domains;
+                    own.iter().any(|own| domains.iter().any(|one| one.id == own.id))
+                };
+                let down: BTreeSet<&HostName> = down.filter(shares).collect();
+                assert_eq!(ours.iter().collect::<BTreeSet<_>>(), down, "down by this run");
+                self.looking.insert(host.clone());
+                self.check_down(host);
+            }
             Action::Restart(host) => {
                 self.act("a restart");
+                let redundant = self.plan.hosts[host]
+                    .domains
+                    .iter()
+                    .any(|domain| domain.id.starts_with("dag:"));
+                assert!(!redundant || self.seen.remove(host), "{host} goes down unseen");
                 assert!(self.fits(host, true), "{host} cannot restart in its window");
                 let owed_only = self.plan.hosts[host].changes.is_empty();
                 let verified = self.settled.get(host).copied().unwrap_or(owed_only);
@@ -183,16 +222,7 @@ impl<'p> Watch<'p> {
                 assert!(self.configuring.is_empty(), "restarts follow the registry phase");
                 assert!(self.restarted.insert(host.clone()), "{host} restarts twice");
                 self.restarting.insert(host.clone());
-                assert!(self.restarting.len() <= self.plan.limits.restart as usize, "limit");
-                for domain in &self.plan.hosts[host].domains {
-                    let in_domain = |name: &&HostName| {
-                        self.plan.hosts[*name].domains.iter().any(|own| own.id == domain.id)
-                    };
-                    let down = self.restarting.iter().filter(in_domain).count();
-                    assert!(down <= domain.max_unavailable as usize, "{} is over", domain.id);
-                    let unproved = self.unproved.iter().filter(in_domain).count();
-                    assert_eq!(unproved, 0, "{} has an unproved restart", domain.id);
-                }
+                self.check_down(host);
             }
             Action::Step { stage } => {
                 self.act("a step");
@@ -239,6 +269,24 @@ impl<'p> Watch<'p> {
                 assert_eq!(self.ended.len(), self.plan.hosts.len(), "a host without an outcome");
                 assert!(self.exit.is_none(), "the run ends twice");
                 self.exit = Some(*exit);
+            }
+        }
+    }
+
+    /// No limit is passed by one more host that is down or about to be.
+    fn check_down(&self, host: &HostName) {
+        let busy = self.restarting.len() + self.looking.len();
+        assert!(busy <= self.plan.limits.restart as usize, "limit");
+        for domain in &self.plan.hosts[host].domains {
+            let in_domain = |name: &&HostName| {
+                self.plan.hosts[*name].domains.iter().any(|own| own.id == domain.id)
+            };
+            let down = self.restarting.iter().chain(&self.looking).filter(in_domain).count();
+            assert!(down <= domain.max_unavailable as usize, "{} is over", domain.id);
+            // Others may fail while a look is under way; what counts is who is let down after.
+            if self.looking.contains(host) {
+                let unproved = self.unproved.iter().filter(in_domain).count();
+                assert_eq!(unproved, 0, "{} has an unproved restart", domain.id);
             }
         }
     }
@@ -313,6 +361,9 @@ fn random_plan(dice: &mut Dice) -> Plan {
             host.changes = vec![change("Name", None, Some("data"))];
         }
         host.restart = dice.chance(60);
+        if dice.chance(40) {
+            host.care.order = vec![RestartOrder::FewestActiveDatabases, RestartOrder::PamLast];
+        }
         if dice.chance(25) {
             host.window = Some(["noon", "noon", "noon", "late"][dice.up_to(4)].to_owned());
         }
@@ -433,7 +484,17 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
         }
         return Happened::GatesEnded { stage, place, result };
     }
-    let number = watch.configuring.len() + watch.restarting.len();
+    if let Some(stage) = watch.ranking.take() {
+        let mut ranks = BTreeMap::new();
+        for host in watch.restarts() {
+            if dice.chance(80) {
+                let rank = Rank { load: Some(dice.up_to(5)), primary: dice.chance(20) };
+                ranks.insert(host.clone(), rank);
+            }
+        }
+        return Happened::Ranked { stage, ranks };
+    }
+    let number = watch.configuring.len() + watch.looking.len() + watch.restarting.len();
     if number == 0 {
         let stage = watch.step_running.take().expect("something is in flight");
         let result = if dice.chance(luck) {
@@ -450,7 +511,19 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
         return Happened::StepEnded { stage, result };
     }
     let pick = dice.up_to(number);
-    let host = watch.configuring.iter().chain(&watch.restarting).nth(pick).cloned().unwrap();
+    let busy = watch.configuring.iter().chain(&watch.looking).chain(&watch.restarting);
+    let host = busy.clone().nth(pick).cloned().unwrap();
+    if watch.looking.remove(&host) {
+        let result = match dice.up_to(10) {
+            0 => Looked::Held("a peer is down".to_owned()),
+            _ if watch.must_halt => Looked::Stopped,
+            _ => Looked::Clear,
+        };
+        if result == Looked::Clear {
+            watch.seen.insert(host.clone());
+        }
+        return Happened::Looked { host, result };
+    }
     if watch.configuring.remove(&host) {
         let result = if denied {
             watch.must_halt = true;
@@ -466,6 +539,8 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
     watch.restarting.remove(&host);
     let result = if dice.chance(luck) {
         Restarted::Proved
+    } else if dice.chance(20) {
+        Restarted::Held("a peer went down meanwhile".to_owned())
     } else if dice.chance(50) {
         Restarted::Failed(random_failure(dice))
     } else {

@@ -7,6 +7,7 @@ use rmsfleet::event::Event;
 use rmsfleet::event::Sink;
 use rmsfleet::event::SinkError;
 use rmsfleet::host::link::Target;
+use rmsfleet::model::care::Care;
 use rmsfleet::model::facts::HostSurvey;
 use rmsfleet::model::facts::Survey;
 use rmsfleet::model::host::HostName;
@@ -42,6 +43,7 @@ fn question(name: &str, organisation: bool) -> Question {
         probe: Probe { values, organisation, ..Probe::default() },
         exchange: organisation.then(|| target(name, "/PowerShell/")),
         farm: None,
+        care: Care::default(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! An Exchange server's own view of itself, by named cmdlets of its endpoint.
 
+use crate::host::cmdlet::ask;
+use crate::host::cmdlet::text;
 use crate::host::gate::Look;
-use crate::host::link::Argument;
-use crate::host::link::Cmdlet;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
 use crate::model::gate::ExchangeCheck;
@@ -21,7 +21,7 @@ pub async fn check(shell: &mut impl Shell, server: &str, check: &ExchangeCheck) 
 }
 
 async fn services(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
-    let roles = run(shell, "Test-ServiceHealth", vec![("Server", server)]).await?;
+    let roles = ask(shell, "Test-ServiceHealth", &[("Server", server)]).await?;
     let mut down = Vec::new();
     for role in &roles {
         let running = role.property("RequiredServicesRunning").and_then(PsObject::bool);
@@ -42,7 +42,7 @@ async fn services(shell: &mut impl Shell, server: &str) -> Result<Look, HostErro
 }
 
 async fn copies(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
-    let copies = run(shell, "Get-MailboxDatabaseCopyStatus", vec![("Server", server)]).await?;
+    let copies = ask(shell, "Get-MailboxDatabaseCopyStatus", &[("Server", server)]).await?;
     let mut odd = Vec::new();
     for copy in &copies {
         let status = text(copy, "Status").unwrap_or_else(|| "no status".to_owned());
@@ -58,8 +58,8 @@ async fn copies(shell: &mut impl Shell, server: &str) -> Result<Look, HostError>
 }
 
 async fn maintenance(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
-    let parameters = vec![("Identity", server), ("Component", "ServerWideOffline")];
-    let states = run(shell, "Get-ServerComponentState", parameters).await?;
+    let parameters = [("Identity", server), ("Component", "ServerWideOffline")];
+    let states = ask(shell, "Get-ServerComponentState", &parameters).await?;
     let state = states.first().and_then(|state| text(state, "State"));
     Ok(match state.as_deref() {
         Some("Active") => Look::green("ServerWideOffline is Active"),
@@ -69,7 +69,7 @@ async fn maintenance(shell: &mut impl Shell, server: &str) -> Result<Look, HostE
 }
 
 async fn queues(shell: &mut impl Shell, server: &str, limit: u32) -> Result<Look, HostError> {
-    let queues = run(shell, "Get-Queue", vec![("Server", server)]).await?;
+    let queues = ask(shell, "Get-Queue", &[("Server", server)]).await?;
     let mut longest = (0, String::new());
     for queue in &queues {
         let name = text(queue, "Identity").unwrap_or_default();
@@ -87,7 +87,7 @@ async fn queues(shell: &mut impl Shell, server: &str, limit: u32) -> Result<Look
 }
 
 async fn irm(shell: &mut impl Shell, sender: &str) -> Result<Look, HostError> {
-    let results = run(shell, "Test-IRMConfiguration", vec![("Sender", sender)]).await?;
+    let results = ask(shell, "Test-IRMConfiguration", &[("Sender", sender)]).await?;
     let report: String = results.iter().filter_map(|one| text(one, "Results")).collect();
     // The word after the last colon is the verdict; the lines before are evidence.
     let verdict = report.trim().rsplit(':').next().unwrap_or_default().trim();
@@ -98,24 +98,4 @@ async fn irm(shell: &mut impl Shell, sender: &str) -> Result<Look, HostError> {
         _ if failed.is_empty() => Look::red(format!("Test-IRMConfiguration ends in `{verdict}`")),
         _ => Look::red(failed.join("; ")),
     })
-}
-
-async fn run(
-    shell: &mut impl Shell,
-    name: &'static str,
-    parameters: Vec<(&'static str, &str)>,
-) -> Result<Vec<PsObject>, HostError> {
-    let parameters = parameters
-        .into_iter()
-        .map(|(name, value)| (name, Argument::Text(value.to_owned())))
-        .collect();
-    let result = shell.run(&Cmdlet { name, parameters }).await?;
-    if result.errors.is_empty() {
-        return Ok(result.output);
-    }
-    Err(HostError::Cmdlet { cmdlet: name.to_owned(), message: result.errors.join("; ") })
-}
-
-fn text(object: &PsObject, name: &str) -> Option<String> {
-    object.property(name)?.to_text().filter(|text| !text.is_empty())
 }

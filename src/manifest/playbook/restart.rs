@@ -19,10 +19,21 @@ use crate::model::care::RestartOrder;
 use crate::model::care::Warning;
 use crate::model::conditions::Conditions;
 use crate::model::gate::Hook;
+use crate::model::rollout::RestartDomain;
 use crate::model::rollout::RestartSettings;
+use crate::model::rollout::RestartWhen;
 
-/// Which failure domain a restart is counted in; a role has its own.
-const DOMAINS: [&str; 4] = ["rms_dag", "rms_farm", "rms_site", "rms_cluster"];
+/// Which failure domain a restart is counted in.
+const DAG: (&str, RestartDomain) = ("rms_dag", RestartDomain::RmsDag);
+const FARM: (&str, RestartDomain) = ("rms_farm", RestartDomain::RmsFarm);
+const FARM_ROLE: (&str, RestartDomain) = ("rms_farm_role", RestartDomain::RmsFarmRole);
+const SITE: (&str, RestartDomain) = ("rms_site", RestartDomain::RmsSite);
+const CLUSTER: (&str, RestartDomain) = ("rms_cluster", RestartDomain::RmsCluster);
+/// Those that a role has, the usual one first.
+const EXCHANGE: &[(&str, RestartDomain)] = &[DAG, SITE];
+const SHAREPOINT: &[(&str, RestartDomain)] = &[FARM, FARM_ROLE, SITE];
+const FILES: &[(&str, RestartDomain)] = &[SITE, CLUSTER];
+const ANY: &[(&str, RestartDomain)] = &[DAG, FARM, FARM_ROLE, SITE, CLUSTER];
 const ROLES: [&str; 3] = ["exchange", "sharepoint", "fci"];
 /// The longest warning; Windows takes no delay above ten years, people none above this.
 const LONGEST_LEAD: u32 = 3600;
@@ -42,6 +53,8 @@ pub(super) fn restarts(
     diagnostics: &mut Diagnostics,
 ) -> Restarts {
     let usual = |minutes: u32| RestartSettings {
+        when: RestartWhen::Required,
+        per: None,
         max_unavailable: 1,
         timeout: minutes * 60,
         care: Care::default(),
@@ -56,13 +69,13 @@ pub(super) fn restarts(
     };
     for entry in entries {
         let name = entry.key.text.as_str();
-        let (mut settings, domain) = match name {
-            "exchange" => (usual(30), Some("rms_dag")),
-            "sharepoint" => (usual(20), Some("rms_farm")),
-            "fci" => (usual(15), Some("rms_site")),
-            _ => (usual(30), None),
+        let (mut settings, domains) = match name {
+            "exchange" => (usual(30), EXCHANGE),
+            "sharepoint" => (usual(20), SHAREPOINT),
+            "fci" => (usual(15), FILES),
+            _ => (usual(30), ANY),
         };
-        let near = did_you_mean(name, ROLES).filter(|_| domain.is_none());
+        let near = did_you_mean(name, ROLES).filter(|_| !ROLES.contains(&name));
         if let Some(near) = near {
             let message = format!("unknown key `{name}` in restart");
             diagnostics.push(Diagnostic::error(entry.key.span, message).help(near));
@@ -73,7 +86,7 @@ pub(super) fn restarts(
         else {
             continue;
         };
-        restart(&mut inner, domain, &mut settings, conditions, diagnostics);
+        restart(&mut inner, (name, domains), &mut settings, conditions, diagnostics);
         inner.finish(diagnostics);
         match name {
             "exchange" => all.exchange = settings,
@@ -87,13 +100,18 @@ pub(super) fn restarts(
 
 fn restart(
     fields: &mut Fields<'_>,
-    domain: Option<&'static str>,
+    (name, domains): (&str, &'static [(&'static str, RestartDomain)]),
     settings: &mut RestartSettings,
     conditions: &Conditions,
     diagnostics: &mut Diagnostics,
 ) {
-    let rule = "the rule is fixed: file servers always, the others if they used AD RMS";
-    fields.refuse("when", rule, diagnostics);
+    settings.when = fields
+        .read("when", diagnostics, |node| {
+            const WORDS: [(&str, RestartWhen); 2] =
+                [("required", RestartWhen::Required), ("always", RestartWhen::Always)];
+            scalar::choice(node, &WORDS)
+        })
+        .unwrap_or_default();
     fields.read("restore", diagnostics, |node| scalar::choice(node, &[("as-found", ())]));
     fields.read("boot_proof", diagnostics, |node| {
         const PROOFS: [(&str, ()); 2] = [("last-boot-time-changed", ()), ("logon-ready", ())];
@@ -103,14 +121,12 @@ fn restart(
         settings.timeout = timeout;
     }
     if let Some(mut inner) = open(fields, "max_unavailable", diagnostics) {
-        let domains: Vec<(&str, ())> = match domain {
-            Some(domain) => vec![(domain, ())],
-            None => DOMAINS.iter().map(|domain| (*domain, ())).collect(),
-        };
-        inner.require("per", diagnostics, |node| {
-            scalar::choice(node, &domains).map_err(|wrong| match domain {
-                Some(domain) => wrong.help(format!("this role is counted per `{domain}`")),
-                None => wrong,
+        settings.per = inner.require("per", diagnostics, |node| {
+            scalar::choice(node, domains).map_err(|wrong| match domains {
+                [(own, _), ..] if ROLES.contains(&name) => {
+                    wrong.help(format!("this role is counted per `{own}`"))
+                }
+                _ => wrong,
             })
         });
         let count = inner.require("count", diagnostics, |node| scalar::integer(node, 1, 1000));
@@ -119,10 +135,12 @@ fn restart(
     }
     let care = &mut settings.care;
     care.drain = fields
-        .read("drain", diagnostics, |node| drain(node, &conditions.hooks))
+        .read("drain", diagnostics, |node| drain(node, name, &conditions.hooks))
         .unwrap_or_default();
-    care.order =
-        fields.read("order", diagnostics, |node| scalar::list(node, order)).unwrap_or_default();
+    let drain = care.drain.clone();
+    care.order = fields
+        .read("order", diagnostics, |node| scalar::list(node, |item| order(item, &drain)))
+        .unwrap_or_else(|| usual_order(&drain));
     care.warn = open(fields, "warn_users", diagnostics).and_then(|mut inner| {
         let message =
             inner.require("message", diagnostics, |node| scalar::text(node).map(str::to_owned));
@@ -161,9 +179,22 @@ fn long() -> Mismatch {
     Mismatch::new("needs at most an hour").help("write `5m`".to_owned())
 }
 
-/// `none`, or `{ hook: NAME }`.
-fn drain(node: &Node, hooks: &BTreeMap<String, Hook>) -> Result<Drain, Mismatch> {
-    const BY_HAND: &str = "this version drains with a hook of yours: `{ hook: NAME }`";
+/// The drains that have a name of their own.
+#[derive(Clone, Copy)]
+enum Word {
+    None,
+    ExchangeDag,
+    FailoverCluster,
+}
+
+/// `none`, `exchange-dag`, `failover-cluster`, or `{ hook: NAME }`.
+fn drain(node: &Node, name: &str, hooks: &BTreeMap<String, Hook>) -> Result<Drain, Mismatch> {
+    const WORDS: [(&str, Word); 3] = [
+        ("none", Word::None),
+        ("exchange-dag", Word::ExchangeDag),
+        ("failover-cluster", Word::FailoverCluster),
+    ];
+    const BY_HAND: &str = "a hook of yours is written `{ hook: NAME }`";
     match &node.value {
         Value::Mapping(entries) => match entries.as_slice() {
             [entry] if entry.key.text == "hook" => {
@@ -186,28 +217,64 @@ fn drain(node: &Node, hooks: &BTreeMap<String, Hook>) -> Result<Drain, Mismatch>
             }
             _ => Err(Mismatch::new("needs one key, `hook`").help(BY_HAND.to_owned())),
         },
-        Value::Scalar { text, .. }
-            if matches!(text.trim(), "exchange-dag" | "failover-cluster") =>
-        {
-            Err(Mismatch::new(format!("`{}` is not supported by this version", text.trim()))
-                .help(BY_HAND.to_owned()))
-        }
         Value::Scalar { .. } | Value::Null | Value::Sequence(_) | Value::Vault => {
-            scalar::choice(node, &[("none", ())])
-                .map(|()| Drain::None)
-                .map_err(|wrong| wrong.help(BY_HAND.to_owned()))
+            let found =
+                scalar::choice(node, &WORDS).map_err(|wrong| wrong.help(BY_HAND.to_owned()))?;
+            match (found, name) {
+                (Word::ExchangeDag, "sharepoint" | "fci") => {
+                    Err(Mismatch::new("drains Exchange servers only")
+                        .help("put it below `restart.exchange`, or below a group".to_owned()))
+                }
+                (Word::FailoverCluster, "exchange" | "sharepoint") => {
+                    Err(Mismatch::new("drains nodes of file server clusters only").help(
+                        "put it below the cluster's group; a DAG drains by `exchange-dag`"
+                            .to_owned(),
+                    ))
+                }
+                (Word::None, _) => Ok(Drain::None),
+                (Word::ExchangeDag, _) => Ok(Drain::ExchangeDag),
+                (Word::FailoverCluster, _) => Ok(Drain::FailoverCluster),
+            }
         }
     }
 }
 
-fn order(node: &Node) -> Result<RestartOrder, Mismatch> {
-    const WORDS: [(&str, RestartOrder); 2] = [
+/// Without `order`, a built-in drain knows a good one.
+fn usual_order(drain: &Drain) -> Vec<RestartOrder> {
+    match drain {
+        Drain::ExchangeDag => vec![
+            RestartOrder::FewestActiveDatabases,
+            RestartOrder::AlternateSites,
+            RestartOrder::PamLast,
+        ],
+        Drain::FailoverCluster => vec![RestartOrder::FewestOwnedRoles],
+        Drain::None | Drain::Hook(_) => Vec::new(),
+    }
+}
+
+/// A word of `order`; what only a DAG or cluster can tell needs the drain that asks it.
+fn order(node: &Node, drain: &Drain) -> Result<RestartOrder, Mismatch> {
+    const WORDS: [(&str, RestartOrder); 5] = [
+        ("fewest-active-databases", RestartOrder::FewestActiveDatabases),
         ("alternate-sites", RestartOrder::AlternateSites),
+        ("pam-last", RestartOrder::PamLast),
         ("central-admin-last", RestartOrder::CentralAdminLast),
+        ("fewest-owned-roles", RestartOrder::FewestOwnedRoles),
     ];
-    scalar::choice(node, &WORDS).map_err(|wrong| {
-        wrong.help("sites alternate and Central Administration comes last by themselves".to_owned())
-    })
+    let word = scalar::choice(node, &WORDS)?;
+    let (needs, there) = match word {
+        RestartOrder::FewestActiveDatabases | RestartOrder::PamLast => {
+            ("exchange-dag", *drain == Drain::ExchangeDag)
+        }
+        RestartOrder::FewestOwnedRoles => ("failover-cluster", *drain == Drain::FailoverCluster),
+        // These two hold by themselves.
+        RestartOrder::AlternateSites | RestartOrder::CentralAdminLast => ("", true),
+    };
+    if there {
+        return Ok(word);
+    }
+    Err(Mismatch::new(format!("needs `drain: {needs}`, which knows what the hosts carry"))
+        .help(format!("add `drain: {needs}`, or leave the word out")))
 }
 
 /// The mapping under `hooks`: name to a program of the controller.

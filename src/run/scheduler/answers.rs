@@ -67,6 +67,10 @@ impl Scheduler<'_> {
                 self.domains.close(planned);
                 self.fail(planned, failure);
             }
+            Restarted::Held(reason) => {
+                self.domains.proved(planned);
+                self.end(host, Outcome::RestartOwed { values, reason });
+            }
             Restarted::GivenUp(reason) => {
                 self.domains.close(planned);
                 self.end(host, Outcome::RestartOwed { values, reason });
@@ -110,6 +114,7 @@ impl Scheduler<'_> {
                 | FailureKind::InDoubt
                 | FailureKind::NotBack
                 | FailureKind::Hook
+                | FailureKind::Maintenance
                 | FailureKind::RestartNotBegun
                 | FailureKind::Unsupported => {
                     let reason = format!("the organisation step failed: {}", failure.text());

@@ -80,6 +80,7 @@ impl Scheduler<'_> {
                 | Standing::Equal
                 | Standing::Configuring
                 | Standing::Verified(_)
+                | Standing::Looking(_)
                 | Standing::Restarting(_),
             ) => true,
             None => false,

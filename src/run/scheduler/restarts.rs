@@ -3,7 +3,6 @@
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedHost;
-use crate::run::action::Action;
 use crate::run::exit::Ending;
 use crate::run::scheduler::Position;
 use crate::run::scheduler::Scheduler;
@@ -25,14 +24,16 @@ impl Scheduler<'_> {
     /// INVARIANT: only hosts whose values were all verified restart, each once, in order.
     pub(super) fn run_restarts(&mut self) -> bool {
         let due: Vec<(&PlannedHost, usize)> = self
-            .restarts()
+            .order
             .iter()
             .filter_map(|host| match self.hosts.get(host) {
                 Some(Standing::Verified(values)) => Some((self.plan.hosts.get(host)?, *values)),
                 Some(_) | None => None,
             })
             .collect();
-        let busy = |standing: &&Standing| matches!(standing, Standing::Restarting(_));
+        let busy = |standing: &&Standing| {
+            matches!(standing, Standing::Looking(_) | Standing::Restarting(_))
+        };
         let restarting = self.hosts.values().filter(busy).count();
         // INVARIANT: never more than limits.restart hosts restart at once.
         if restarting < at_least_one(self.plan.limits.restart) {
@@ -46,11 +47,8 @@ impl Scheduler<'_> {
                 .find(|(host, _)| underway(host))
                 .or_else(|| due.iter().find(|(host, _)| may(host)));
             if let Some((host, values)) = free {
-                if !self.inherited.underway.remove(&host.name) {
-                    self.domains.restarting(host);
-                }
-                self.hosts.insert(host.name.clone(), Standing::Restarting(*values));
-                self.ready.push_back(Action::Restart(host.name.clone()));
+                let (host, values) = (*host, *values);
+                self.lead_down(host, values);
                 return true;
             }
         }

@@ -139,6 +139,11 @@ fn is_restarted(plan: &Plan, host: &PlannedHost) -> bool {
 }
 
 fn turn(planned: &PlannedHost, restarts: bool, past: &HostHistory) -> Turn {
+    // INVARIANT: a host that may still be out of service counts as down and is seen to first,
+    // however its work ended.
+    if restarts && past.maintenance.is_some() {
+        return Turn::Underway;
+    }
     match &past.outcome {
         Some(outcome @ (Outcome::Refused(_) | Outcome::Blocked)) => {
             return Turn::Over(outcome.clone());

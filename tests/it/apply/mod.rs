@@ -35,6 +35,7 @@ use crate::imagined::state;
 mod debt;
 mod gates;
 mod lease;
+mod maintenance;
 mod step;
 mod stop;
 

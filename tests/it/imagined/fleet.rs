@@ -1,6 +1,7 @@
 //! Servers that exist only in memory, with a clock that moves when somebody waits.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use rmsfleet::host::link::ProgramResult;
 use rmsfleet::host::link::Reader;
 use rmsfleet::host::link::Target;
 use rmsfleet::host::link::Writer;
+use rmsfleet::lab::availability::Availability;
 use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValueName;
@@ -56,6 +58,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     /// How programs of the controller end, by name; others end well.
     pub(crate) programs: BTreeMap<String, u32>,
+    /// DAGs and clusters, and what was done to them.
+    pub(crate) availability: Availability,
     /// How often somebody has said go.
     pub(crate) promotions: usize,
 }
@@ -73,6 +77,8 @@ pub(crate) struct Machine {
     /// When an order that it took will bring it down.
     pending: Option<Timestamp>,
     writes: usize,
+    /// Services that do not run.
+    pub(crate) stopped: BTreeSet<String>,
 }
 
 /// What goes wrong on a machine.
@@ -112,6 +118,7 @@ impl Fleet {
                 down: None,
                 pending: None,
                 writes: 0,
+                stopped: BTreeSet::new(),
             };
             ((*name).to_owned(), machine)
         });
@@ -127,6 +134,7 @@ impl Fleet {
             sink_fails_at: usize::MAX,
             events: Vec::new(),
             programs: BTreeMap::new(),
+            availability: Availability::default(),
             promotions: 0,
         })))
     }
@@ -174,8 +182,8 @@ impl Fleet {
     fn answers(&self, target: &Target) -> Result<(), HostError> {
         self.with(|world| {
             let now = world.now;
+            world.power();
             let machine = world.machines.get_mut(target.host.as_str()).expect("a known host");
-            machine.tick(now);
             let down = machine.down_until.is_some_and(|until| now < until);
             if machine.luck.unreachable || down {
                 return Err(HostError::NotConnected {
@@ -185,6 +193,18 @@ impl Fleet {
             }
             Ok(())
         })
+    }
+}
+
+impl World {
+    /// Lets what is due go down or come up.
+    pub(crate) fn power(&mut self) {
+        let now = self.now;
+        for machine in self.machines.values_mut() {
+            machine.tick(now);
+            let down = machine.down_until.is_some_and(|until| now < until);
+            self.availability.set_up(&machine.computer, !down && !machine.luck.unreachable);
+        }
     }
 }
 
@@ -215,7 +235,7 @@ impl Connect for Fleet {
         })
     }
 
-    async fn shell(&self, target: &Target, _: &str) -> Result<ImaginedShell, HostError> {
+    async fn shell(&self, target: &Target, which: &str) -> Result<ImaginedShell, HostError> {
         self.answers(target)?;
         if self.with(|world| world.machines[target.host.as_str()].luck.no_shell) {
             return Err(HostError::NotConnected {
@@ -224,7 +244,8 @@ impl Connect for Fleet {
             });
         }
         self.with(|world| world.log.push(format!("{} shell", target.host)));
-        Ok(ImaginedShell { fleet: self.clone(), name: target.host.to_string() })
+        let exchange = which == "Microsoft.Exchange";
+        Ok(ImaginedShell { fleet: self.clone(), name: target.host.to_string(), exchange })
     }
 
     async fn knock(&self, target: &Target) -> Result<(), HostError> {
@@ -270,6 +291,7 @@ impl Clock for Fleet {
     async fn sleep(&self, duration: Duration) {
         self.with(|world| {
             world.now = world.now.checked_add(SignedDuration::try_from(duration).unwrap()).unwrap();
+            world.power();
         });
         tokio::task::yield_now().await;
     }
@@ -290,6 +312,7 @@ impl Machine {
             self.boot = down.checked_add(SignedDuration::from_secs(20)).unwrap();
             self.down_until = down.checked_add(SignedDuration::from_secs(30)).ok();
             self.reboots += 1;
+            self.stopped.clear();
             self.down = self.down_until.map(|until| (down, until));
         }
     }
@@ -366,6 +389,10 @@ fn query(now: Timestamp, machine: &Machine, wql: &str) -> Vec<Instance> {
         vec![("Domain", "contoso.com".to_owned()), ("PartOfDomain", "true".to_owned())]
     } else if wql.contains("FROM Win32_PerfFormattedData_PerfOS_System") {
         vec![("SystemUpTime", up)]
+    } else if wql.contains("FROM Win32_Service WHERE Name='MSExchangeTransport'") {
+        let runs = !machine.stopped.contains("MSExchangeTransport");
+        let state = if runs { "Running" } else { "Stopped" };
+        vec![("Name", "MSExchangeTransport".to_owned()), ("State", state.to_owned())]
     } else {
         return Vec::new();
     };
@@ -442,7 +469,14 @@ fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answer {
                 None => 2,
             }
         }
-        Write::StartService(_) | Write::StopService(_) => 0,
+        Write::StartService(name) => {
+            machine.stopped.remove(name);
+            0
+        }
+        Write::StopService(name) => {
+            machine.stopped.insert(name.clone());
+            0
+        }
         Write::Restart { .. } => {
             if machine.luck.hangs {
                 0

@@ -102,6 +102,8 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         care: Care::default(),
         window: None,
         connector: None,
+        site: None,
+        single_copies: Vec::new(),
         exchange: None,
         empty_keys: Vec::new(),
         after_step: None,

@@ -5,6 +5,9 @@ use rmsfleet::host::link::Cmdlet;
 use rmsfleet::host::link::CmdletResult;
 use rmsfleet::host::link::HostError;
 use rmsfleet::host::link::Shell;
+use rmsfleet::lab::cluster;
+use rmsfleet::lab::cmdlet::Parameters;
+use rmsfleet::lab::maintenance;
 use rmsfleet::wire::psrp::object::Complex;
 use rmsfleet::wire::psrp::object::PsObject;
 
@@ -13,12 +16,45 @@ use crate::imagined::fleet::Fleet;
 pub(crate) struct ImaginedShell {
     pub(crate) fleet: Fleet,
     pub(crate) name: String,
+    /// Exchange's endpoint, or the host's own.
+    pub(crate) exchange: bool,
+}
+
+/// As they arrive at the other side.
+fn bound(cmdlet: &Cmdlet) -> Parameters {
+    let named = cmdlet.parameters.iter().map(|(name, argument)| {
+        let value = match argument {
+            Argument::Bool(value) => PsObject::Bool(*value),
+            Argument::Text(text) => PsObject::Text(text.clone()),
+        };
+        ((*name).to_owned(), value)
+    });
+    Parameters { named: named.collect(), positional: Vec::new() }
 }
 
 impl Shell for ImaginedShell {
     async fn run(&mut self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
         self.fleet.with(|world| {
             world.log.push(format!("{} {}", self.name, cmdlet.name));
+            world.power();
+            let computer = world.machines[&self.name].computer.clone();
+            let parameters = bound(cmdlet);
+            let farm = &mut world.availability;
+            let ran = if self.exchange {
+                maintenance::run(farm, cmdlet.name, &parameters)
+            } else {
+                cluster::run(farm, &computer, cmdlet.name, &parameters)
+            };
+            match ran {
+                Some(Ok(done)) => {
+                    return Ok(CmdletResult { output: done.output, ..CmdletResult::default() });
+                }
+                Some(Err(failure)) => {
+                    let cmdlet = cmdlet.name.to_owned();
+                    return Err(HostError::Cmdlet { cmdlet, message: failure.message });
+                }
+                None => {}
+            }
             let output = match cmdlet.name {
                 "Get-IRMConfiguration" => vec![object(&[
                     ("DistinguishedName", PsObject::Text(world.dn.clone())),

@@ -3,8 +3,11 @@
 use rmsfleet::manifest::playbook;
 use rmsfleet::manifest::source::Source;
 use rmsfleet::model::care::Drain;
+use rmsfleet::model::care::RestartOrder;
 use rmsfleet::model::gate::ExchangeCheck;
 use rmsfleet::model::gate::Gate;
+use rmsfleet::model::rollout::RestartDomain;
+use rmsfleet::model::rollout::RestartWhen;
 
 const FULL: &str = r#"version: 1
 name: full
@@ -34,7 +37,9 @@ hooks:
 restart:
   sharepoint: { drain: { hook: away }, gates_after: [answers] }
   fci: { warn_users: { message: Restart, lead: 5m }, timeout: 20m }
-  cluster_a: { max_unavailable: { per: rms_cluster, count: 1 } }
+  exchange: { drain: exchange-dag, restore: as-found, when: always }
+  cluster_a: { drain: failover-cluster, max_unavailable: { per: rms_cluster, count: 1 } }
+  farm_a: { max_unavailable: { per: rms_farm_role, count: 2 }, order: [central-admin-last] }
 stages:
   - name: a
     hosts: all
@@ -61,7 +66,15 @@ fn gates_windows_hooks_and_freezes_are_read() {
     assert_eq!(conditions.gates["healthy"], Gate::Exchange { checks, within: 300 });
     assert_eq!(playbook.restart_sharepoint.care.drain, Drain::Hook("away".to_owned()));
     assert_eq!(playbook.restart_fci.care.warn.as_ref().map(|warning| warning.lead), Some(300));
-    assert_eq!(playbook.restart_groups[0].0, "cluster_a");
+    let exchange = &playbook.restart_exchange;
+    assert_eq!((&exchange.care.drain, exchange.when), (&Drain::ExchangeDag, RestartWhen::Always));
+    let usual =
+        [RestartOrder::FewestActiveDatabases, RestartOrder::AlternateSites, RestartOrder::PamLast];
+    assert_eq!(exchange.care.order, usual);
+    let groups = &playbook.restart_groups;
+    assert_eq!((groups[0].0.as_str(), groups[1].0.as_str()), ("cluster_a", "farm_a"));
+    assert_eq!(groups[0].1.care.drain, Drain::FailoverCluster);
+    assert_eq!(groups[1].1.per, Some(RestartDomain::RmsFarmRole));
     assert_eq!(playbook.stages[0].gates.between, ["runs", "port"]);
 }
 

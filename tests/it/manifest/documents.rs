@@ -134,8 +134,6 @@ fn a_playbook_carries_what_it_says() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     playbook_complains(&with("reports: []"), (3, 1), "`reports` is not supported", "command line");
-    let dag = with("restart: { exchange: { drain: exchange-dag } }");
-    playbook_complains(&dag, (3, 31), "`exchange-dag` is not supported", "hook");
     playbook_complains(&with("limits: { per_host: {} }"), (3, 11), "`per_host`", "inventory");
 }
 
@@ -215,6 +213,20 @@ fn a_wrong_playbook_is_told_what_is_wrong() {
     playbook_complains("version: 1\nname: x\n", (1, 1), "needs the key `stages`", "add `stages:`");
     let twice = format!("version: 1\nname: x\n{STAGES}  - {{ name: all, hosts: all }}\n");
     playbook_complains(&twice, (5, 5), "a second stage is named `all`", "own name");
+}
+
+#[test]
+fn a_drain_that_fits_nobody_and_an_order_nobody_can_tell_are_refused() {
+    let check = |restart: &str, at, message, help| {
+        playbook_complains(&with(&format!("restart: {{ {restart} }}")), at, message, help);
+    };
+    check("fci: { drain: exchange-dag }", (3, 26), "drains Exchange servers only", "group");
+    check("exchange: { drain: failover-cluster }", (3, 31), "file server clusters", "a DAG drains");
+    check("exchange: { order: [pam-last] }", (3, 32), "needs `drain: exchange-dag`", "leave");
+    let order = "exchange: { drain: exchange-dag, order: [fewest-owned-roles] }";
+    check(order, (3, 53), "needs `drain: failover-cluster`", "leave the word out");
+    check("fci: { when: never }", (3, 25), "needs one of `required`", "");
+    check("exchange: { drain: dag }", (3, 31), "needs one of `none`", "`{ hook: NAME }`");
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! One Windows service: read, stopped, started (`Win32_Service`, its return codes as data).
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::host::identity;
+use crate::host::link::Clock;
+use crate::host::link::HostError;
+use crate::host::link::Reader;
+use crate::host::link::Writer;
+use crate::host::registry::unexpected;
+use crate::wire::operation::Answer;
+use crate::wire::operation::Write;
+
+/// How long a service may take for one way.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(300);
+/// `Service Already Running`, and what StopService says of one that is stopped: 5 in practice,
+/// 6 by its documentation.
+const RUNNING_ALREADY: u32 = 10;
+const STOPPED_ALREADY: [u32; 2] = [5, 6];
+
+/// The service's `State`; `None` if the host has none of that name.
+pub async fn state(link: &mut impl Reader, name: &str) -> Result<Option<String>, HostError> {
+    let wql = format!("SELECT Name,State FROM Win32_Service WHERE Name='{name}'");
+    let found = identity::query(link, &wql).await?;
+    let own = |one: &&crate::wire::operation::Instance| {
+        one.text("Name").is_some_and(|text| text.eq_ignore_ascii_case(name))
+    };
+    Ok(found.iter().find(own).and_then(|one| one.text("State")).map(str::to_owned))
+}
+
+/// Stops the service and starts it again, each seen to its end; `pace` lies between two looks.
+pub async fn restart<K: Clock>(
+    link: &mut impl Writer,
+    clock: &K,
+    pace: Duration,
+    name: &str,
+) -> Result<(), HostError> {
+    let code = order(link, &Write::StopService(name.to_owned())).await?;
+    if code != 0 && !STOPPED_ALREADY.contains(&code) {
+        return Err(refused("StopService", name, code));
+    }
+    wait(link, clock, pace, name, "Stopped").await?;
+    start(link, clock, pace, name).await
+}
+
+/// Starts the service and waits until it runs.
+pub async fn start<K: Clock>(
+    link: &mut impl Writer,
+    clock: &K,
+    pace: Duration,
+    name: &str,
+) -> Result<(), HostError> {
+    let code = order(link, &Write::StartService(name.to_owned())).await?;
+    if code != 0 && code != RUNNING_ALREADY {
+        return Err(refused("StartService", name, code));
+    }
+    wait(link, clock, pace, name, "Running").await
+}
+
+async fn order(link: &mut impl Writer, write: &Write) -> Result<u32, HostError> {
+    match link.write(write).await? {
+        Answer::Done { code } => Ok(code),
+        other => Err(unexpected("a return code", &other)),
+    }
+}
+
+async fn wait<K: Clock>(
+    link: &mut impl Reader,
+    clock: &K,
+    pace: Duration,
+    name: &str,
+    wanted: &str,
+) -> Result<(), HostError> {
+    let deadline = clock.now().saturating_add(PATIENCE).unwrap_or(clock.now());
+    loop {
+        let now = state(link, name).await?;
+        if now.as_deref() == Some(wanted) {
+            return Ok(());
+        }
+        if clock.now() >= deadline {
+            return Err(HostError::Unexpected {
+                expected: format!("{name} to be {wanted} within {} s", PATIENCE.as_secs()),
+                got: now.unwrap_or_else(|| "no such service".to_owned()),
+            });
+        }
+        clock.sleep(pace).await;
+    }
+}
+
+fn refused(method: &str, name: &str, code: u32) -> HostError {
+    HostError::Unexpected {
+        expected: format!("code 0 of {method} for {name}"),
+        got: format!("code {code}"),
+    }
+}
