@@ -149,6 +149,9 @@ pub enum Event {
         up_seconds: u64,
         /// What ran then, and must run again.
         services: Vec<String>,
+        /// Other services that started by themselves and ran then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<String>,
     },
     RestartIntended {
         host: HostName,
@@ -158,6 +161,22 @@ pub enum Event {
     RestartOrdered {
         host: HostName,
         code: Option<u32>,
+    },
+    /// Somebody else's shutdown was on its way when the order came, which was not taken.
+    RestartForeign {
+        host: HostName,
+        code: u32,
+    },
+    /// After the proof the host was found to have restarted once more, by nobody's order here.
+    RestartRepeated {
+        host: HostName,
+        boot: Timestamp,
+    },
+    /// Services that ran before the restart and do not after it, their time being over. The run
+    /// goes on.
+    ServicesMissing {
+        host: HostName,
+        services: Vec<String>,
     },
     /// Shown while waiting; what was seen last.
     RestartWaiting {

@@ -30,6 +30,57 @@ pub async fn state(link: &mut impl Reader, name: &str) -> Result<Option<String>,
     Ok(found.iter().find(own).and_then(|one| one.text("State")).map(str::to_owned))
 }
 
+/// Automatic services that Windows itself starts by a trigger or ends when there is nothing to do:
+/// that one of them does not run says nothing.
+const FLEETING: [&str; 14] = [
+    "BITS",
+    "CDPSvc",
+    "edgeupdate",
+    "gpsvc",
+    "gupdate",
+    "MapsBroker",
+    "RemoteRegistry",
+    "sppsvc",
+    "stisvc",
+    "tiledatamodelsvc",
+    "TrustedInstaller",
+    "UsoSvc",
+    "WbioSrvc",
+    "wuauserv",
+];
+
+/// Services that start by themselves and run now, the fleeting ones left out.
+pub async fn automatic(link: &mut impl Reader) -> Result<Vec<String>, HostError> {
+    let fleeting = |name: &str| {
+        FLEETING.iter().any(|own| own.eq_ignore_ascii_case(name)) || name.starts_with("clr_")
+    };
+    let all = all_automatic(link).await?;
+    let running = all.into_iter().filter(|(_, state)| state == "Running");
+    Ok(running.map(|(name, _)| name).filter(|name| !fleeting(name)).collect())
+}
+
+/// Those of `names` that do not run, with their state.
+pub async fn missing(link: &mut impl Reader, names: &[String]) -> Result<Vec<String>, HostError> {
+    let all = all_automatic(link).await?;
+    let missing = names.iter().filter_map(|name| {
+        match all.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            Some((_, state)) if state == "Running" => None,
+            Some((_, state)) => Some(format!("{name} ({state})")),
+            None => Some(format!("{name} (not there)")),
+        }
+    });
+    Ok(missing.collect())
+}
+
+async fn all_automatic(link: &mut impl Reader) -> Result<Vec<(String, String)>, HostError> {
+    let wql = "SELECT Name,State FROM Win32_Service WHERE StartMode='Auto'";
+    let found = identity::query(link, wql).await?;
+    let pair = |one: &crate::wire::operation::Instance| {
+        Some((one.text("Name")?.to_owned(), one.text("State")?.to_owned()))
+    };
+    Ok(found.iter().filter_map(pair).collect())
+}
+
 /// Stops the service and starts it again, each seen to its end; `pace` lies between two looks.
 pub async fn restart<K: Clock>(
     link: &mut impl Writer,

@@ -50,6 +50,9 @@ impl Debt {
             | Event::HostSurveyed { .. }
             | Event::KeyIntended { .. }
             | Event::RestartReady { .. }
+            | Event::RestartForeign { .. }
+            | Event::RestartRepeated { .. }
+            | Event::ServicesMissing { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }

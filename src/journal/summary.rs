@@ -127,6 +127,9 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::HostSurveyed { .. }
         | Event::KeyIntended { .. }
         | Event::RestartReady { .. }
+        | Event::RestartForeign { .. }
+        | Event::RestartRepeated { .. }
+        | Event::ServicesMissing { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
         | Event::StepHeld { .. }
@@ -268,6 +271,9 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::KeyIntended { .. }
         | Event::HostVerified { .. }
         | Event::RestartReady { .. }
+        | Event::RestartForeign { .. }
+        | Event::RestartRepeated { .. }
+        | Event::ServicesMissing { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }
         | Event::GateStarted { .. }

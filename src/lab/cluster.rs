@@ -34,7 +34,7 @@ pub fn run(
     let given = given.and_then(PsObject::text);
     Some(match known {
         "Get-ClusterNode" => nodes(farm, &cluster, given.as_deref()),
-        "Get-ClusterGroup" => groups(farm, &cluster),
+        "Get-ClusterGroup" => Ok(groups(farm, &cluster)),
         "Suspend-ClusterNode" => {
             let node = given.unwrap_or_else(|| computer.to_owned());
             suspend(farm, &cluster, &node, parameters)
@@ -82,15 +82,15 @@ fn nodes(
     Ok(CmdletOutput { output, ..CmdletOutput::default() })
 }
 
-fn groups(farm: &Availability, cluster: &str) -> Result<CmdletOutput, CmdletFailure> {
-    let Some(own) = farm.clusters.get(cluster) else { return Ok(CmdletOutput::default()) };
+fn groups(farm: &Availability, cluster: &str) -> CmdletOutput {
+    let Some(own) = farm.clusters.get(cluster) else { return CmdletOutput::default() };
     let row = |(group, owner): (&String, &String)| {
         object(
             "Microsoft.FailoverClusters.PowerShell.ClusterGroup",
             &[("Name", text(group)), ("OwnerNode", text(owner)), ("State", text("Online"))],
         )
     };
-    Ok(CmdletOutput { output: own.groups.iter().map(row).collect(), ..CmdletOutput::default() })
+    CmdletOutput { output: own.groups.iter().map(row).collect(), ..CmdletOutput::default() }
 }
 
 fn suspend(

@@ -107,8 +107,8 @@ impl Asked<'_> {
     }
 }
 
-fn output(objects: Vec<PsObject>) -> Result<CmdletOutput, CmdletFailure> {
-    Ok(CmdletOutput { output: objects, ..CmdletOutput::default() })
+fn output(objects: Vec<PsObject>) -> CmdletOutput {
+    CmdletOutput { output: objects, ..CmdletOutput::default() }
 }
 
 /// An object as remoting deserialises it.
@@ -132,7 +132,7 @@ fn texts(names: impl IntoIterator<Item = String>) -> PsObject {
 fn get_component(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, CmdletFailure> {
     asked.parameters.allow(asked.name, &["Component"])?;
     let computer = asked.server(farm, &asked.required("Identity")?)?;
-    let Some(server) = farm.servers.get(&computer) else { return output(Vec::new()) };
+    let Some(server) = farm.servers.get(&computer) else { return Ok(output(Vec::new())) };
     let wanted = asked.text("Component");
     let named = |name: &&str| wanted.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(name));
     let state = |name: &str| {
@@ -154,7 +154,7 @@ fn get_component(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput,
             ],
         )
     };
-    output(COMPONENTS.into_iter().filter(named).map(state).collect())
+    Ok(output(COMPONENTS.into_iter().filter(named).map(state).collect()))
 }
 
 fn set_component(
@@ -176,7 +176,7 @@ fn set_component(
     if let Some(server) = farm.servers.get_mut(&computer) {
         server.components.entry(component).or_default().insert(requester, state);
     }
-    output(Vec::new())
+    Ok(output(Vec::new()))
 }
 
 fn get_mailbox_server(
@@ -199,7 +199,7 @@ fn get_mailbox_server(
         )
     };
     let hit = |(name, _): &(&String, &Server)| wanted.as_ref().is_none_or(|own| own == *name);
-    output(farm.servers.iter().filter(hit).map(row).collect())
+    Ok(output(farm.servers.iter().filter(hit).map(row).collect()))
 }
 
 fn set_mailbox_server(
@@ -218,7 +218,7 @@ fn set_mailbox_server(
         server.policy = policy.unwrap_or_else(|| server.policy.clone());
         server.move_now = move_now.unwrap_or(server.move_now);
     }
-    output(Vec::new())
+    Ok(output(Vec::new()))
 }
 
 fn get_dag(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, CmdletFailure> {
@@ -228,7 +228,7 @@ fn get_dag(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, Cmdle
     let Some((name, cluster)) = found else { return Err(asked.not_found(&name)) };
     let up = |node: &&String| farm.servers.get(*node).is_some_and(|server| server.up);
     let primary = cluster.groups.get(crate::lab::availability::CORE).cloned();
-    output(vec![object(
+    Ok(output(vec![object(
         "Microsoft.Exchange.Data.Directory.SystemConfiguration.DatabaseAvailabilityGroup",
         &[
             ("Name", text(name)),
@@ -237,7 +237,7 @@ fn get_dag(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, Cmdle
             ("ServersInMaintenance", texts(cluster.paused.iter().cloned())),
             ("PrimaryActiveManager", primary.map_or(PsObject::Null, PsObject::Text)),
         ],
-    )])
+    )]))
 }
 
 fn get_copies(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, CmdletFailure> {
@@ -255,7 +255,7 @@ fn get_copies(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, Cm
     }
     match database {
         Some(name) if rows.is_empty() => Err(asked.not_found(&name)),
-        Some(_) | None => output(rows),
+        Some(_) | None => Ok(output(rows)),
     }
 }
 
@@ -301,13 +301,13 @@ fn move_database(
     };
     farm.acts.push(format!("{database} moves from {from} to {target}"));
     farm.activate(&database, &target);
-    output(Vec::new())
+    Ok(output(Vec::new()))
 }
 
 fn get_queue(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, CmdletFailure> {
     asked.parameters.allow(asked.name, &["Server", "Filter", "ResultSize"])?;
     let computer = asked.server(farm, &asked.required("Server")?)?;
-    let Some(server) = farm.servers.get(&computer) else { return output(Vec::new()) };
+    let Some(server) = farm.servers.get(&computer) else { return Ok(output(Vec::new())) };
     let row = |(queue, count): (&String, &u64)| {
         object(
             "Microsoft.Exchange.Data.QueueViewer.ExtensibleQueueInfo",
@@ -318,7 +318,7 @@ fn get_queue(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, Cmd
             ],
         )
     };
-    output(server.queues.iter().map(row).collect())
+    Ok(output(server.queues.iter().map(row).collect()))
 }
 
 fn redirect(farm: &mut Availability, asked: &Asked<'_>) -> Result<CmdletOutput, CmdletFailure> {
@@ -334,26 +334,26 @@ fn redirect(farm: &mut Availability, asked: &Asked<'_>) -> Result<CmdletOutput, 
     farm.acts.push(format!("{computer} redirects to {to}"));
     let mut moved = 0;
     if let Some(server) = farm.servers.get_mut(&computer) {
-        let moves = |name: &str| !name.starts_with("Shadow") && !name.starts_with("Poison");
-        for (_, count) in server.queues.iter_mut().filter(|(name, _)| moves(name)) {
+        let leaves = |name: &str| !name.starts_with("Shadow") && !name.starts_with("Poison");
+        for (_, count) in server.queues.iter_mut().filter(|(name, _)| leaves(name)) {
             moved += std::mem::take(count);
         }
     }
     if let Some(server) = farm.servers.get_mut(&to) {
         *server.queues.entry("Submission".to_owned()).or_default() += moved;
     }
-    output(Vec::new())
+    Ok(output(Vec::new()))
 }
 
 fn service_health(farm: &Availability, asked: &Asked<'_>) -> Result<CmdletOutput, CmdletFailure> {
     asked.parameters.allow(asked.name, &["Server"])?;
     asked.server(farm, &asked.required("Server")?)?;
-    output(vec![object(
+    Ok(output(vec![object(
         "Microsoft.Exchange.Monitoring.ServerServiceHealth",
         &[
             ("Role", text("Mailbox Server Role")),
             ("RequiredServicesRunning", PsObject::Bool(true)),
             ("ServicesNotRunning", PsObject::List(Vec::new())),
         ],
-    )])
+    )]))
 }

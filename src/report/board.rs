@@ -172,6 +172,9 @@ impl Board {
             | Event::RestartReady { .. }
             | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }
+            | Event::RestartForeign { .. }
+            | Event::RestartRepeated { .. }
+            | Event::ServicesMissing { .. }
             | Event::RestartOrdered { .. }
             | Event::StepHeld { .. }
             | Event::StepAwaited { .. }

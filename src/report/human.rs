@@ -128,6 +128,9 @@ impl Lines {
             | Event::KeyIntended { .. }
             | Event::RestartOwed { .. }
             | Event::RestartReady { .. }
+            | Event::RestartForeign { .. }
+            | Event::RestartRepeated { .. }
+            | Event::ServicesMissing { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
             | Event::StepHeld { .. }

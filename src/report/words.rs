@@ -145,7 +145,7 @@ pub fn words(event: &Event) -> Words {
         Event::RestartOwed { host: at, reason, inherited: _ } => {
             Words::new("Owed", Tint::Change, host(at), format!("restart: {reason}"), Weight::Detail)
         }
-        Event::RestartReady { host: at, boot, up_seconds, services: _ } => {
+        Event::RestartReady { host: at, boot, up_seconds, services: _, others: _ } => {
             let text = format!("up since {}, for {}", minute(*boot), plural::clock(*up_seconds));
             detail("Due", host(at), text)
         }
@@ -160,7 +160,24 @@ pub fn words(event: &Event) -> Words {
             };
             detail("Ordered", host(at), text)
         }
-        Event::RestartWaiting { host: at, seen } => detail("Waiting", host(at), seen.clone()),
+        Event::RestartForeign { host: at, code } => problem(
+            "Foreign",
+            host(at),
+            format!(
+                "somebody else's shutdown is on its way, the order was not taken (code {code})"
+            ),
+        ),
+        Event::RestartRepeated { host: at, boot } => problem(
+            "Again",
+            host(at),
+            format!("restarted once more at {}, which nobody here has ordered", minute(*boot)),
+        ),
+        Event::ServicesMissing { host: at, services } => {
+            problem("Missing", host(at), format!("not running again: {}", services.join(", ")))
+        }
+        Event::RestartWaiting { host: at, seen } | Event::MaintenanceWaiting { host: at, seen } => {
+            detail("Waiting", host(at), seen.clone())
+        }
         Event::RestartProved { host: at, boot_after, up_seconds } => {
             let text = format!("booted {}, up {}", minute(*boot_after), plural::clock(*up_seconds));
             normal("Restarted", host(at), text)
@@ -224,7 +241,6 @@ pub fn words(event: &Event) -> Words {
             normal("Found", host(at), text)
         }
         Event::MaintenanceIntended { host: at, act } => detail("Doing", host(at), act.to_string()),
-        Event::MaintenanceWaiting { host: at, seen } => detail("Waiting", host(at), seen.clone()),
         Event::MaintenanceEntered { host: at } => {
             normal("Drained", host(at), "out of service".to_owned())
         }

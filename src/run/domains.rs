@@ -42,15 +42,23 @@ impl Domains {
 
     /// Why the host must not restart now; `None` if it may.
     pub fn objection(&self, host: &PlannedHost) -> Option<String> {
+        if let Some(closed) = self.closed(host) {
+            return Some(closed);
+        }
         host.domains.iter().find_map(|domain| {
             let FailureDomain { id, max_unavailable } = domain;
-            if let Some(name) = self.closed.get(id) {
-                return Some(format!("the restart of {name} in `{id}` is not proved"));
-            }
             let down = self.down.get(id).copied().unwrap_or(0);
             // INVARIANT: never more than max_unavailable hosts of a failure domain are down.
             (down >= *max_unavailable)
                 .then(|| format!("{down} of at most {max_unavailable} hosts of `{id}` are down"))
+        })
+    }
+
+    /// Why nobody of the host's domains may go down any more; `None` if somebody may.
+    pub fn closed(&self, host: &PlannedHost) -> Option<String> {
+        host.domains.iter().find_map(|domain| {
+            let name = self.closed.get(&domain.id)?;
+            Some(format!("the restart of {name} in `{}` is not proved", domain.id))
         })
     }
 

@@ -162,6 +162,7 @@ async fn drive<C: Connect, K: Clock>(
         leased: Mutex::new(past.leased()),
         touched: Mutex::default(),
         restarting: Mutex::default(),
+        others: Mutex::default(),
         capacity: Mutex::default(),
     };
     let mut may_stop = true;

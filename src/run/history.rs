@@ -67,6 +67,8 @@ pub struct HostHistory {
     /// Keys announced to be deleted: nobody wrote down that they are gone.
     pub deleting: Vec<KeyPath>,
     pub restart: RestartHistory,
+    /// Services beside the role's that ran before the restart.
+    pub others: Vec<String>,
     /// The host may be out of service, and this is what brings it back.
     pub maintenance: Option<Maintenance>,
     /// How the host's work ended, if it has.
@@ -211,7 +213,8 @@ impl History {
                 let list = if *create { &mut host.created } else { &mut host.deleting };
                 list.insert(0, key.clone());
             }
-            Event::RestartReady { host, boot, up_seconds, services } => {
+            Event::RestartReady { host, boot, up_seconds, services, others } => {
+                self.at(host).others.clone_from(others);
                 self.at(host).restart = RestartHistory::MayBeOrdered(Order {
                     boot: *boot,
                     up_seconds: Some(*up_seconds),
@@ -268,6 +271,9 @@ impl History {
             | Event::BatchStarted { .. }
             | Event::HostSurveyed { .. }
             | Event::RestartOwed { .. }
+            | Event::RestartForeign { .. }
+            | Event::RestartRepeated { .. }
+            | Event::ServicesMissing { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }
             | Event::GateStarted { .. }

@@ -317,8 +317,8 @@ async fn perform<C: Connect, K: Clock>(
                         .await?;
                 }
                 _ => {
-                    service::restart(&mut link, means.clock, means.pace.knock, TRANSPORT_SERVICE)
-                        .await?
+                    let pace = means.pace.knock;
+                    service::restart(&mut link, means.clock, pace, TRANSPORT_SERVICE).await?;
                 }
             }
             Ok(())

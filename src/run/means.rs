@@ -51,6 +51,8 @@ pub struct Means<'a, C, K> {
     pub touched: Mutex<BTreeSet<HostName>>,
     /// Hosts whose restart is under way in this process.
     pub restarting: Mutex<BTreeSet<HostName>>,
+    /// Services beside the role's that ran before a host's restart.
+    pub others: Mutex<BTreeMap<HostName, Vec<String>>>,
     /// Failure domains as they were last told: members up, members, votes.
     pub capacity: Mutex<BTreeMap<String, Capacity>>,
 }

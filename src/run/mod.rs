@@ -26,6 +26,7 @@ pub mod rehearse;
 pub mod restart;
 pub mod restore;
 pub mod scheduler;
+pub mod settled;
 pub mod standing;
 pub mod step;
 pub mod survey;

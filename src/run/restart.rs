@@ -13,6 +13,7 @@ use crate::host::link::HostError;
 use crate::host::restart;
 use crate::host::restart::BootReading;
 use crate::host::restart::Wait;
+use crate::host::service;
 use crate::model::care::Drain;
 use crate::model::gate::Gate;
 use crate::model::host::HostName;
@@ -35,6 +36,7 @@ use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::means::target;
 use crate::run::peers;
+use crate::run::settled;
 use crate::run::trouble::Trouble;
 use crate::run::unproved;
 
@@ -49,6 +51,8 @@ pub(super) struct Ready<L> {
     pub(super) link: L,
     pub(super) before: BootReading,
     pub(super) services: Vec<String>,
+    /// Other services that started by themselves and ran.
+    pub(super) others: Vec<String>,
 }
 
 /// Restarts a host and waits for the proof. What an earlier process of this run began is settled
@@ -90,7 +94,10 @@ async fn seen_through<C: Connect, K: Clock>(
             Err(failure) => Restarted::Failed(failure),
         }),
         // Whether it is up is not known: what a drain took out of service stays out.
-        Restarted::NotProved(_) | Restarted::GivenUp(_) => Ok(restarted),
+        Restarted::NotProved(failure) => {
+            Ok(Restarted::NotProved(left_out(means, failure, open.as_ref())))
+        }
+        Restarted::GivenUp(_) => Ok(restarted),
     }
 }
 
@@ -147,6 +154,7 @@ async fn after<C: Connect, K: Clock>(
     host: &PlannedHost,
     open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
+    settled::wait(means, host).await?;
     let (later, first): (Vec<String>, Vec<String>) =
         host.care.gates_after.iter().cloned().partition(|name| {
             open.is_some() && means.plan.conditions.gates.get(name).is_some_and(Gate::needs_service)
@@ -196,6 +204,22 @@ async fn bring_back<C: Connect, K: Clock>(
     }
 }
 
+/// Says how a host is brought back that may still be out of service.
+fn left_out<C, K>(
+    means: &Means<'_, C, K>,
+    failure: Failure,
+    open: Option<&Maintenance>,
+) -> Failure {
+    let Some(own) = open else { return failure };
+    let commands = own.found.recovery();
+    if commands.is_empty() || failure.kind == FailureKind::Maintenance {
+        return failure;
+    }
+    let typed = commands.join("; ");
+    let resume = format!("rmsfleet resume {}", means.run);
+    failure.hint(format!("it is out of service; once it is up: {resume}, or by hand: {typed}"))
+}
+
 fn also(mut failure: Failure, second: &Failure) -> Failure {
     failure.chain.push(format!("and then {}", second.text()));
     failure
@@ -212,7 +236,7 @@ pub(super) async fn order<C: Connect, K: Clock>(
     host: &PlannedHost,
     ready: Ready<C::Link>,
 ) -> Result<Restarted, SinkError> {
-    let Ready { mut link, before, services } = ready;
+    let Ready { mut link, before, services, others } = ready;
     if means.stopped() >= Stop::SafePoint {
         return Ok(Restarted::Held("the user stopped the run before the order".to_owned()));
     }
@@ -233,7 +257,9 @@ pub(super) async fn order<C: Connect, K: Clock>(
         boot: before.last_boot,
         up_seconds: before.up_seconds,
         services: services.clone(),
+        others: others.clone(),
     })?;
+    lock(&means.others).insert(name.clone(), others);
     // INVARIANT: the order is recorded before it is given, and given once.
     means.emit(Event::RestartIntended { host: name.clone(), boot_before: before.last_boot })?;
     means.touch(&host.name);
@@ -256,6 +282,12 @@ pub(super) async fn order<C: Connect, K: Clock>(
     };
     drop(link);
     means.emit(Event::RestartOrdered { host: name.clone(), code })?;
+    if let Some(code) = code.filter(|code| UNDER_WAY.contains(code))
+        && means.past(&name).restart == RestartHistory::None
+    {
+        // It is not taken over, and not waited out in silence: the host goes down all the same.
+        means.emit(Event::RestartForeign { host: name.clone(), code })?;
+    }
     if let Some(code) = code.filter(|code| *code != 0 && !UNDER_WAY.contains(code)) {
         let text = format!("expected code 0 for the restart order, host returned {code}");
         let failure = Failure::new(FailureKind::RestartNotBegun, text);
@@ -313,7 +345,9 @@ pub(super) async fn ready<C: Connect, K: Clock>(
     let mut link = means.connect(host).await?;
     let before = restart::read_boot(&mut link).await?;
     let services = restart::running_services(&mut link, services_of(host.role)).await?;
-    Ok(Ready { link, before, services })
+    let mut others = service::automatic(&mut link).await?;
+    others.retain(|name| !services.contains(name));
+    Ok(Ready { link, before, services, others })
 }
 
 /// What a host of a role is there for; those that run before must run again after.

@@ -87,18 +87,22 @@ impl Scheduler<'_> {
         let values = *values;
         // The look may have waited long: a window may have closed, or somebody stopped the run.
         let goes_on = self.ending == Ending::Completed && self.closed(host, false).is_none();
-        match result {
-            Looked::Clear if goes_on => {
+        // INVARIANT: where a restart turned out not to be proved meanwhile, a look lets nobody down.
+        let closed = self.domains.closed(planned);
+        match (result, closed) {
+            (Looked::Held(reason), _) | (Looked::Clear, Some(reason))
+                if self.ending == Ending::Completed =>
+            {
+                self.domains.proved(planned);
+                self.end(host, Outcome::RestartOwed { values, reason });
+            }
+            (Looked::Clear, None) if goes_on => {
                 self.hosts.insert(host.clone(), Standing::Restarting(values));
                 self.ready.push_back(Action::Restart(host.clone()));
             }
-            Looked::Clear | Looked::Stopped => {
+            (Looked::Clear | Looked::Stopped | Looked::Held(_), _) => {
                 self.domains.proved(planned);
                 self.hosts.insert(host.clone(), Standing::Verified(values));
-            }
-            Looked::Held(reason) => {
-                self.domains.proved(planned);
-                self.end(host, Outcome::RestartOwed { values, reason });
             }
         }
     }

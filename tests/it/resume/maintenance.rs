@@ -64,10 +64,9 @@ fn machines() -> Fleet {
         fleet.put(name, &path("One"), "old");
         let lingers = if place % 2 == 0 { 0 } else { 45 };
         fleet.luck(name, Luck { lingers, ..Luck::default() });
-        let (dag, cluster) = match DAG.contains(&name) {
-            true => (Some("DAG1".to_owned()), None),
-            false => (None, Some("CL1".to_owned())),
-        };
+        let member = DAG.contains(&name);
+        let dag = member.then(|| "DAG1".to_owned());
+        let cluster = (!member).then(|| "CL1".to_owned());
         farm.add(name, Server::new(format!("{name}.contoso.com"), dag, cluster));
     }
     farm.settle();
