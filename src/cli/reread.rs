@@ -14,6 +14,7 @@ use crate::cli::request::PlanRequest;
 use crate::cli::stop::Stop;
 use crate::cli::wired::Wired;
 use crate::host::link::Target;
+use crate::model::care::Care;
 use crate::model::facts::Survey;
 use crate::model::host::HostName;
 use crate::model::plan::OrganisationStep;
@@ -43,8 +44,8 @@ pub async fn reread(
         .filter_map(|(name, probe)| {
             let planned = plan.hosts.get(name)?;
             let exchange = probe.organisation.then(|| exchange(plan, name)).flatten();
-            let (target, probe) = (target(planned), probe.clone());
-            Some(Question { target, probe, exchange, farm: None })
+            let (target, probe, care) = (target(planned), probe.clone(), Care::default());
+            Some(Question { target, probe, exchange, farm: None, care })
         })
         .collect();
     let wanted: BTreeSet<Wanted> = questions

@@ -18,6 +18,6 @@ pub mod observe;
 pub mod peers;
 pub mod registry;
 pub mod restart;
-pub mod sharepoint;
 pub mod service;
+pub mod sharepoint;
 pub mod support;

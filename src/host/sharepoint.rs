@@ -1,7 +1,7 @@
 //! The SharePoint farm: read it, point it at the connector, read it again (`connector.md` 4.2).
 
-use crate::host::exchange::argument;
 use crate::host::cmdlet::run;
+use crate::host::exchange::argument;
 use crate::host::gate::POWERSHELL;
 use crate::host::link::Argument;
 use crate::host::link::Cmdlet;

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::event::Record;
 use crate::model::change::Change;
 use crate::model::host::HostName;
+use crate::model::maintenance::Membership;
 use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
 use crate::model::registry::State;
@@ -27,6 +28,8 @@ struct Left {
     proved: bool,
     /// Programs that were run for the host, in order.
     hooks: Vec<String>,
+    /// How it stood before it was taken out of service; `None` once it is back.
+    maintenance: Option<Membership>,
     outcome: Option<Outcome>,
     begun: bool,
 }
@@ -104,6 +107,8 @@ fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, Stri
             Event::RestartOwed { reason, .. } => left.owed = Some(reason.clone()),
             Event::RestartIntended { .. } => (left.ordered, left.proved) = (true, false),
             Event::RestartProved { .. } => (left.owed, left.proved) = (None, true),
+            Event::MaintenanceFound { found, .. } => left.maintenance = Some(found.clone()),
+            Event::MaintenanceLeft { .. } => left.maintenance = None,
             Event::HookIntended { hook, .. } => left.hooks.push(hook.clone()),
             Event::HostEnded { outcome, .. } => left.outcome = Some(outcome.clone()),
             _ => {}
@@ -124,6 +129,8 @@ fn about(event: &Event) -> Option<&HostName> {
         | Event::RestartOwed { host, .. }
         | Event::RestartIntended { host, .. }
         | Event::RestartProved { host, .. }
+        | Event::MaintenanceFound { host, .. }
+        | Event::MaintenanceLeft { host, .. }
         | Event::HookIntended { host, .. }
         | Event::HostEnded { host, .. } => Some(host),
         _ => None,
@@ -132,6 +139,9 @@ fn about(event: &Event) -> Option<&HostName> {
 
 impl Left {
     fn is_open(&self) -> bool {
+        if self.maintenance.is_some() {
+            return true;
+        }
         match &self.outcome {
             // Its work began and nothing says how it ended.
             None => self.begun,
@@ -205,6 +215,17 @@ fn host(plan: &Plan, run: &str, name: &HostName, left: &Left) -> String {
             "\nThe hook `{drained}` has taken it out of service. To bring it back, on the \
              workstation:\n\n    {undo}\n"
         ));
+    }
+    let commands = left.maintenance.as_ref().map(Membership::recovery).unwrap_or_default();
+    if !commands.is_empty() {
+        text.push_str(
+            "\nIt may be out of service. To bring it back as it was found, once it is up, in the \
+             Exchange Management Shell and on the host; what was not reached is as found \
+             already, and these change nothing there:\n\n",
+        );
+        for command in commands {
+            text.push_str(&format!("    {command}\n"));
+        }
     }
     if !left.marks.is_empty() {
         text.push_str("\nMarks of this run may stand on it; `resume` removes them:\n\n");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rmsfleet::error::Exit;
 use rmsfleet::host::link::Target;
 use rmsfleet::journal::reader;
+use rmsfleet::model::care::Care;
 use rmsfleet::model::change::Change;
 use rmsfleet::model::facts::Survey;
 use rmsfleet::model::host::HostName;
@@ -73,7 +74,8 @@ fn look(fleet: &Fleet, original: &Plan, written: &Written) -> Survey {
                 operation_timeout: Duration::from_secs(20),
             };
             let exchange = probe.organisation.then(|| target("/PowerShell/"));
-            Question { target: target("/wsman"), probe, exchange, farm: None }
+            let (target, care) = (target("/wsman"), Care::default());
+            Question { target, probe, exchange, farm: None, care }
         })
         .collect();
     wait(survey(fleet, fleet, &questions, 4, &mut ImaginedSink(fleet.clone()))).unwrap()
