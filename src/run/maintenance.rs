@@ -311,15 +311,11 @@ async fn perform<C: Connect, K: Clock>(
         }
         Way::Services => {
             let mut link = means.connect(host).await?;
-            match act {
-                Act::StartTransport { .. } => {
-                    service::start(&mut link, means.clock, means.pace.knock, TRANSPORT_SERVICE)
-                        .await?;
-                }
-                _ => {
-                    let pace = means.pace.knock;
-                    service::restart(&mut link, means.clock, pace, TRANSPORT_SERVICE).await?;
-                }
+            let pace = means.pace.knock;
+            if matches!(act, Act::StartTransport { .. }) {
+                service::start(&mut link, means.clock, pace, TRANSPORT_SERVICE).await?;
+            } else {
+                service::restart(&mut link, means.clock, pace, TRANSPORT_SERVICE).await?;
             }
             Ok(())
         }
