@@ -1,5 +1,7 @@
 //! Runs by a script: what the scheduler asks for, line by line.
 
+use std::collections::BTreeMap;
+
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Failure;
 use rmsfleet::model::outcome::FailureKind;
@@ -10,6 +12,7 @@ use rmsfleet::model::plan::PlannedWork;
 use rmsfleet::run::action::Action;
 use rmsfleet::run::action::Configured;
 use rmsfleet::run::action::Happened;
+use rmsfleet::run::action::Looked;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Restarted;
 use rmsfleet::run::action::StepDone;
@@ -54,7 +57,10 @@ fn check(
 
 fn line(action: &Action) -> Option<String> {
     Some(match action {
-        Action::StageStarted { .. } | Action::StageEnded { .. } => return None,
+        Action::StageStarted { .. }
+        | Action::StageEnded { .. }
+        | Action::Look { .. }
+        | Action::Rank { .. } => return None,
         Action::BatchStarted { batch, .. } => format!("batch {batch}"),
         Action::Configure(host) => format!("configure {host}"),
         Action::Restart(host) => format!("restart {host}"),
@@ -83,6 +89,10 @@ fn well(action: &Action) -> Option<Happened> {
     Some(match action {
         Action::Configure(host) => {
             Happened::Configured { host: host.clone(), result: Configured::Verified(1) }
+        }
+        Action::Look { host, .. } => Happened::Looked { host: host.clone(), result: Looked::Clear },
+        Action::Rank { stage, .. } => {
+            Happened::Ranked { stage: *stage, ranks: BTreeMap::default() }
         }
         Action::Restart(host) => {
             Happened::Restarted { host: host.clone(), result: Restarted::Proved }

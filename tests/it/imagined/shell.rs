@@ -65,9 +65,14 @@ impl Shell for ImaginedShell {
                 "Get-ExchangeServer" => world
                     .servers
                     .iter()
+                    .filter(|name| {
+                        let wanted = parameters.get("Identity").and_then(PsObject::text);
+                        wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name))
+                    })
                     .map(|name| {
                         object(&[
                             ("Name", PsObject::Text(name.clone())),
+                            ("Fqdn", PsObject::Text(format!("{name}.contoso.com"))),
                             ("AdminDisplayVersion", PsObject::Text("Version 15.2".to_owned())),
                             ("IsEdgeServer", PsObject::Bool(false)),
                         ])
