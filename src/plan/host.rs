@@ -42,8 +42,8 @@ use crate::plan::ours::Ours;
 use crate::plan::probe;
 use crate::plan::product;
 use crate::plan::product::Found;
-use crate::plan::tenant;
 use crate::plan::standing;
+use crate::plan::tenant;
 use crate::plan::verdict;
 use crate::plan::window;
 
