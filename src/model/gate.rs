@@ -36,6 +36,7 @@ impl Gate {
             | Self::EventLog { .. }
             | Self::Service { .. }
             | Self::Tcp { .. }
+            | Self::RmsTemplates { .. }
             | Self::Soak { .. }
             | Self::Approval { .. }
             | Self::Command { .. } => false,
