@@ -26,6 +26,9 @@ fn bound(cmdlet: &Cmdlet) -> Parameters {
         let value = match argument {
             Argument::Bool(value) => PsObject::Bool(*value),
             Argument::Text(text) => PsObject::Text(text.clone()),
+            Argument::Texts(texts) => {
+                PsObject::List(texts.iter().cloned().map(PsObject::Text).collect())
+            }
         };
         ((*name).to_owned(), value)
     });
