@@ -3,6 +3,7 @@
 pub mod diagnosis;
 pub mod doctor;
 pub mod exchange;
+pub mod farm;
 pub mod folder;
 pub mod gate;
 pub mod identity;
@@ -13,6 +14,7 @@ pub mod lease;
 pub mod link;
 pub mod mark;
 pub mod observe;
+pub mod particulars;
 pub mod registry;
 pub mod restart;
 pub mod sharepoint;

@@ -41,6 +41,8 @@ mod peers_channel;
 #[cfg(test)]
 mod peers_doctor;
 #[cfg(test)]
+mod peers_evidence;
+#[cfg(test)]
 #[cfg(unix)]
 mod peers_kerberos;
 #[cfg(test)]

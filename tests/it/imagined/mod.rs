@@ -108,6 +108,8 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         domains: Vec::new(),
         blockers: Vec::new(),
         notes: Vec::new(),
+        findings: Vec::new(),
+        authorise: None,
     }
 }
 
