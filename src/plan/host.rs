@@ -43,8 +43,8 @@ use crate::plan::ours::Ours;
 use crate::plan::preflight;
 use crate::plan::preflight::CLOCK_SKEW;
 use crate::plan::probe;
-use crate::plan::tenant;
 use crate::plan::surroundings;
+use crate::plan::tenant;
 use crate::plan::verdict;
 use crate::plan::window;
 
