@@ -1,5 +1,7 @@
 //! One host's part of the plan.
 
+mod checks;
+
 use std::collections::BTreeMap;
 
 use crate::model::facts::HostSurvey;
@@ -17,7 +19,6 @@ use crate::model::plan::Blocker;
 use crate::model::plan::Note;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
-use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
@@ -26,10 +27,10 @@ use crate::model::registry::State;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::RestartWhen;
 use crate::model::rules::RulePack;
-use crate::model::rules::Support;
 use crate::model::tls::TlsTrust;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Verdict;
+use crate::plan::authorise;
 use crate::plan::debt;
 use crate::plan::desired;
 use crate::plan::diff;
@@ -37,19 +38,17 @@ use crate::plan::domain;
 use crate::plan::evidence;
 use crate::plan::identity;
 use crate::plan::identity::Fit;
+use crate::plan::node;
 use crate::plan::organisation;
 use crate::plan::ours::Ours;
+use crate::plan::preflight;
+use crate::plan::preflight::CLOCK_SKEW;
 use crate::plan::probe;
-use crate::plan::product;
-use crate::plan::product::Found;
 use crate::plan::standing;
+use crate::plan::surroundings;
 use crate::plan::tenant;
 use crate::plan::verdict;
 use crate::plan::window;
-
-/// A host's clock may differ from ours by this much before the plan says so, in seconds. Kerberos
-/// bears no more either.
-const CLOCK_SKEW: i64 = 300;
 
 /// What every host's plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +59,8 @@ pub struct Context<'a> {
     /// Connector nodes of the inventory.
     pub nodes: &'a [HostName],
     pub twins: &'a BTreeMap<HostName, Vec<HostName>>,
+    /// The whole inventory.
+    pub hosts: &'a [Host],
 }
 
 /// A host that this run leaves alone, and why.
@@ -100,6 +101,8 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
         notes: Vec::new(),
+        findings: Vec::new(),
+        authorise: None,
     }
 }
 
@@ -116,6 +119,18 @@ pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
         Some(HostSurvey::Read(observation)) => {
             planned.identity = Some(observation.identity.clone());
             planned.notes.extend(clock(observation));
+            planned.findings = node::findings(observation);
+            let case = preflight::Case {
+                host,
+                role: Role::Connector,
+                product: None,
+                observation,
+                survey: context.survey,
+                hosts: context.hosts,
+                preflight: &context.playbook.preflight,
+                defaults: &[],
+            };
+            planned.findings.extend(preflight::about_a_node(case));
         }
         Some(HostSurvey::Failed(failure)) => planned.notes.push(note(
             "connector-unread",
@@ -155,17 +170,18 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
             .push(blocker("unreadable", &format!("{}: {reason}", probe::restart_mark()))),
     }
     leased(&mut planned, observation, None);
-    let (product, version) = version(host, role, observation);
-    planned.blockers.extend(version);
+    let (product, version) = checks::version(host, role, observation);
     planned.product = product;
+    planned.authorise = authorise::account(role, observation);
+    checks::check(&mut planned, host, role, version, observation, context);
     let Some(product) = product else { return planned };
-    label(&mut planned, product, context.pack);
+    checks::label(&mut planned, product, context.pack);
     match desired::desired(host, product, context.pack) {
         Ok(wanted) if wanted.is_empty() => planned
             .blockers
             .push(blocker("no-rules", &format!("the rule pack has no values for {product}"))),
         Ok(wanted) => {
-            let diff = diff::diff(&wanted, observation);
+            let diff = diff::diff(&wanted, observation, context.playbook.variants);
             planned.changes = diff.changes;
             planned.equal = diff.equal;
             planned.blockers.extend(diff.blockers);
@@ -202,11 +218,12 @@ fn decide(
         nodes: context.nodes,
     };
     let mut traces = evidence::traces(role, observation, ours);
-    if role == Role::Exchange {
-        let failure = context.survey.organisation_failures.get(&host.name);
-        let found = organisation::organisation_of(host, context.survey);
-        traces.evidence.extend(evidence::organisation(found, failure, ours));
-    }
+    let asked = surroundings::Asked {
+        organisation: organisation::organisation_of(host, context.survey),
+        failure: context.survey.organisation_failures.get(&host.name),
+        observation,
+    };
+    traces.evidence.extend(surroundings::evidence(role, asked, ours));
     if !planned.changes.is_empty() {
         conflicts(planned, &traces.leftovers, &traces.other_connectors);
     }
@@ -370,66 +387,6 @@ fn who(host: &Host, observation: &Observation, context: Context<'_>) -> Vec<Bloc
         });
     }
     blockers
-}
-
-/// The product whose rules apply, and what speaks against it.
-fn version(
-    host: &Host,
-    role: Role,
-    observation: &Observation,
-) -> (Option<Product>, Option<Blocker>) {
-    let mismatch = |text: String| {
-        let hint = match host.product {
-            Some(_) => format!("correct `rms_product`, or --waive {}:product-version", host.name),
-            None => "state `rms_product` in the inventory, and waive this by name".to_owned(),
-        };
-        Some(Blocker { id: "product-version".to_owned(), text, hint: Some(hint) })
-    };
-    let says = host.product.map_or_else(
-        || "and the inventory says nothing".to_owned(),
-        |product| format!("the inventory says {product}"),
-    );
-    match product::discover(role, observation) {
-        Found::Product(found, version) => match host.product {
-            Some(asserted) if asserted != found => {
-                (Some(asserted), mismatch(format!("found {found} ({version}), {says}")))
-            }
-            Some(_) | None => (Some(found), None),
-        },
-        Found::NotInstalled => {
-            (host.product, mismatch(format!("found no {role} installation, {says}")))
-        }
-        Found::UnknownVersion(version) => {
-            (host.product, mismatch(format!("found {version}, {says}")))
-        }
-        Found::EdgeTransport => (
-            None,
-            Some(blocker("edge-transport", "an Edge Transport server does not use the connector")),
-        ),
-        Found::Conflict(text) => (None, Some(blocker("role-conflict", &text))),
-        Found::Unreadable(reason) => (
-            host.product,
-            Some(blocker("unreadable", &format!("the product cannot be told: {reason}"))),
-        ),
-    }
-}
-
-fn label(planned: &mut PlannedHost, product: Product, pack: &RulePack) {
-    let Some(label) = pack.products.iter().find(|label| label.product == product) else { return };
-    planned.support = Some(label.support);
-    let id = match label.support {
-        Support::Documented => {
-            let remark = label.note.as_ref().filter(|text| text.contains("support ended"));
-            planned.notes.extend(remark.map(|text| note("ended", format!("{product}: {text}"))));
-            return;
-        }
-        Support::Undocumented => "undocumented",
-        Support::Unsupported => "unsupported",
-    };
-    let remark = label.note.as_ref().map_or_else(String::new, |text| format!(": {text}"));
-    let text =
-        format!("{product} is {id} for the connector ({}, {}){remark}", label.source, label.date);
-    planned.notes.push(note(id, text));
 }
 
 /// What everybody who reads the plan must see: this host could be anybody.

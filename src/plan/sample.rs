@@ -1,5 +1,7 @@
 //! Small hosts, packs and surveys for the tests of planning and reporting.
 
+mod sound;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -27,6 +29,8 @@ use crate::model::irm::IrmConfiguration;
 use crate::model::irm::Organisation;
 use crate::model::origin::Origin;
 use crate::model::plan::Plan;
+use crate::model::preflight::Preflight;
+use crate::model::preflight::Waiver;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::Listing;
@@ -44,6 +48,7 @@ use crate::model::rollout::RestartSettings;
 use crate::model::rollout::RestartWhen;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
+use crate::model::rollout::Variants;
 use crate::model::rules::Confidence;
 use crate::model::rules::ProductLabel;
 use crate::model::rules::Rule;
@@ -120,6 +125,7 @@ pub(crate) fn observation(name: &str, role: Role) -> Observation {
             last_boot: "2026-10-01T03:00:00Z".parse().unwrap(),
             local_time: now(),
         },
+        particulars: sound::particulars(&questions),
         values: questions.values.into_iter().map(|path| (path, absent.clone())).collect(),
         listings: questions.listings.into_iter().map(|key| (key, Listing::NoKey)).collect(),
         access: questions.access.into_iter().map(|key| (key, Access::Granted)).collect(),
@@ -129,8 +135,12 @@ pub(crate) fn observation(name: &str, role: Role) -> Observation {
 
 pub(crate) fn install_exchange_2016(observation: &mut Observation) {
     let key = r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup";
-    for (name, number) in [("MsiProductMajor", 15), ("MsiProductMinor", 1), ("MsiBuildMajor", 2507)]
-    {
+    for (name, number) in [
+        ("MsiProductMajor", 15),
+        ("MsiProductMinor", 1),
+        ("MsiBuildMajor", 2507),
+        ("MsiBuildMinor", 6),
+    ] {
         set(observation, &ValuePath::new(key, name), State::Present(Value::Dword(number)));
     }
 }
@@ -139,6 +149,8 @@ pub(crate) fn install_sharepoint_2016(observation: &mut Observation) {
     let key = r"SOFTWARE\Microsoft\Shared Tools\Web Server Extensions\16.0";
     let version = Value::Sz("16.0.4351.1000".into());
     set(observation, &ValuePath::new(key, "Version"), State::Present(version));
+    let client = ValuePath::new(r"SOFTWARE\Microsoft\MSIPC\CurrentVersion", "");
+    set(observation, &client, State::Present(Value::Sz("1.0.2456.0".into())));
 }
 
 /// Puts a value where a host would show it: under its path, and in its key's listing.
@@ -154,6 +166,11 @@ pub(crate) fn set(observation: &mut Observation, path: &ValuePath, state: State)
         *listing = Listing::Known(values);
     }
     observation.values.insert(path.clone(), reading);
+}
+
+/// A waiver without a reason.
+pub(crate) fn waiver(host: &str, id: &str) -> Waiver {
+    Waiver { host: HostName::new(host), id: id.to_owned(), reason: None }
 }
 
 /// A survey in which every host in scope answers as freshly installed.
@@ -317,6 +334,8 @@ pub(crate) fn playbook() -> Playbook {
             },
         ],
         conditions: Conditions::default(),
+        preflight: Preflight::default(),
+        variants: Variants::default(),
     }
 }
 
@@ -327,7 +346,7 @@ pub(crate) struct Fleet {
     pub(crate) playbook: Playbook,
     pub(crate) pack: RulePack,
     pub(crate) limit: Option<BTreeSet<HostName>>,
-    pub(crate) waivers: Vec<(HostName, String)>,
+    pub(crate) waivers: Vec<Waiver>,
     pub(crate) waived_servers: Vec<String>,
 }
 
