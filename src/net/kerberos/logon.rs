@@ -275,6 +275,14 @@ impl Attempt<'_> {
                 }
                 self.denied(&text)
             }
+            #[cfg(windows)]
+            ((Concern::Unclear, text), _) => {
+                // Dropped unsettled, it counts as an attempt, and few of those are made.
+                if let Some(mut permit) = self.permit.take() {
+                    permit.sent();
+                }
+                HostError::Unsupported(format!("{}: {text}", system::NAME))
+            }
             ((Concern::Account | Concern::Other, text), _) => {
                 HostError::Unsupported(format!("{}: {text}", system::NAME))
             }

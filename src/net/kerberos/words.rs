@@ -5,6 +5,9 @@
 pub(super) enum Concern {
     /// The domain judged the account: nobody else may try it.
     Account,
+    /// Nobody can tell: the domain may have counted a wrong password.
+    #[cfg(windows)]
+    Unclear,
     /// Everything else: the host, its name, our clock, our configuration.
     Other,
 }

@@ -53,7 +53,7 @@ pub(in crate::net::kerberos) fn explain(error: &LibraryError, at: Where<'_>) -> 
         code::SEC_E_OUT_OF_SEQUENCE | code::SEC_E_MESSAGE_ALTERED => {
             (Concern::Other, "a message was lost, repeated or changed on its way".to_owned())
         }
-        _ => (Concern::Other, format!("`klist get {service}` tells more")),
+        _ => (Concern::Unclear, format!("`klist get {service}` tells more")),
     };
     (concern, format!("{}; {advice}", error.text))
 }
@@ -74,6 +74,6 @@ mod tests {
         check(code::SEC_E_LOGON_DENIED, Concern::Account, r"refuses `CORP\anna`");
         check(code::SEC_E_TARGET_UNKNOWN, Concern::Other, "setspn -Q HTTP/fs01");
         check(code::SEC_E_TIME_SKEW, Concern::Other, "w32tm");
-        check(0, Concern::Other, "klist get HTTP/fs01");
+        check(0, Concern::Unclear, "klist get HTTP/fs01");
     }
 }
