@@ -67,6 +67,7 @@ fn words(error: &Error) -> String {
         }
         Error::AlertReceived(
             alert @ (AlertDescription::BadCertificate
+            | AlertDescription::DecryptError
             | AlertDescription::UnsupportedCertificate
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateExpired

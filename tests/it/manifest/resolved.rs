@@ -285,7 +285,8 @@ all:
 #[test]
 fn basic_over_http_is_a_transport_of_its_own_and_only_for_who_asks_by_name() {
     let text = "all:\n  vars:\n    rms_connector_url: https://rms.contoso.com\n    rms_role: exchange\n    \
-                ansible_port: 5985\n    ansible_winrm_transport: basic\n    rms_exchange_auth: basic\n  \
+                ansible_port: 5985\n    ansible_winrm_transport: basic\n    rms_exchange_auth: basic\n    \
+                rms_tenant_url: https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com\n  \
                 hosts:\n    A:\n    B: { ansible_port: 5986 }\n";
     complains(
         &read(text).unwrap_err(),

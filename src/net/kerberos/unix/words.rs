@@ -61,7 +61,13 @@ pub(in crate::net::kerberos) fn explain(error: &LibraryError, at: Where<'_>) -> 
             Concern::Other,
             format!("the keytab holds no keys of `{user}`: `klist -k FILE` shows whose it holds"),
         ),
-        141 | 195 => (Concern::Other, format!("there is no ticket: type `kinit {user}`")),
+        141 | 195 => (
+            Concern::Other,
+            format!(
+                "there is no ticket: type `kinit {user}`; from a keytab: it holds no keys of that \
+                 name, see `klist -k FILE`"
+            ),
+        ),
         224 => (
             Concern::Other,
             "krb5.conf names no default realm: write the user as user@REALM, in capitals".to_owned(),
