@@ -105,6 +105,8 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
 
 /// The note on a host whose certificate is taken unseen; it is shown in red, before all others.
 pub const TLS_IGNORED: &str = "tls-ignored";
+/// The note that the host's password goes in clear.
+pub const BASIC_IN_CLEAR: &str = "basic-in-clear";
 
 /// A connector node: read for who it is, never written, never in the way.
 pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
@@ -447,7 +449,7 @@ fn in_clear(host: &Host) -> Option<Note> {
     basic.contains(&true).then(|| {
         let text = "Basic over http: everybody on the way reads the password and can change what is \
                     written (--danger-basic-over-http)";
-        note(TLS_IGNORED, text.to_owned())
+        note(BASIC_IN_CLEAR, text.to_owned())
     })
 }
 

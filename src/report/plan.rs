@@ -20,6 +20,7 @@ use crate::model::step::Setting;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
 use crate::plan::fold::fold;
+use crate::plan::host::BASIC_IN_CLEAR;
 use crate::plan::host::TLS_IGNORED;
 use crate::report::diff;
 use crate::report::plan::wrap::wrap;
@@ -391,7 +392,7 @@ fn notes(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     if folded.is_empty() {
         return Vec::new();
     }
-    folded.sort_by_key(|(note, _)| note.id != TLS_IGNORED);
+    folded.sort_by_key(|(note, _)| !is_alarming(note));
     let mut lines = vec![options.style.paint(Tint::Strong, "NOTES")];
     let shown = if options.full { usize::MAX } else { FINDINGS };
     for (note, hosts) in folded.iter().take(shown) {
@@ -408,9 +409,14 @@ fn notes(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     lines
 }
 
+/// What must stand out, because somebody else may read or change what is sent.
+fn is_alarming(note: &Note) -> bool {
+    note.id == TLS_IGNORED || note.id == BASIC_IN_CLEAR
+}
+
 /// A note in lines, `who` before it.
 fn remark(note: &Note, who: &str, options: &RenderOptions) -> Vec<String> {
-    let tint = if note.id == TLS_IGNORED { Tint::Bad } else { Tint::Plain };
+    let tint = if is_alarming(note) { Tint::Bad } else { Tint::Plain };
     wrap("! ", &format!("{who}{}: {}", note.id, note.text), 4, options.width)
         .into_iter()
         .map(|line| options.style.paint(tint, &line))
