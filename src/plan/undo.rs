@@ -45,6 +45,8 @@ pub struct WrittenHost {
     pub possible: BTreeSet<usize>,
     /// Keys that it may have created, leaf first.
     pub keys: Vec<KeyPath>,
+    /// A lease of the run may stand.
+    pub leased: bool,
 }
 
 impl Written {
@@ -57,7 +59,8 @@ impl Written {
 
 impl WrittenHost {
     pub fn is_empty(&self) -> bool {
-        self.verified.is_empty() && self.possible.is_empty() && self.keys.is_empty()
+        let nothing = self.verified.is_empty() && self.possible.is_empty();
+        nothing && self.keys.is_empty() && !self.leased
     }
 
     fn places(&self) -> impl Iterator<Item = usize> {

@@ -144,7 +144,7 @@ impl History {
                 host.created.iter().chain(&host.deleting).cloned().collect();
             // Leaf first.
             keys.sort_by_key(|key| std::cmp::Reverse(key.as_str().matches('\\').count()));
-            (name.clone(), WrittenHost { verified, possible, keys })
+            (name.clone(), WrittenHost { verified, possible, keys, leased: host.leased })
         });
         let steps = self.steps.iter().filter(|(_, step)| match step {
             StepHistory::InDoubt | StepHistory::Verified(_) => true,

@@ -5,6 +5,7 @@ use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
 use crate::model::host::PriorAdrms;
 use crate::model::lease;
+use crate::model::lease::Lease;
 use crate::model::plan::Blocker;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
@@ -98,6 +99,7 @@ fn take_back(
         }
     }
     keys(planned, written, seen);
+    marks(planned, written, seen, input.run);
     restart(planned, original, written, seen, input.run);
     let marked = (input.original.plan.marks && planned.restart) || planned.mark_paid;
     let marks = marked.then(|| lease::key());
@@ -147,7 +149,8 @@ fn unreadable(planned: &mut PlannedHost, what: &str, why: &str) {
 
 /// Keys that the run created and that stand empty once its values are gone.
 fn keys(planned: &mut PlannedHost, written: &WrittenHost, seen: &Observation) {
-    for key in &written.keys {
+    // What stands under our own key is the marks' business.
+    for key in written.keys.iter().filter(|key| **key != lease::key()) {
         let goes = |name: &ValueName| {
             let own = |change: &&Change| change.path.key == *key && change.path.name == *name;
             planned.changes.iter().find(own).is_some_and(|change| change.after == State::Absent)
@@ -228,4 +231,17 @@ fn is_void(
         && written.verified.is_empty()
         && planned.changes.is_empty()
         && planned.blockers.is_empty()
+}
+
+/// A run that died may have left its lease on a host, or our key with nothing in it: that is work
+/// too. The lease is taken over and given back, and the key goes with it.
+fn marks(planned: &mut PlannedHost, written: &WrittenHost, seen: &Observation, run: &str) {
+    let key = lease::key();
+    let own = Lease::path(run).name;
+    if let Some(Listing::Known(values)) = seen.listings.get(&key)
+        && (values.iter().any(|(name, _)| *name == own)
+            || (values.is_empty() && written.keys.contains(&key)))
+    {
+        planned.empty_keys.push(key);
+    }
 }
