@@ -22,6 +22,7 @@ use crate::event::Event;
 use crate::host::link::Clock;
 use crate::model::conditions::Approvals;
 use crate::model::plan::Plan;
+use crate::model::visible::visible;
 use crate::net::clock::SystemClock;
 use crate::plan::Sealed;
 use crate::plan::approval;
@@ -88,7 +89,8 @@ pub fn run(
     let standing = standing(&sealed, &bytes, file)?;
     console.did("Counted", &standing.counted())?;
     if standing.enough.is_ok() {
-        console.next(&format!("rmsfleet apply {}", file.display()))?;
+        let lab = if sealed.plan.lab { " --lab" } else { "" };
+        console.next(&format!("rmsfleet apply {}{lab}", file.display()))?;
     } else {
         console.next(&format!("rmsfleet approve {}  (by somebody else)", file.display()))?;
     }
@@ -202,7 +204,7 @@ pub fn tell(sealed: &Sealed, file: &Path, console: &mut Console) -> Result<(), S
             Ok(approval) => format!("  + {}  {}  ({name})", approval.by, approval.key),
             Err(error) => format!("  ! {name}: {error}"),
         };
-        console.say(&crate::model::visible::visible(&text))?;
+        console.say(&visible(&text))?;
     }
     console.say(&format!("  {}", standing.counted()))
 }

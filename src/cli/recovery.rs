@@ -40,6 +40,8 @@ pub fn tell(
     let Some((path, text)) = write(plan, folder) else { return Ok(()) };
     if whole {
         for line in text.lines() {
+            // An empty line is one too, and `say` leaves those out.
+            let line = if line.is_empty() { " " } else { line };
             console.say(&Visible(line).to_string())?;
         }
     }

@@ -8,11 +8,13 @@ use crate::model::facts::Observation;
 use crate::model::facts::Survey;
 use crate::model::host::Host;
 use crate::model::host::HostName;
+use crate::model::irm::Organisation;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
+use crate::model::registry::Value;
 use crate::model::registry::ValueName;
 use crate::model::registry::ValuePath;
 
@@ -35,7 +37,7 @@ pub fn from_facts(hosts: &[Host], survey: &Survey) -> (Vec<FarmHost>, Vec<HostNa
         if let Some(seen) = seen {
             furnish(&mut farm_host, seen);
         }
-        let of_host = |one: &&crate::model::irm::Organisation| {
+        let of_host = |one: &&Organisation| {
             let named = |name: &str| name.eq_ignore_ascii_case(host.name.short());
             one.servers.iter().any(|server| named(&server.name))
         };
@@ -88,7 +90,13 @@ fn put(host: &mut FarmHost, path: ValuePath, reading: &Reading) {
         Reading::Known(State::Present(value)) => host.registry.plant(path, value.clone()),
         // Setup may leave a value here that the real host did not have.
         Reading::Known(State::Absent) => drop(host.registry.delete_value(&path)),
-        Reading::Unreadable(_) => host.registry.deny_read(path.key),
+        Reading::Unreadable(why) if why.contains("access denied") => {
+            host.registry.deny_read(path.key);
+        }
+        // A type whose text nobody can read back stands for whatever it was.
+        Reading::Unreadable(_) => {
+            host.registry.plant(path, Value::ExpandSz("%unread%".to_owned()));
+        }
     }
 }
 

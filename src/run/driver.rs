@@ -203,7 +203,7 @@ async fn drive<C: Connect, K: Clock>(
         }
     };
     if means.stopped() != Stop::Now {
-        lease::release_all(&means).await?;
+        lease::release_all(&means, &scheduler.outcomes()).await?;
     }
     recorder.emit(Event::RunEnded { exit: exit.code(), name: exit.name().to_owned() })?;
     let steps = scheduler.steps().iter().filter_map(|(stage, outcome)| {

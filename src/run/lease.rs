@@ -1,11 +1,14 @@
 //! The lease of this run on a host: taken before the first write, given back when the host is done.
 
+use std::collections::BTreeMap;
+
 use crate::event::Event;
 use crate::event::SinkError;
 use crate::host::lease;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::Writer;
+use crate::model::host::HostName;
 use crate::model::lease as model;
 use crate::model::lease::Claim;
 use crate::model::lease::FoundLease;
@@ -13,6 +16,7 @@ use crate::model::lease::LASTS;
 use crate::model::lease::Lease;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedHost;
 use crate::run::means::Means;
 use crate::run::means::lock;
@@ -42,7 +46,7 @@ pub async fn take<C: Connect, K: Clock>(
         .filter(|found| found.run != means.run)
         .partition(|found| !found.counts(now) || host.leases.contains(&found.told()));
     if let Some(rival) = model::rival(&others, means.run, None, now) {
-        return Err(leased(means, rival));
+        return Err(leased(means, host, rival));
     }
     for old in &borne {
         means.emit(intent(host, &old.run, false))?;
@@ -73,7 +77,7 @@ pub async fn take<C: Connect, K: Clock>(
             ledger.leased = false;
         }
         match rival {
-            Some(rival) => return Err(leased(means, &rival)),
+            Some(rival) => return Err(leased(means, host, &rival)),
             None if !stands => return Err(taken_away()),
             None => {}
         }
@@ -129,11 +133,15 @@ pub async fn let_go<C: Connect, K: Clock>(
 
 /// At the end of a run: gives back what is still held, where the host can be reached. What cannot
 /// be given back expires, or is taken over by a resume.
-pub async fn release_all<C: Connect, K: Clock>(means: &Means<'_, C, K>) -> Result<(), SinkError> {
+pub async fn release_all<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    outcomes: &BTreeMap<HostName, Outcome>,
+) -> Result<(), SinkError> {
     let held: Vec<_> = lock(&means.leased).keys().cloned().collect();
     for host in held.iter().filter_map(|name| means.plan.hosts.get(name)) {
-        // One in doubt is left to whoever settles the doubt.
-        if means.is_touched(&host.name) {
+        // One in doubt is left to whoever settles the doubt, and one that is away is not waited for.
+        let outcome = outcomes.get(&host.name);
+        if matches!(outcome, Some(Outcome::InDoubt(_) | Outcome::Unreachable(_))) {
             continue;
         }
         let given_back = async {
@@ -152,13 +160,13 @@ fn intent(host: &PlannedHost, run: &str, set: bool) -> Event {
     Event::LeaseIntended { host: host.name.clone(), lease: Lease::path(run).to_string(), set }
 }
 
-fn leased<C, K>(means: &Means<'_, C, K>, rival: &FoundLease) -> Trouble {
+fn leased<C, K>(means: &Means<'_, C, K>, host: &PlannedHost, rival: &FoundLease) -> Trouble {
     let used = rival.lease.as_ref().is_ok_and(|lease| lease.plan == means.plan.id);
     let same = if used { "; it carries out this same plan, and a plan is used once" } else { "" };
     let hint = format!(
         "wait for its end, or end it there; if it is lost: rmsfleet resume {} on its workstation, \
-         or plan anew and bear it with --waive HOST:leased",
-        rival.run
+         or plan anew and bear it with --waive {}:leased",
+        rival.run, host.name
     );
     Failure::new(FailureKind::Leased, format!("{}{same}", rival.told())).hint(hint).into()
 }
