@@ -85,6 +85,8 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     pub inventory: Source,
+    /// Whether somebody named it; if nobody did, the playbook may.
+    pub is_named: bool,
     pub playbook: Option<PathBuf>,
     pub rules: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
@@ -395,6 +397,7 @@ impl Resolved<'_> {
                 })
         });
         Ok(Files {
+            is_named: self.path("inventory", self.shared.inventory.as_ref()).is_some(),
             inventory,
             playbook: self.path("playbook", self.shared.playbook.as_ref()),
             rules: self.rules(),

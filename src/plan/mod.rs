@@ -28,6 +28,7 @@ pub mod seal;
 pub mod stage;
 pub mod standing;
 pub mod steps;
+pub mod surveyed;
 pub mod template;
 pub mod tenant;
 pub mod undo;

@@ -13,6 +13,7 @@ use rmsfleet::model::facts::Survey;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::probe::Probe;
+use rmsfleet::model::rollout::Limits;
 use rmsfleet::model::registry::Reading;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::run::survey::Question;
@@ -49,7 +50,7 @@ fn question(name: &str, organisation: bool) -> Question {
 
 fn ask(fleet: &Fleet, questions: &[Question], sink: &mut dyn Sink) -> Result<Survey, SinkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(survey(fleet, fleet, questions, 2, sink))
+    runtime.block_on(survey(fleet, fleet, questions, &Limits { forks: 2, ..Limits::default() }, sink))
 }
 
 #[track_caller]
