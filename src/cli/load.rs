@@ -35,6 +35,8 @@ use crate::plan::seal::sha256;
 pub struct Loaded {
     pub inventory: Inventory,
     pub playbook: Playbook,
+    /// The playbook's text, for findings that point into it.
+    pub playbook_text: Source,
     pub rules: RulePack,
     /// The file's path with its content, if there is one.
     pub credentials: Option<(PathBuf, Credentials)>,
@@ -43,7 +45,8 @@ pub struct Loaded {
 
 /// Reads and checks all files, or says everything that is wrong with the first bad one.
 pub fn all(wanted: &Files, colour: bool) -> Result<Loaded, Stop> {
-    let (playbook, playbook_input) = playbook(wanted.playbook.as_deref(), colour)?;
+    let (playbook, playbook_text) = playbook(wanted.playbook.as_deref(), colour)?;
+    let playbook_input = files::input("playbook", &playbook_text.name, &playbook_text.text);
     let wanted = &named_by(&playbook, wanted);
     let sources = sources(wanted)?;
     let (mut inventory, mut inputs) = parsed(&sources, wanted, colour)?;
@@ -62,7 +65,7 @@ pub fn all(wanted: &Files, colour: bool) -> Result<Loaded, Stop> {
             Some((path, read))
         }
     };
-    Ok(Loaded { inventory, playbook, rules, credentials, inputs })
+    Ok(Loaded { inventory, playbook, playbook_text, rules, credentials, inputs })
 }
 
 /// The inventory alone, where a playbook that is named may say which.
@@ -169,7 +172,9 @@ fn per_host(inventory: &mut Inventory, playbook: &Playbook) {
     for name in names {
         let connect = says(inventory, &name, "_connection_timeout");
         let operation = says(inventory, &name, "_operation_timeout");
-        let Some(host) = inventory.hosts.iter_mut().find(|host| host.name == name) else { continue };
+        let Some(host) = inventory.hosts.iter_mut().find(|host| host.name == name) else {
+            continue;
+        };
         if let (Some(seconds), false) = (playbook.per_host.connect_timeout, connect) {
             host.connect_timeout = seconds;
         }
@@ -186,24 +191,24 @@ fn fitting(playbook: &Playbook, rules: &RulePack, is_file: bool) -> Result<(), S
     if *asked == there {
         return Ok(());
     }
-    let text = format!("playbook `{}` asks for rules `{asked}`, and these are `{there}`", playbook.name);
+    let text =
+        format!("playbook `{}` asks for rules `{asked}`, and these are `{there}`", playbook.name);
     Err(Stop::new(Exit::Data, text).hint(format!(
         "give the pack with --rules FILE, or read what `rmsfleet rules list` shows and write `rules: {there}`"
     )))
 }
 
-pub fn playbook(path: Option<&Path>, colour: bool) -> Result<(Playbook, Input), Stop> {
+pub fn playbook(path: Option<&Path>, colour: bool) -> Result<(Playbook, Source), Stop> {
     let source = match path {
         None => builtin::playbook_source(),
         Some(path) => files::text("playbook", path, "without -p the built-in playbook is used")?,
     };
-    let input = files::input("playbook", &source.name, &source.text);
     let mut playbook = playbook::parse(&source).map_err(|wrong| complaint(&wrong, colour))?;
     if let Some(policy) = &mut playbook.conditions.approvals {
         let folder = path.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
         signers(policy, folder)?;
     }
-    Ok((playbook, input))
+    Ok((playbook, source))
 }
 
 /// The allowed signers of a policy stand beside its playbook; their digest is sealed.

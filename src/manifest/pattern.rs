@@ -289,8 +289,7 @@ fn split_colons(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn suggest(name: &str, hosts: &[Host]) -> Option<String> {
-    let made: Vec<String> =
-        hosts.iter().flat_map(|host| computed::groups(host, None)).collect();
+    let made: Vec<String> = hosts.iter().flat_map(|host| computed::groups(host, None)).collect();
     let computed = ["all", "canary", "canary-exchange", "canary-sharepoint", "canary-fci"];
     let roles = Role::ALL.iter().map(|role| role.id());
     let groups = hosts.iter().flat_map(|host| host.groups.iter().map(String::as_str));

@@ -6,6 +6,7 @@
 mod clock;
 mod gates;
 mod org_step;
+pub mod places;
 mod reports;
 mod restart;
 mod stage;

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod domain;
 pub mod evidence;
 pub mod farm;
+pub mod fits;
 pub mod fold;
 pub mod host;
 pub mod identity;

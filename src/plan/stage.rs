@@ -42,14 +42,16 @@ pub fn deal(
     for stage in stages {
         let names = match &stage.work {
             StageWork::Step(_) => Vec::new(),
-            StageWork::Hosts { pattern, .. } => select(pattern, surveyed).unwrap_or_else(|reason| {
-                dealt.blockers.push(Blocker {
-                    id: "pattern".to_owned(),
-                    text: format!("stage `{}`: {reason}", stage.name),
-                    hint: Some("correct the stage's `hosts` in the playbook".to_owned()),
-                });
-                Vec::new()
-            }),
+            StageWork::Hosts { pattern, .. } => {
+                select(pattern, surveyed).unwrap_or_else(|reason| {
+                    dealt.blockers.push(Blocker {
+                        id: "pattern".to_owned(),
+                        text: format!("stage `{}`: {reason}", stage.name),
+                        hint: Some("correct the stage's `hosts` in the playbook".to_owned()),
+                    });
+                    Vec::new()
+                })
+            }
         };
         let fresh = names
             .into_iter()

@@ -85,7 +85,12 @@ mod tests {
         let mut fleet = Fleet::new(&["FS1", "FS2"]);
         let plan = fleet.plan();
         fleet.apply(&plan);
-        fleet.set("FS2", r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation", "", "https://other");
+        fleet.set(
+            "FS2",
+            r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation",
+            "",
+            "https://other",
+        );
         fleet.playbook.stages = vec![sample::stage("late", "drifted")];
         let context = Context {
             playbook: &fleet.playbook,

@@ -30,7 +30,8 @@ pub(super) fn groups(host: &Host, surveyed: Option<&Surveyed>) -> Vec<String> {
         ("cluster", host.cluster.clone()),
         ("window", host.window.clone()),
     ];
-    let named = named.into_iter().filter_map(|(kind, name)| Some(fold(&format!("{kind}_{}", name?))));
+    let named =
+        named.into_iter().filter_map(|(kind, name)| Some(fold(&format!("{kind}_{}", name?))));
     named.chain(surveyed.into_iter().flat_map(|surveyed| by_survey(host, surveyed))).collect()
 }
 

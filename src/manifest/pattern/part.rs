@@ -78,7 +78,9 @@ impl Subscript {
             if place < 0 { from_end } else { usize::try_from(place).ok() }
         };
         match self {
-            Self::One(place) => at(place).and_then(|at| found.get(at)).copied().into_iter().collect(),
+            Self::One(place) => {
+                at(place).and_then(|at| found.get(at)).copied().into_iter().collect()
+            }
             Self::Span(start, end) => {
                 let end = at(end).map_or(0, |end| end.saturating_add(1)).min(found.len());
                 found.get(start.min(end)..end).unwrap_or_default().to_vec()

@@ -42,8 +42,7 @@ pub(super) fn reports(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) ->
 
 fn report(node: &Node, diagnostics: &mut Diagnostics) -> Option<Report> {
     let mut inner = Fields::open(node, "a report", node.span, diagnostics)?;
-    let format =
-        inner.require("format", diagnostics, |node| scalar::choice(node, &FORMATS));
+    let format = inner.require("format", diagnostics, |node| scalar::choice(node, &FORMATS));
     let path = inner.require("path", diagnostics, path);
     inner.finish(diagnostics);
     Some(Report { format: format?, path: path? })
@@ -55,8 +54,11 @@ fn path(node: &Node) -> Result<String, Mismatch> {
     for part in text.split("{{").skip(1) {
         let name = part.split_once("}}").map(|(name, _)| name.trim());
         if !matches!(name, Some("change.id" | "run.id" | "run.kind")) {
-            return Err(Mismatch::new(format!("holds a template that means nothing: {}", node.kind()))
-                .help("use `{{ change.id }}`, `{{ run.id }}` or `{{ run.kind }}`".to_owned()));
+            return Err(Mismatch::new(format!(
+                "holds a template that means nothing: {}",
+                node.kind()
+            ))
+            .help("use `{{ change.id }}`, `{{ run.id }}` or `{{ run.kind }}`".to_owned()));
         }
     }
     Ok(text.to_owned())

@@ -209,11 +209,9 @@ fn batch_size(node: &Node) -> Result<BatchSize, Mismatch> {
             return Ok(BatchSize::Doubling);
         }
     }
-    scalar::integer(node, 1, 10_000)
-        .map(BatchSize::Count)
-        .map_err(|wrong| {
-            wrong.help("write a number of hosts, `\"25%\"` of them, or `auto`".to_owned())
-        })
+    scalar::integer(node, 1, 10_000).map(BatchSize::Count).map_err(|wrong| {
+        wrong.help("write a number of hosts, `\"25%\"` of them, or `auto`".to_owned())
+    })
 }
 
 /// `max_fail_percentage` or `max_failures`, not both.

@@ -79,7 +79,14 @@ fn look(fleet: &Fleet, original: &Plan, written: &Written) -> Survey {
             Question { target, probe, exchange, farm: None, care }
         })
         .collect();
-    wait(survey(fleet, fleet, &questions, &Limits { forks: 4, ..Limits::default() }, &mut ImaginedSink(fleet.clone()))).unwrap()
+    wait(survey(
+        fleet,
+        fleet,
+        &questions,
+        &Limits { forks: 4, ..Limits::default() },
+        &mut ImaginedSink(fleet.clone()),
+    ))
+    .unwrap()
 }
 
 /// The plan that takes back what a journal says of a run.
