@@ -324,7 +324,15 @@ impl Request {
             Verb::Completions { shell } => Action::Completions { shell },
             Verb::Man => Action::Man,
         };
-        Ok(Self { output: shared.output()?, action })
+        let output = shared.output()?;
+        let is_shown = matches!(action, Action::Show { .. } | Action::RunsShow { .. });
+        if matches!(output.format, Format::Markdown | Format::Html) && !is_shown {
+            return Err(UsageError::new(
+                "only `show` and `runs show` write that format",
+                "seal a plan with -o FILE, then: rmsfleet show FILE --format html",
+            ));
+        }
+        Ok(Self { output, action })
     }
 }
 

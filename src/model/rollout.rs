@@ -35,15 +35,25 @@ pub struct Limits {
     /// Hosts restarting at once, over all failure domains.
     pub restart: u32,
     /// Exchange servers asked at once by a gate; their throttling policy counts shells.
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub exchange_shell: u32,
     /// How often a host that did not take the connection is tried again, with growing pauses.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub retries: u32,
 }
 
 fn one() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Default for Limits {

@@ -132,10 +132,6 @@ fn a_playbook_carries_what_it_says() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_by_name() {
-}
-
-#[test]
 fn an_organisation_step_says_how_it_is_done() {
     let step = |keys: &str| {
         format!("version: 1\nname: x\nstages:\n  - name: a\n    {}\n", keys.replace('\n', "\n    "))
