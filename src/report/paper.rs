@@ -4,6 +4,7 @@
 //! it also says what actually happened.
 
 mod build;
+mod change;
 mod happened;
 mod html;
 mod junit;
