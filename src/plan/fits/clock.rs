@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
-
 use crate::model::host::Host;
 use crate::model::host::RestartPolicy;
 use crate::model::product::Role;
@@ -123,16 +120,6 @@ fn frozen(case: &Case<'_>, name: Option<&str>, hosts: &[&Host], found: &mut Vec<
             format!("{} can never be touched{which}: {why}", some(hosts)),
             "shorten the freeze, or open the window on other days",
         )),
-        Some(opens) if opens > valid_until(case) => found.push(warning(
-            Place::Playbook(vec!["change".to_owned(), "plan_valid_for".to_owned()]),
-            format!("a plan sealed now expires before {} may be touched at {opens}", some(hosts)),
-            "seal it later, or make `plan_valid_for` longer",
-        )),
         Some(_) => {}
     }
-}
-
-fn valid_until(case: &Case<'_>) -> Timestamp {
-    let hours = i64::from(case.playbook.plan_valid_hours);
-    case.now.checked_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX)
 }

