@@ -11,6 +11,7 @@ use crate::manifest::playbook::org_step;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
 use crate::manifest::source::Span;
+use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;

@@ -101,6 +101,7 @@ fn never(
         | Gate::Tcp { .. }
         | Gate::Soak { .. }
         | Gate::Approval { .. }
+        | Gate::RmsTemplates { .. }
         | Gate::Command { .. } => None,
     }
 }

@@ -100,5 +100,5 @@ fn the_example_of_the_format_lints_clean() {
     use ReportFormat::Junit;
     use ReportFormat::Markdown;
     assert_eq!(formats, [Html, Markdown, Junit, Jsonl]);
-    assert_eq!(playbook.conditions.gates.len(), 7);
+    assert_eq!(playbook.conditions.gates.len(), 8);
 }
