@@ -49,7 +49,9 @@ fn check_announced(fleet: &Fleet, what: &str) {
         let (host, word) = (words[0].to_owned(), words.get(1).copied().unwrap_or_default());
         if line.starts_with('[') {
             let kind = match word {
-                "change-intended" | "restore-intended" | "mark-intended" => "value",
+                "change-intended" | "restore-intended" | "mark-intended" | "lease-intended" => {
+                    "value"
+                }
                 "key-intended" => "key",
                 "restart-intended" => "restart",
                 _ => continue,
@@ -161,16 +163,20 @@ fn strike(plan: &Plan, number: usize, strike: Strike) {
     assert!(fleet.with(|world| world.enabled), "{what}");
 }
 
-/// All messages with `RMSFLEET_EXHAUSTIVE`, otherwise a share of them, in every way.
+/// Only with `RMSFLEET_EXHAUSTIVE`.
 #[test]
 fn a_message_struck_in_any_way_leaves_a_state_that_is_told_truly() {
+    if one_in(2) == 2 {
+        skip("RMSFLEET_EXHAUSTIVE is not set");
+        return;
+    }
     let plan = farm();
     let fleet = machines();
     start(&fleet, &plan, None).1.unwrap();
     let messages = fleet.with(|world| world.messages);
     assert!(messages > 300, "{messages} messages");
-    for (place, kind) in STRIKES.into_iter().enumerate() {
-        for number in (place..messages).step_by(one_in(41)) {
+    for kind in STRIKES {
+        for number in 0..messages {
             strike(&plan, number, kind);
         }
     }
