@@ -31,8 +31,6 @@ use crate::model::rollout::Playbook;
 
 const PLAN_VALID_HOURS: u32 = 72;
 
-const FIXED: &str = "this version has one fixed behaviour here";
-
 /// Reads a playbook; all complaints come at once.
 pub fn parse(source: &Source) -> Result<Playbook, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
