@@ -66,6 +66,7 @@ mod tests {
     fn what_was_chosen_is_chosen_again() {
         let mut chosen = Files {
             inventory: Source::File("inventory.yml".into()),
+            is_named: false,
             playbook: None,
             rules: None,
             credentials: None,

@@ -409,6 +409,10 @@ pub enum FormatArg {
     Human,
     Json,
     Jsonl,
+    /// Markdown for a ticket; `show` only
+    Md,
+    /// One self-contained page; `show` only
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

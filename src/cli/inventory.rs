@@ -75,9 +75,10 @@ pub fn select(inventory: &Inventory, wanted: Option<&str>) -> Result<Option<Vec<
                     PatternError::Unknown { .. }
                     | PatternError::Empty { .. }
                     | PatternError::Nothing(_) => Exit::NoMatch,
-                    PatternError::Blank | PatternError::Long | PatternError::Unsupported { .. } => {
-                        Exit::Usage
-                    }
+                    PatternError::Blank
+                    | PatternError::Long
+                    | PatternError::Unread { .. }
+                    | PatternError::Unsupported { .. } => Exit::Usage,
                 };
                 let stop = Stop::because(exit, &error);
                 match error.help() {

@@ -106,6 +106,7 @@ pub fn hasten(playbook: &mut Playbook) {
 pub fn serve(request: &ServeRequest, console: &mut Console) -> Result<Exit, Stop> {
     let files = Files {
         inventory: request.inventory.clone(),
+        is_named: true,
         playbook: None,
         rules: None,
         credentials: None,

@@ -6,48 +6,59 @@ use crate::cli::again;
 use crate::cli::console::Console;
 use crate::cli::inventory;
 use crate::cli::load;
+use crate::cli::load::Loaded;
 use crate::cli::request::Files;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
+use crate::host::link::Clock;
 use crate::host::support::unsupported;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::diagnostic::Severity;
+use crate::manifest::inventory::Inventory;
 use crate::manifest::pattern;
+use crate::manifest::playbook::places::Places;
+use crate::manifest::source::Span;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::product::Role;
 use crate::model::rollout::StageWork;
+use crate::net::clock::SystemClock;
+use crate::plan::fits;
+use crate::plan::fits::Finding;
+use crate::plan::fits::Place;
 use crate::plan::fold::compress;
 use crate::report::plural;
 use crate::report::style::Tint;
 
 /// Invalid files are exit 65; files that are valid each and do not fit together are exit 7.
 pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
-    let loaded = load::all(files, console.style().colour)?;
+    let colour = console.style().colour;
+    let loaded = load::all(files, colour)?;
     inventory::warn(&loaded.inventory, console)?;
-    let style = console.style();
     let hosts = &loaded.inventory.hosts;
-    let mut findings = Vec::new();
-    let mut taken = Vec::new();
-    for stage in &loaded.playbook.stages {
-        match &stage.work {
-            StageWork::Step(_) => {}
-            StageWork::Hosts { pattern, .. } => match pattern::select_for_stage(pattern, hosts) {
-                Ok(names) => taken.extend(names),
-                Err(error) => findings.push(format!("stage `{}`: {error}", stage.name)),
-            },
+    let mut said = loaded.inventory.warnings.texts();
+    let places = Places::new(&loaded.playbook_text, &mut said);
+    patterns(&loaded, &places, &mut said);
+    if !said.has_errors() {
+        let names = |text: &str| match pattern::is_surveyed(text) {
+            true => None,
+            false => pattern::select_for_stage(text, hosts).ok(),
+        };
+        let found = fits::findings(&loaded.playbook, hosts, &names, SystemClock.now());
+        // The built-in playbook is made to fit every inventory.
+        let is_ours = files.playbook.is_none();
+        for finding in found.into_iter().filter(|finding| finding.is_error || !is_ours) {
+            said.push(diagnostic(finding, &loaded.inventory, &places));
         }
     }
-    let idle = hosts.iter().filter(|host| host.in_scope() && !taken.contains(&host.name));
-    let idle: Vec<&str> = idle.map(|host| host.name.as_str()).collect();
-    if !idle.is_empty() {
-        findings.push(format!("no stage of the playbook takes {}", plural::list(&idle, 5)));
-    }
-    for finding in &findings {
-        console.say(&format!("{} {finding}", style.paint(Tint::Bad, "error:")))?;
+    if !said.is_empty() {
+        console.say(&format!("{}\n", said.render(colour)))?;
     }
     unreachable(hosts, console)?;
     let in_scope = hosts.iter().filter(|host| host.in_scope()).count();
     let connectors = hosts.iter().filter(|host| host.role == Some(Role::Connector)).count();
-    let verb = style.paint(Tint::Good, &format!("{:>12}", "Checked"));
+    let verb = console.style().paint(Tint::Good, &format!("{:>12}", "Checked"));
     console.say(&format!(
         "{verb}  {}, {in_scope} in scope, {}; playbook {}; rules {} {}",
         plural::count(hosts.len(), "host"),
@@ -56,15 +67,60 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
         loaded.rules.id,
         loaded.rules.version,
     ))?;
-    let exit = if findings.is_empty() { Exit::Ok } else { Exit::Blocked };
+    let exit = if said.has_errors() { Exit::Blocked } else { Exit::Ok };
+    let findings: Vec<serde_json::Value> = said.items().iter().map(document).collect();
     let body = serde_json::json!({
         "hosts": hosts.len(), "in_scope": in_scope, "findings": findings, "exit": exit.code(),
     });
     console.document("lint", "static checks", body)?;
-    if findings.is_empty() {
+    if exit == Exit::Ok {
         console.next(&format!("rmsfleet plan{}", again::files(files)))?;
     }
     Ok(exit)
+}
+
+/// Host patterns of stages with a part that matches nothing.
+fn patterns(loaded: &Loaded, places: &Places, said: &mut Diagnostics) {
+    for (place, stage) in loaded.playbook.stages.iter().enumerate() {
+        let StageWork::Hosts { pattern, .. } = &stage.work else { continue };
+        if let Err(error) = pattern::select_for_stage(pattern, &loaded.inventory.hosts) {
+            let path = ["stages".to_owned(), place.to_string(), "hosts".to_owned()];
+            let help = error.help();
+            said.push(
+                Diagnostic::error(places.find(&path), format!("stage `{}`: {error}", stage.name))
+                    .help(help.unwrap_or_else(|| {
+                        "rmsfleet inventory list shows hosts and groups".to_owned()
+                    })),
+            );
+        }
+    }
+}
+
+fn diagnostic(finding: Finding, inventory: &Inventory, places: &Places) -> Diagnostic {
+    let span = match &finding.place {
+        Place::Playbook(path) => places.find(path),
+        Place::Host(host, key) => {
+            let origin = inventory.origins(host).iter().find(|origin| origin.key == *key);
+            origin.map_or_else(Span::default, |origin| origin.span)
+        }
+    };
+    let said = if finding.is_error {
+        Diagnostic::error(span, finding.text)
+    } else {
+        Diagnostic::warning(span, finding.text)
+    };
+    said.help(finding.hint)
+}
+
+fn document(said: &Diagnostic) -> serde_json::Value {
+    serde_json::json!({
+        "severity": match said.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "file": said.source, "line": said.line, "column": said.column,
+        "message": said.message, "hint": said.help,
+    })
 }
 
 /// Hosts that `plan` will refuse to connect to, told before anybody is asked for a password.

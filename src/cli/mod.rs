@@ -28,6 +28,7 @@ pub mod load;
 pub mod lock;
 pub mod log;
 pub mod own;
+pub mod papers;
 pub mod passing;
 pub mod plan;
 pub mod prepare;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::cli::again;
 use crate::cli::console::Console;
+use crate::cli::papers;
+use crate::cli::papers::Subject;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::prepare;
 use crate::cli::request::PlanRequest;
@@ -27,6 +29,9 @@ async fn plan_and_show(request: &PlanRequest, console: &mut Console) -> Result<E
     let Prepared { plan, stats, farm, .. } = prepare(request, console).await?;
     drop(farm);
     show_and_keep(&plan, request.out.as_deref(), console)?;
+    let digest =
+        plan::seal::digest(&plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
+    papers::asked(&Subject { plan: &plan, digest: &digest, records: &[] }, "plan", None, console)?;
     if console.output.stats {
         stats::show(&stats, console)?;
     }

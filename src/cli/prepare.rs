@@ -41,8 +41,10 @@ use crate::model::outcome::FailureKind;
 use crate::model::plan::Plan;
 use crate::model::preflight::Waiver;
 use crate::model::product::Role;
+use crate::model::rollout::Limits;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
+use crate::model::surveyed::Surveyed;
 use crate::net::accounts::Accounts;
 use crate::net::clock::SystemClock;
 use crate::net::connect::Network;
@@ -114,16 +116,16 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
     }
     // What is asked depends on the tenant: its URL stands in names of values.
     let questions = questions_of(&loaded, limit.as_ref());
-    let forks = loaded.playbook.limits.forks;
-    let mut survey = read(&wired, &questions, forks, &id, console).await?;
+    let mut survey = read(&wired, &questions, &loaded.playbook.limits, &id, console).await?;
     survey.tenants = tenants;
     if let Some(path) = &request.save_facts {
         facts::save(path, &survey, SystemClock.now(), console)?;
     }
     let inputs = loaded.inputs.clone();
     let hosts = &loaded.inventory.hosts;
-    let select =
-        |text: &str| pattern::select_for_stage(text, hosts).map_err(|error| error.to_string());
+    let select = |text: &str, surveyed: &Surveyed| {
+        pattern::select_surveyed(text, hosts, surveyed).map_err(|error| error.to_string())
+    };
     let mut plan = plan::make(&plan::PlanInput {
         id,
         now: SystemClock.now(),
@@ -246,11 +248,11 @@ pub fn target(host: &Host, exchange: bool) -> Target {
 pub async fn read(
     wired: &Wired,
     questions: &[Question],
-    forks: u32,
+    limits: &Limits,
     id: &str,
     console: &mut Console,
 ) -> Result<Survey, Stop> {
-    let forks = usize::try_from(forks).unwrap_or(usize::MAX);
+    let forks = limits.forks;
     let hosts = plural::count(questions.len(), "host");
     console.did("Reading", &format!("{hosts}, at most {forks} at once"))?;
     let began = SystemClock.now();
@@ -266,7 +268,7 @@ pub async fn read(
         }
     };
     let mut sink = Passing::new(id, || SystemClock.now(), observer);
-    let work = survey(wired, &SystemClock, questions, forks, &mut sink);
+    let work = survey(wired, &SystemClock, questions, limits, &mut sink);
     let read = attend_reading(work, &screen).await;
     console.take_back(screen.lock().close());
     let survey = read

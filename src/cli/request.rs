@@ -87,6 +87,8 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     pub inventory: Source,
+    /// Whether somebody named it; if nobody did, the playbook may.
+    pub is_named: bool,
     pub playbook: Option<PathBuf>,
     pub rules: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
@@ -324,7 +326,15 @@ impl Request {
             Verb::Completions { shell } => Action::Completions { shell },
             Verb::Man => Action::Man,
         };
-        Ok(Self { output: shared.output()?, action })
+        let output = shared.output()?;
+        let is_shown = matches!(action, Action::Show { .. } | Action::RunsShow { .. });
+        if matches!(output.format, Format::Markdown | Format::Html) && !is_shown {
+            return Err(UsageError::new(
+                "only `show` and `runs show` write that format",
+                "seal a plan with -o FILE, then: rmsfleet show FILE --format html",
+            ));
+        }
+        Ok(Self { output, action })
     }
 }
 
@@ -397,6 +407,7 @@ impl Resolved<'_> {
                 })
         });
         Ok(Files {
+            is_named: self.path("inventory", self.shared.inventory.as_ref()).is_some(),
             inventory,
             playbook: self.path("playbook", self.shared.playbook.as_ref()),
             rules: self.rules(),

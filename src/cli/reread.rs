@@ -21,6 +21,7 @@ use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedWork;
 use crate::model::probe::Probe;
+use crate::model::rollout::Limits;
 use crate::net::stats::Stats;
 use crate::run::means::target;
 use crate::run::survey::Question;
@@ -60,7 +61,8 @@ pub async fn reread(
     let stats = Stats::default();
     let wired = Wired::new(network(accounts, &stats)?, None);
     let forks = request.forks.unwrap_or(plan.limits.forks);
-    let survey = read(&wired, &questions, forks, &uuid()?, console).await?;
+    let limits = Limits { forks, ..plan.limits.clone() };
+    let survey = read(&wired, &questions, &limits, &uuid()?, console).await?;
     Ok(Reread { survey, wired, stats })
 }
 

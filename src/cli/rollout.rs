@@ -14,6 +14,8 @@ use crate::cli::lab;
 use crate::cli::lock;
 use crate::cli::own;
 use crate::cli::own::OwnMachine;
+use crate::cli::papers;
+use crate::cli::papers::Subject;
 use crate::cli::recovery;
 use crate::cli::request::PlanRequest;
 use crate::cli::stats;
@@ -144,6 +146,9 @@ pub async fn roll_out(
         console.did("Rehearsed", "nothing was written or restarted; the plan is not used up")?;
     }
     let next = next(&report, &folder, request, plan.lab);
+    let records = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?.records;
+    let subject = Subject { plan, digest: &sealed.digest, records: &records };
+    papers::keep(&subject, &folder, if past.is_some() { "resume" } else { "apply" }, console)?;
     conclude(&report, &folder, seconds, &labels, &next, console)?;
     if console.output.stats {
         stats::show(&stats, console)?;

@@ -4,6 +4,9 @@ use std::path::Path;
 
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
+use crate::cli::papers;
+use crate::cli::papers::Subject;
+use crate::cli::show;
 use crate::cli::stop::Stop;
 use crate::cli::usage::Format;
 use crate::error::Exit;
@@ -74,6 +77,11 @@ pub fn show(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop
             let body = serde_json::to_value(summarise(&journal.records))?;
             console.document("run", "one recorded run", body)?;
         }
+        Format::Markdown | Format::Html => {
+            let Sealed { plan, digest } = show::open(&folder.plan())?;
+            let records = &journal.records;
+            papers::show(&Subject { plan: &plan, digest: &digest, records }, console)?;
+        }
         Format::Jsonl => {
             console.out.line(&json::version(TOOL))?;
             for record in &journal.records {
@@ -119,7 +127,7 @@ pub fn check(folder: &RunFolder) -> Result<Checked, Stop> {
             .while_doing(format!("`{}` cannot be read", path.display()))
             .hint("the run died before its first act: apply its plan again")
     })?;
-    let sealed = crate::cli::show::open(&folder.plan())?;
+    let sealed = show::open(&folder.plan())?;
     let chain = chain::verify(&bytes, Some(&sealed.digest)).map_err(|error| {
         let (exit, hint) = match &error {
             Broken::Empty => (

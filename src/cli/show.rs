@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::cli::approve;
 use crate::cli::console::Console;
+use crate::cli::papers;
+use crate::cli::papers::Subject;
 use crate::cli::plan;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
@@ -17,6 +19,10 @@ use crate::report::style::Tint;
 
 pub fn run(path: &Path, console: &mut Console) -> Result<Exit, Stop> {
     let sealed = open(path)?;
+    let subject = Subject { plan: &sealed.plan, digest: &sealed.digest, records: &[] };
+    if papers::show(&subject, console)? {
+        return Ok(Exit::Ok);
+    }
     plan::show(&sealed.plan, Some(&sealed.digest), console)?;
     approve::tell(&sealed, path, console)?;
     match check_usable(&sealed, SystemClock.now()) {

@@ -24,6 +24,8 @@ pub fn format(typed: Option<FormatArg>, around: &Surroundings) -> Result<Format,
         FormatArg::Human => Format::Human,
         FormatArg::Json => Format::Json,
         FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Md => Format::Markdown,
+        FormatArg::Html => Format::Html,
     })
 }
 

@@ -8,6 +8,9 @@ pub enum Format {
     Json,
     /// One object per line, as it happens.
     Jsonl,
+    /// The change document of a plan, and nothing else.
+    Markdown,
+    Html,
 }
 
 /// A flag, argument or variable that makes no sense.

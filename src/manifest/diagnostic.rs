@@ -184,6 +184,12 @@ impl Diagnostics {
         }
     }
 
+    /// The same texts, with nothing said of them yet.
+    #[must_use]
+    pub fn texts(&self) -> Self {
+        Self { sources: self.sources.clone(), ..Self::default() }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.items.iter().any(|item| item.severity == Severity::Error)
     }

@@ -3,21 +3,34 @@
 //! Parts are separated by `:` or `,`. Plain parts add hosts, `&part` keeps only those in both,
 //! `!part` takes away; the order of the three kinds does not matter, and without a plain part the
 //! pattern starts from all hosts. A part is a group, a host (full or short name), a glob with `*` or
-//! `?` over both, or one of the computed groups:
+//! `?` over both, a regular expression after `~` (from the beginning of the name, as in Ansible), or
+//! one of the computed groups:
 //!
 //! - `all`, `*`: every host;
 //! - a role: `exchange`, `sharepoint`, `fci`, `connector` (together with a group of that name);
 //! - `canary`: hosts with `rms_canary`, in the order of their rank;
 //! - `canary-exchange`, `canary-sharepoint`, `canary-fci`: the canaries of that role; if it has none,
-//!   its first host that gets values.
+//!   its first host that gets values;
+//! - `role_*`, `product_*`, `site_*`, `dag_*`, `farm_*`, `cluster_*`, `window_*`: what the inventory
+//!   says (`site_ams`; other letters than those of the alphabet count as `_`);
+//! - `drifted`, `restart_owed`, `prior_adrms_used`, `prior_adrms_never`, `prior_adrms_unknown`: what
+//!   the survey found; in the stages of a playbook only.
+//!
+//! A subscript picks from what a part names: `fci[0]`, `fci[-1]`, `fci[0:2]` with both ends, `fci[1:]`.
 //!
 //! Hosts come in inventory order; where all plain parts are canaries, in the order of their rank.
-//! Host names and globs ignore case. Subscripts (`web[0:2]`) and `~regex` are refused.
+//! Host names, globs and expressions ignore case.
 
+mod computed;
+mod part;
+
+use crate::manifest::pattern::part::Name;
+use crate::manifest::pattern::part::Subscript;
 use crate::manifest::suggest::nearest;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::product::Role;
+use crate::model::surveyed::Surveyed;
 
 /// The longest pattern, in bytes, and the most parts.
 const MAX_LENGTH: usize = 10_000;
@@ -34,6 +47,9 @@ pub enum PatternError {
     /// No host, group or computed group has that name.
     #[error("`{part}` matches no host and no group")]
     Unknown { part: String, suggestion: Option<String> },
+    /// What only a survey can say, asked for before there is one.
+    #[error("`{part}` is known only after the hosts were read")]
+    Unread { part: String },
     /// A computed group that has no members in this inventory.
     #[error("`{part}` has no hosts in this inventory")]
     Empty { part: String },
@@ -46,7 +62,12 @@ impl PatternError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Unknown { suggestion: Some(name), .. } => Some(format!("did you mean `{name}`?")),
-            Self::Unsupported { .. } => Some("name the hosts, or use `*` and `?`".to_owned()),
+            Self::Unsupported { .. } => {
+                Some("name the hosts, or use `*`, `?` or `~regex`".to_owned())
+            }
+            Self::Unread { .. } => {
+                Some("write it into the `hosts` of a playbook's stage".to_owned())
+            }
             Self::Blank => Some("write `all` for every host".to_owned()),
             Self::Unknown { suggestion: None, .. }
             | Self::Long
@@ -57,7 +78,7 @@ impl PatternError {
 }
 
 /// A pattern whose grammar is right.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
     terms: Vec<Term>,
@@ -70,10 +91,13 @@ enum Sign {
     Remove,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Term {
     sign: Sign,
-    name: String,
+    /// As it was written, without its sign.
+    text: String,
+    name: Name,
+    subscript: Option<Subscript>,
 }
 
 /// Checks the grammar of a pattern, without any inventory.
@@ -98,16 +122,12 @@ pub fn parse(text: &str) -> Result<Pattern, PatternError> {
         if name.is_empty() {
             return refuse("a name must follow");
         }
-        if name.starts_with('~') {
-            return refuse("regular expressions are not");
-        }
-        if name.contains(['[', ']']) {
-            return refuse("subscripts and character classes are not");
-        }
         if name.contains(char::is_whitespace) {
             return refuse("parts are separated by `:` or `,`");
         }
-        terms.push(Term { sign, name: name.to_owned() });
+        let text = name.to_owned();
+        let (name, subscript) = Name::parse(&text)?;
+        terms.push(Term { sign, text, name, subscript });
     }
     if terms.is_empty() {
         return Err(PatternError::Blank);
@@ -118,14 +138,88 @@ pub fn parse(text: &str) -> Result<Pattern, PatternError> {
 /// The hosts that a pattern names, at least one. Every part must match something; a computed group
 /// without members may only be taken away.
 pub fn select(pattern: &str, hosts: &[Host]) -> Result<Vec<HostName>, PatternError> {
-    let names = parse(pattern)?.resolve(hosts, false)?;
-    if names.is_empty() { Err(PatternError::Nothing(pattern.to_owned())) } else { Ok(names) }
+    let pattern = parse(pattern)?;
+    if let Some(term) = pattern.terms.iter().find(|term| term.is_surveyed()) {
+        return Err(PatternError::Unread { part: term.text.clone() });
+    }
+    let names = pattern.resolve(hosts, None, false)?;
+    if names.is_empty() { Err(PatternError::Nothing(pattern.text)) } else { Ok(names) }
 }
 
 /// As [`select`], for a stage of a playbook: computed groups without members are no error and the
-/// result may be empty, so that one playbook serves farms that lack a role.
+/// result may be empty, so that one playbook serves farms that lack a role. Before the survey, what
+/// it would say is taken as nothing.
 pub fn select_for_stage(pattern: &str, hosts: &[Host]) -> Result<Vec<HostName>, PatternError> {
-    parse(pattern)?.resolve(hosts, true)
+    parse(pattern)?.resolve(hosts, None, true)
+}
+
+/// As [`select_for_stage`], once the hosts were read.
+pub fn select_surveyed(
+    pattern: &str,
+    hosts: &[Host],
+    surveyed: &Surveyed,
+) -> Result<Vec<HostName>, PatternError> {
+    parse(pattern)?.resolve(hosts, Some(surveyed), true)
+}
+
+/// Whether some part of the pattern can only be told after a survey.
+pub fn is_surveyed(pattern: &str) -> bool {
+    parse(pattern).is_ok_and(|pattern| pattern.terms.iter().any(Term::is_surveyed))
+}
+
+impl Term {
+    fn is_surveyed(&self) -> bool {
+        match &self.name {
+            Name::Plain(name) => computed::SURVEYED.contains(&computed::fold(name).as_str()),
+            Name::Glob(_) | Name::Expression(_) => false,
+        }
+    }
+
+    /// The indices of its hosts, and whether it is a computed group, which may be empty.
+    fn members(&self, hosts: &[Host], surveyed: Option<&Surveyed>) -> (Vec<usize>, bool) {
+        let (found, computed) = self.named(hosts, surveyed);
+        (self.subscript.map_or(found.clone(), |subscript| subscript.of(&found)), computed)
+    }
+
+    fn named(&self, hosts: &[Host], surveyed: Option<&Surveyed>) -> (Vec<usize>, bool) {
+        let matching = |wanted: &dyn Fn(&Host) -> bool| -> Vec<usize> {
+            let pairs = hosts.iter().enumerate().filter(|(_, host)| wanted(host));
+            pairs.map(|(at, _)| at).collect()
+        };
+        let plain = match &self.name {
+            Name::Plain(name) => name.as_str(),
+            Name::Glob(glob) if glob == "*" => "all",
+            Name::Glob(_) | Name::Expression(_) => "",
+        };
+        if plain == "all" {
+            return ((0..hosts.len()).collect(), true);
+        }
+        if plain == "canary" {
+            let mut found = matching(&|host| host.canary.is_some());
+            found.sort_by_key(|at| (hosts.get(*at).and_then(|host| host.canary), *at));
+            return (found, true);
+        }
+        let canary = plain.strip_prefix("canary-").and_then(Role::parse);
+        if let Some(role) = canary.filter(|role| *role != Role::Connector) {
+            let ranked = matching(&|host| host.role == Some(role) && host.canary.is_some());
+            if !ranked.is_empty() {
+                return (ranked, true);
+            }
+            let first = hosts.iter().position(|host| host.role == Some(role) && host.in_scope());
+            return (first.into_iter().collect(), true);
+        }
+        let role = Role::parse(plain);
+        let found = matching(&|host| {
+            self.name.fits(host.name.as_str(), false)
+                || self.name.fits(host.name.short(), false)
+                || role.is_some() && host.role == role
+                || host.groups.iter().any(|group| self.name.fits(group, true))
+                || computed::groups(host, surveyed)
+                    .iter()
+                    .any(|group| self.name.fits_computed(group))
+        });
+        (found, role.is_some() || computed::is_known(plain))
+    }
 }
 
 impl Pattern {
@@ -134,22 +228,27 @@ impl Pattern {
         &self.text
     }
 
-    fn resolve(&self, hosts: &[Host], may_be_empty: bool) -> Result<Vec<HostName>, PatternError> {
+    fn resolve(
+        &self,
+        hosts: &[Host],
+        surveyed: Option<&Surveyed>,
+        may_be_empty: bool,
+    ) -> Result<Vec<HostName>, PatternError> {
         let mut chosen = vec![!self.terms.iter().any(|term| term.sign == Sign::Add); hosts.len()];
         let mut ranked: Vec<usize> = Vec::new();
         let mut only_canaries = true;
         let order = [Sign::Add, Sign::Keep, Sign::Remove];
         for sign in order {
             for term in self.terms.iter().filter(|term| term.sign == sign) {
-                let (members, computed) = members(&term.name, hosts);
+                let (members, computed) = term.members(hosts, surveyed);
                 if members.is_empty() {
                     if !computed {
-                        let part = term.name.clone();
+                        let part = term.text.clone();
                         let suggestion = suggest(&part, hosts);
                         return Err(PatternError::Unknown { part, suggestion });
                     }
                     if !may_be_empty && sign != Sign::Remove {
-                        return Err(PatternError::Empty { part: term.name.clone() });
+                        return Err(PatternError::Empty { part: term.text.clone() });
                     }
                 }
                 let has = |at: usize| members.contains(&at);
@@ -161,7 +260,7 @@ impl Pattern {
                     };
                 }
                 if sign == Sign::Add {
-                    only_canaries &= term.name == "canary" || term.name.starts_with("canary-");
+                    only_canaries &= term.text == "canary" || term.text.starts_with("canary-");
                     ranked.extend(members);
                 }
             }
@@ -189,76 +288,13 @@ fn split_colons(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The indices of the hosts that one part names, and whether the name is a computed group.
-fn members(name: &str, hosts: &[Host]) -> (Vec<usize>, bool) {
-    let matching = |wanted: &dyn Fn(&Host) -> bool| -> Vec<usize> {
-        let pairs = hosts.iter().enumerate().filter(|(_, host)| wanted(host));
-        pairs.map(|(at, _)| at).collect()
-    };
-    if matches!(name, "all" | "*") {
-        return ((0..hosts.len()).collect(), true);
-    }
-    if name == "canary" {
-        return (matching(&|host| host.canary.is_some()), true);
-    }
-    let role_of = |prefix: &str| name.strip_prefix(prefix).and_then(Role::parse);
-    if let Some(role) = role_of("canary-").filter(|role| *role != Role::Connector) {
-        let ranked = matching(&|host| host.role == Some(role) && host.canary.is_some());
-        if !ranked.is_empty() {
-            return (ranked, true);
-        }
-        let first = hosts.iter().position(|host| host.role == Some(role) && host.in_scope());
-        return (first.into_iter().collect(), true);
-    }
-    let folded = name.to_lowercase();
-    let glob = name.contains(['*', '?']);
-    let fits = |text: &str| {
-        if glob { glob_match(&folded, &text.to_lowercase()) } else { text.to_lowercase() == folded }
-    };
-    let role = Role::parse(name);
-    let found = matching(&|host| {
-        fits(host.name.as_str())
-            || fits(host.name.short())
-            || role.is_some() && host.role == role
-            || host.groups.iter().any(
-                |group| {
-                    if glob { glob_match(name, group) } else { group == name }
-                },
-            )
-    });
-    (found, role.is_some())
-}
-
-/// Whether a text fits a glob of `*` and `?`; takes at most text times glob steps.
-fn glob_match(glob: &str, text: &str) -> bool {
-    let glob: Vec<char> = glob.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut g, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        let here = glob.get(g);
-        if here == Some(&'*') {
-            retry = Some((g, t));
-            g += 1;
-        } else if here == Some(&'?') || (here.is_some() && here == text.get(t)) {
-            g += 1;
-            t += 1;
-        } else if let Some((star, at)) = retry {
-            retry = Some((star, at + 1));
-            g = star + 1;
-            t = at + 1;
-        } else {
-            return false;
-        }
-    }
-    glob.iter().skip(g).all(|c| *c == '*')
-}
-
 fn suggest(name: &str, hosts: &[Host]) -> Option<String> {
+    let made: Vec<String> = hosts.iter().flat_map(|host| computed::groups(host, None)).collect();
     let computed = ["all", "canary", "canary-exchange", "canary-sharepoint", "canary-fci"];
     let roles = Role::ALL.iter().map(|role| role.id());
     let groups = hosts.iter().flat_map(|host| host.groups.iter().map(String::as_str));
     let names = hosts.iter().flat_map(|host| [host.name.as_str(), host.name.short()]);
-    let known = computed.into_iter().chain(roles).chain(groups).chain(names);
+    let made = made.iter().map(String::as_str).chain(computed::SURVEYED);
+    let known = computed.into_iter().chain(roles).chain(groups).chain(names).chain(made);
     nearest(name, known).map(str::to_owned)
 }

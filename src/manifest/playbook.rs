@@ -6,7 +6,9 @@
 mod clock;
 mod gates;
 mod org_step;
+pub mod places;
 mod preflight;
+mod reports;
 mod restart;
 mod stage;
 
@@ -24,15 +26,12 @@ use crate::model::conditions::Approvals;
 use crate::model::conditions::Conditions;
 use crate::model::rollout::Budget;
 use crate::model::rollout::Limits;
+use crate::model::rollout::OnAbort;
+use crate::model::rollout::PerHost;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::Variants;
 
-const FORKS: u32 = 20;
-const RESTARTS: u32 = 1;
 const PLAN_VALID_HOURS: u32 = 72;
-
-const FLAG: &str = "it is a flag of the command line";
-const FIXED: &str = "this version has one fixed behaviour here";
 
 /// Reads a playbook; all complaints come at once.
 pub fn parse(source: &Source) -> Result<Playbook, Diagnostics> {
@@ -48,20 +47,16 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
     let name = fields.require("name", diagnostics, |node| scalar::text(node).map(str::to_owned));
     let description =
         fields.read("description", diagnostics, |node| scalar::prose(node).map(str::to_owned));
-    for (key, why) in [
-        ("inventory", FLAG),
-        ("credentials", FLAG),
-        ("rules", FLAG),
-        ("reports", "reports are asked for on the command line"),
-    ] {
-        fields.refuse(key, why, diagnostics);
-    }
-    let limits = limits(&mut fields, diagnostics);
+    let inventory = text(&mut fields, "inventory", diagnostics);
+    let credentials = text(&mut fields, "credentials", diagnostics);
+    let rules = fields.read("rules", diagnostics, rule_pack);
+    let (limits, per_host) = limits(&mut fields, diagnostics);
     let defaults = defaults(&mut fields, diagnostics);
     let mut conditions = Conditions {
         windows: clock::windows(&mut fields, diagnostics),
         gates: gates::gates(&mut fields, diagnostics),
         hooks: restart::hooks(&mut fields, diagnostics),
+        reports: reports::reports(&mut fields, diagnostics),
         ..Conditions::default()
     };
     let plan_valid_hours = change(&mut fields, &mut conditions, diagnostics);
@@ -78,7 +73,12 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
     Some(Playbook {
         name: name?,
         description,
+        inventory,
+        credentials,
+        rules,
         limits,
+        per_host,
+        on_abort: defaults.on_abort,
         count_unreachable_as_failed: defaults.count_unreachable_as_failed,
         plan_valid_hours,
         marks,
@@ -93,33 +93,81 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
     })
 }
 
-fn limits(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Limits {
-    let mut limits = Limits { forks: FORKS, restart: RESTARTS };
-    let Some(mut inner) = open(fields, "limits", diagnostics) else { return limits };
+fn text(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    fields.read(key, diagnostics, |node| scalar::text(node).map(str::to_owned))
+}
+
+/// `builtin/VERSION`, or the id and version of a pack that `--rules` brings.
+fn rule_pack(node: &Node) -> Result<String, Mismatch> {
+    let text = scalar::text(node)?;
+    match text.split_once('/') {
+        Some((pack, version)) if !pack.is_empty() && !version.is_empty() => Ok(text.to_owned()),
+        Some(_) | None => {
+            Err(Mismatch::new(format!("needs a rule pack and its version, found {}", node.kind()))
+                .help("write `builtin/VERSION`; rmsfleet rules list shows the version".to_owned()))
+        }
+    }
+}
+
+fn limits(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> (Limits, PerHost) {
+    let (mut limits, mut per_host) = (Limits::default(), PerHost::default());
+    let Some(mut inner) = open(fields, "limits", diagnostics) else { return (limits, per_host) };
     let count = |node: &Node| scalar::integer(node, 1, 500);
-    limits.forks = inner.read("forks", diagnostics, count).unwrap_or(FORKS);
-    inner.refuse("per_host", "time limits of a host stand in the inventory", diagnostics);
+    limits.forks = inner.read("forks", diagnostics, count).unwrap_or(limits.forks);
     if let Some(mut throttle) = open(&mut inner, "throttle", diagnostics) {
-        limits.restart = throttle.read("restart", diagnostics, count).unwrap_or(RESTARTS);
-        throttle.refuse("exchange_shell", FIXED, diagnostics);
+        limits.restart = throttle.read("restart", diagnostics, count).unwrap_or(limits.restart);
+        let shells = throttle.read("exchange_shell", diagnostics, count);
+        limits.exchange_shell = shells.unwrap_or(limits.exchange_shell);
         throttle.finish(diagnostics);
     }
+    if let Some(mut host) = open(&mut inner, "per_host", diagnostics) {
+        host.read("shells", diagnostics, |node| {
+            scalar::integer(node, 1, 1)
+                .map_err(|wrong| wrong.help("a host is never given more than one shell".to_owned()))
+        });
+        let timeout = |node: &Node| {
+            scalar::seconds(node).and_then(|seconds| match seconds {
+                1..=3600 => Ok(seconds),
+                _ => Err(Mismatch::new("needs at most an hour").help("write `60s`".to_owned())),
+            })
+        };
+        per_host.connect_timeout = host.read("connect_timeout", diagnostics, timeout);
+        per_host.operation_timeout = host.read("operation_timeout", diagnostics, timeout);
+        let retries = host.read("retries", diagnostics, |node| scalar::integer(node, 0, 10));
+        limits.retries = retries.unwrap_or(limits.retries);
+        host.finish(diagnostics);
+    }
     inner.finish(diagnostics);
-    limits
+    (limits, per_host)
 }
 
 struct Defaults {
     budget: Budget,
     count_unreachable_as_failed: bool,
+    on_abort: OnAbort,
 }
 
 fn defaults(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Defaults {
-    let mut defaults = Defaults { budget: Budget::Percent(0), count_unreachable_as_failed: true };
+    const ON_ABORT: [(&str, OnAbort); 2] = [
+        ("finish-in-flight", OnAbort::FinishInFlight),
+        ("stop-at-safe-point", OnAbort::StopAtSafePoint),
+    ];
+    let mut defaults = Defaults {
+        budget: Budget::Percent(0),
+        count_unreachable_as_failed: true,
+        on_abort: OnAbort::default(),
+    };
     let Some(mut inner) = open(fields, "defaults", diagnostics) else { return defaults };
     defaults.budget = stage::budget(&mut inner, diagnostics).unwrap_or(defaults.budget);
     defaults.count_unreachable_as_failed =
         inner.read("count_unreachable_as_failed", diagnostics, scalar::boolean).unwrap_or(true);
-    inner.refuse("on_abort", "hosts in flight are always finished", diagnostics);
+    defaults.on_abort = inner
+        .read("on_abort", diagnostics, |node| scalar::choice(node, &ON_ABORT))
+        .unwrap_or_default();
     inner.finish(diagnostics);
     defaults
 }

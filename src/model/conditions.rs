@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::gate::Gate;
 use crate::model::gate::Hook;
+use crate::model::report::Report;
 use crate::model::window::Freeze;
 use crate::model::window::Window;
 
@@ -27,6 +28,8 @@ pub struct Conditions {
     /// The playbook's `change.id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<Report>,
 }
 
 impl Conditions {

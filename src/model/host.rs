@@ -223,7 +223,7 @@ pub struct Host {
     pub farm_roles: Vec<FarmRole>,
     /// `rms_canary`: rank among the canaries, 1 first.
     pub canary: Option<u32>,
-    /// `rms_window`: when the host may be touched. This version keeps no windows, so it blocks.
+    /// `rms_window`: when the host may be touched, by the name of one of the playbook's windows.
     #[serde(default)]
     pub window: Option<String>,
     pub tags: Vec<String>,

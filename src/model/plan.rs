@@ -20,6 +20,7 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::State;
 use crate::model::registry::ValuePath;
 use crate::model::rollout::Limits;
+use crate::model::rollout::OnAbort;
 use crate::model::rules::Support;
 pub use crate::model::step::OrganisationStep;
 use crate::model::verdict::Verdict;
@@ -205,6 +206,8 @@ pub struct Plan {
     pub inputs: Vec<Input>,
     pub limits: Limits,
     pub count_unreachable_as_failed: bool,
+    #[serde(default, skip_serializing_if = "OnAbort::is_default")]
+    pub on_abort: OnAbort,
     pub marks: bool,
     pub lab: bool,
     pub hosts: BTreeMap<HostName, PlannedHost>,

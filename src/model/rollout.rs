@@ -16,6 +16,8 @@ pub enum BatchSize {
     Count(u32),
     /// Of the stage's hosts, rounded up, at least one. 1 to 100.
     Percent(u32),
+    /// Twice the batch before it, 1 at first, and at most as many as may be in flight.
+    Doubling,
 }
 
 /// How many of a stage's hosts may fail before the run stops.
@@ -33,6 +35,55 @@ pub struct Limits {
     pub forks: u32,
     /// Hosts restarting at once, over all failure domains.
     pub restart: u32,
+    /// Exchange servers asked at once by a gate; their throttling policy counts shells.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub exchange_shell: u32,
+    /// How often a host that did not take the connection is tried again, with growing pauses.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub retries: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { forks: 20, restart: 1, exchange_shell: 1, retries: 0 }
+    }
+}
+
+/// `limits.per_host`: what holds for a host whose inventory says nothing, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerHost {
+    pub connect_timeout: Option<u32>,
+    pub operation_timeout: Option<u32>,
+}
+
+/// `defaults.on_abort`: what becomes of hosts in flight when the budget or a gate ends the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnAbort {
+    #[default]
+    FinishInFlight,
+    /// They stop before their first write, or before the restart order.
+    StopAtSafePoint,
+}
+
+impl OnAbort {
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `restart.<role>.when`.
@@ -137,6 +188,8 @@ pub enum ServerOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaybookStage {
     pub name: String,
+    /// Inventory variables of this stage's hosts; they beat the inventory's.
+    pub vars: Vec<(String, String)>,
     pub work: StageWork,
     pub gates: StageGates,
 }
@@ -157,7 +210,14 @@ pub enum Variants {
 pub struct Playbook {
     pub name: String,
     pub description: Option<String>,
+    /// Files that count where the command line names none, as seen from the playbook's folder.
+    pub inventory: Option<String>,
+    pub credentials: Option<String>,
+    /// `builtin/2026.1`: which rule pack the playbook was written for.
+    pub rules: Option<String>,
     pub limits: Limits,
+    pub per_host: PerHost,
+    pub on_abort: OnAbort,
     pub count_unreachable_as_failed: bool,
     /// How long a sealed plan may be applied, in hours.
     pub plan_valid_hours: u32,

@@ -39,6 +39,7 @@ use crate::plan::stage::Dealt;
 use crate::plan::stage::Select;
 use crate::plan::steps;
 use crate::plan::steps::Steps;
+use crate::plan::surveyed::surveyed;
 use crate::plan::tenant;
 use crate::plan::waiver;
 
@@ -75,7 +76,23 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         .filter(|host| host.in_scope() && within(input, host))
         .map(|host| &host.name)
         .collect();
-    let dealt = stage::deal(&input.playbook.stages, input.select, &eligible);
+    let connectors: Vec<HostName> = input
+        .hosts
+        .iter()
+        .filter(|host| host.role == Some(Role::Connector))
+        .map(|host| host.name.clone())
+        .collect();
+    let twins = identity::twins(input.survey);
+    let context = Context {
+        playbook: input.playbook,
+        pack: input.pack,
+        survey: input.survey,
+        nodes: &connectors,
+        twins: &twins,
+        hosts: input.hosts,
+    };
+    let surveyed = surveyed(input.hosts, context);
+    let dealt = stage::deal(&input.playbook.stages, input.select, &surveyed, &eligible);
     let mut steps = steps::steps(input);
     let mut blockers = std::mem::take(&mut steps.blockers);
     let (told, doubts) = tenant::findings(input.hosts, input.survey);
@@ -83,7 +100,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
     blockers.extend(dealt.blockers.iter().cloned());
     blockers.extend(unsupported(input.survey));
 
-    let mut hosts = plan_hosts(input, &dealt, &steps);
+    let mut hosts = plan_hosts(input, context, &dealt, &steps);
     let mut notes = waiver::apply(&mut hosts, input.waivers);
     notes.extend(told);
     settle_what_is_left_out(&mut hosts);
@@ -105,6 +122,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         inputs: input.inputs.clone(),
         limits: input.playbook.limits.clone(),
         count_unreachable_as_failed: input.playbook.count_unreachable_as_failed,
+        on_abort: input.playbook.on_abort,
         marks: input.playbook.marks,
         lab: input.lab,
         hosts,
@@ -167,24 +185,10 @@ fn unsupported(survey: &Survey) -> Vec<Blocker> {
 
 fn plan_hosts(
     input: &PlanInput<'_>,
+    context: Context<'_>,
     dealt: &Dealt,
     steps: &Steps,
 ) -> BTreeMap<HostName, PlannedHost> {
-    let nodes: Vec<HostName> = input
-        .hosts
-        .iter()
-        .filter(|host| host.role == Some(Role::Connector))
-        .map(|host| host.name.clone())
-        .collect();
-    let twins = identity::twins(input.survey);
-    let context = Context {
-        playbook: input.playbook,
-        pack: input.pack,
-        survey: input.survey,
-        nodes: &nodes,
-        twins: &twins,
-        hosts: input.hosts,
-    };
     let mut odd = peers::odd_peers(input.hosts, input.survey, input.pack);
     let mut planned = BTreeMap::new();
     for one in input.hosts {
@@ -280,7 +284,7 @@ fn stages(
                 stages.push(PlannedStage {
                     name: stage.name.clone(),
                     work: PlannedWork::Hosts {
-                        batches: stage::batches(&busy, serial),
+                        batches: stage::batches(&busy, serial, input.playbook.limits.forks),
                         budget: stage::budget(*budget, busy.len()),
                         restarts: stage::restart_order(&restarts),
                     },

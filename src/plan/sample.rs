@@ -42,6 +42,8 @@ use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
 use crate::model::rollout::IrmOrder;
 use crate::model::rollout::Limits;
+use crate::model::rollout::OnAbort;
+use crate::model::rollout::PerHost;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::RestartSettings;
@@ -54,6 +56,7 @@ use crate::model::rules::ProductLabel;
 use crate::model::rules::Rule;
 use crate::model::rules::RulePack;
 use crate::model::rules::Support;
+use crate::model::surveyed::Surveyed;
 use crate::model::tls::TlsTrust;
 use crate::plan::PlanInput;
 use crate::plan::make;
@@ -296,6 +299,7 @@ pub(crate) fn pack() -> RulePack {
 pub(crate) fn stage(name: &str, pattern: &str) -> PlaybookStage {
     PlaybookStage {
         name: name.into(),
+        vars: Vec::new(),
         work: StageWork::Hosts {
             pattern: pattern.into(),
             serial: vec![BatchSize::Count(1), BatchSize::Percent(50)],
@@ -317,7 +321,12 @@ pub(crate) fn playbook() -> Playbook {
     Playbook {
         name: "sample".into(),
         description: None,
-        limits: Limits { forks: 20, restart: 4 },
+        inventory: None,
+        credentials: None,
+        rules: None,
+        limits: Limits { restart: 4, ..Limits::default() },
+        per_host: PerHost::default(),
+        on_abort: OnAbort::default(),
         count_unreachable_as_failed: true,
         plan_valid_hours: 72,
         marks: true,
@@ -329,6 +338,7 @@ pub(crate) fn playbook() -> Playbook {
             stage("servers", "all"),
             PlaybookStage {
                 name: "organisation".into(),
+                vars: Vec::new(),
                 work: StageWork::Step(StepOrder::ExchangeIrm(IrmOrder::default())),
                 gates: StageGates::default(),
             },
@@ -397,7 +407,7 @@ impl Fleet {
 
     pub(crate) fn plan(&self) -> Plan {
         let all: Vec<HostName> = self.hosts.iter().map(|host| host.name.clone()).collect();
-        let select = |pattern: &str| match pattern {
+        let select = |pattern: &str, _: &Surveyed| match pattern {
             "all" => Ok(all.clone()),
             other => {
                 Ok(all.iter().filter(|name| name.as_str().starts_with(other)).cloned().collect())

@@ -11,9 +11,10 @@ use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::StageWork;
+use crate::model::surveyed::Surveyed;
 
 /// Resolves a host pattern to names, in the inventory's order; the error is for people.
-pub type Select<'a> = dyn Fn(&str) -> Result<Vec<HostName>, String> + 'a;
+pub type Select<'a> = dyn Fn(&str, &Surveyed) -> Result<Vec<HostName>, String> + 'a;
 
 /// The hosts of each stage. A host belongs to the first stage whose pattern matches it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +34,7 @@ impl Dealt {
 pub fn deal(
     stages: &[PlaybookStage],
     select: &Select<'_>,
+    surveyed: &Surveyed,
     eligible: &BTreeSet<&HostName>,
 ) -> Dealt {
     let mut dealt = Dealt::default();
@@ -40,14 +42,16 @@ pub fn deal(
     for stage in stages {
         let names = match &stage.work {
             StageWork::Step(_) => Vec::new(),
-            StageWork::Hosts { pattern, .. } => select(pattern).unwrap_or_else(|reason| {
-                dealt.blockers.push(Blocker {
-                    id: "pattern".to_owned(),
-                    text: format!("stage `{}`: {reason}", stage.name),
-                    hint: Some("correct the stage's `hosts` in the playbook".to_owned()),
-                });
-                Vec::new()
-            }),
+            StageWork::Hosts { pattern, .. } => {
+                select(pattern, surveyed).unwrap_or_else(|reason| {
+                    dealt.blockers.push(Blocker {
+                        id: "pattern".to_owned(),
+                        text: format!("stage `{}`: {reason}", stage.name),
+                        hint: Some("correct the stage's `hosts` in the playbook".to_owned()),
+                    });
+                    Vec::new()
+                })
+            }
         };
         let fresh = names
             .into_iter()
@@ -58,19 +62,24 @@ pub fn deal(
     dealt
 }
 
-/// Cuts a stage's hosts into batches: the list of sizes in order, the last one repeated.
-pub fn batches(hosts: &[HostName], serial: &[BatchSize]) -> Vec<Vec<HostName>> {
+/// Cuts a stage's hosts into batches: the list of sizes in order, the last one repeated. One that
+/// doubles grows up to `most`.
+pub fn batches(hosts: &[HostName], serial: &[BatchSize], most: u32) -> Vec<Vec<HostName>> {
     let mut rest = hosts;
     let mut batches = Vec::new();
     let mut sizes = serial.iter();
-    let mut size = hosts.len();
+    let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+    let mut rule = None;
+    let mut before = 0_usize;
     while !rest.is_empty() {
-        if let Some(next) = sizes.next() {
-            size = match *next {
-                BatchSize::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
-                BatchSize::Percent(percent) => share(hosts.len(), percent).div_ceil(100),
-            };
-        }
+        rule = sizes.next().or(rule);
+        let size = match rule {
+            None => hosts.len(),
+            Some(BatchSize::Count(count)) => usize::try_from(*count).unwrap_or(usize::MAX),
+            Some(BatchSize::Percent(percent)) => share(hosts.len(), *percent).div_ceil(100),
+            Some(BatchSize::Doubling) => before.saturating_mul(2).min(most.max(before)),
+        };
+        before = size.max(1);
         let (batch, later) = rest.split_at(size.clamp(1, rest.len()));
         batches.push(batch.to_vec());
         rest = later;
@@ -121,7 +130,7 @@ mod tests {
     #[track_caller]
     fn check_batches(hosts: usize, serial: &[BatchSize], expected: &[usize]) {
         let hosts = names(hosts);
-        let got = batches(&hosts, serial);
+        let got = batches(&hosts, serial, 5);
         assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), expected);
         assert_eq!(got.concat(), hosts);
     }
@@ -138,6 +147,10 @@ mod tests {
         check_batches(0, &[Count(1)], &[]);
         check_batches(2, &[Count(0)], &[1, 1]);
         check_batches(2, &[Count(u32::MAX)], &[2]);
+        use BatchSize::Doubling;
+        check_batches(20, &[Doubling], &[1, 2, 4, 5, 5, 3]);
+        check_batches(9, &[Count(2), Doubling], &[2, 4, 3]);
+        check_batches(20, &[Count(7), Doubling], &[7, 7, 6]);
     }
 
     #[test]
@@ -156,15 +169,15 @@ mod tests {
         let stages = [sample::stage("canary", "c"), sample::stage("all", "a")];
         let all = names(4);
         let eligible: BTreeSet<&HostName> = all.iter().take(3).collect();
-        let select = |pattern: &str| match pattern {
+        let select = |pattern: &str, _: &Surveyed| match pattern {
             "c" => Ok(names(1)),
             "a" => Ok(names(4)),
             other => Err(format!("unknown pattern `{other}`")),
         };
-        let dealt = deal(&stages, &select, &eligible);
+        let dealt = deal(&stages, &select, &Surveyed::default(), &eligible);
         assert_eq!(dealt.stages, [names(1), names(3).split_off(1)]);
         assert!(dealt.blockers.is_empty());
-        let wrong = deal(&[sample::stage("x", "nope")], &select, &eligible);
+        let wrong = deal(&[sample::stage("x", "nope")], &select, &Surveyed::default(), &eligible);
         assert_eq!(wrong.blockers[0].text, "stage `x`: unknown pattern `nope`");
     }
 

@@ -181,7 +181,7 @@ mod tests {
 
     fn stage(name: &str, order: StepOrder) -> PlaybookStage {
         let (name, work) = (name.to_owned(), StageWork::Step(order));
-        PlaybookStage { name, work, gates: StageGates::default() }
+        PlaybookStage { name, vars: Vec::new(), work, gates: StageGates::default() }
     }
 
     fn planned(fleet: &Fleet) -> Vec<OrganisationStep> {

@@ -145,6 +145,7 @@ pub fn undo(input: &UndoInput<'_>) -> Plan {
         inputs,
         limits: original.limits.clone(),
         count_unreachable_as_failed: original.count_unreachable_as_failed,
+        on_abort: original.on_abort,
         marks: original.marks,
         lab: original.lab,
         hosts,

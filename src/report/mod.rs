@@ -9,6 +9,7 @@ pub mod inventory;
 pub mod json;
 pub mod out;
 pub mod panel;
+pub mod paper;
 pub mod plan;
 pub mod plural;
 pub mod recovery;

@@ -18,7 +18,6 @@ use crate::model::plan::PlannedHost;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::run::action::Configured;
-use crate::run::action::Stop;
 use crate::run::history::HostHistory;
 use crate::run::lease;
 use crate::run::mark;
@@ -50,7 +49,7 @@ pub async fn configure<C: Connect, K: Clock>(
         means.emit(Event::HostVerified { host: host.name.clone(), values })?;
         return Ok(Configured::Verified(host.changes.len()));
     }
-    if means.stopped() >= Stop::SafePoint {
+    if means.is_to_stop() {
         return Ok(Configured::Stopped);
     }
     announce_owed(means, host, restarts)?;

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 use crate::error::Exit;
@@ -26,6 +29,7 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
+use crate::model::rollout::OnAbort;
 use crate::run::action::Action;
 use crate::run::action::Configured;
 use crate::run::action::GatePlace;
@@ -158,6 +162,8 @@ async fn drive<C: Connect, K: Clock>(
         recorder: &recorder,
         stop: stop.clone(),
         controller: context.controller,
+        aborted: AtomicBool::new(false),
+        shells: Semaphore::new(usize::try_from(plan.limits.exchange_shell.max(1)).unwrap_or(1)),
         logged_on: Mutex::default(),
         leased: Mutex::new(past.leased()),
         touched: Mutex::default(),
@@ -175,6 +181,9 @@ async fn drive<C: Connect, K: Clock>(
                 means.emit(event)?;
             }
             flight.start(&means, action);
+        }
+        if plan.on_abort == OnAbort::StopAtSafePoint && scheduler.is_aborted() {
+            means.aborted.store(true, Ordering::Relaxed);
         }
         if let Some(exit) = flight.exit {
             break exit;

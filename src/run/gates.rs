@@ -331,6 +331,8 @@ async fn exchange<C: Connect, K: Clock>(
     let Some(endpoint) = &host.exchange else { return Look::red("no Exchange endpoint") };
     let mut there = target(host);
     there.endpoint = endpoint.clone();
+    // Never closed, so it always gives.
+    let _one_of_few = means.shells.acquire().await;
     let mut shell = match means.connect.shell(&there, CONFIGURATION).await {
         Ok(shell) => shell,
         Err(error) => return Look::unread(&error),

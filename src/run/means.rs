@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 use crate::event::Event;
 use crate::event::SinkError;
+use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::Target;
 use crate::host::restart::Pace;
@@ -23,6 +27,7 @@ use crate::run::controller::Controller;
 use crate::run::history::HostHistory;
 use crate::run::history::Past;
 use crate::run::identity;
+use crate::run::reach::reach;
 use crate::run::recorder::Recorder;
 use crate::run::trouble::Trouble;
 
@@ -42,6 +47,10 @@ pub struct Means<'a, C, K> {
     pub past: &'a Past,
     pub stop: watch::Receiver<Stop>,
     pub controller: &'a dyn Controller,
+    /// Raised when the run is aborted and hosts in flight are to stop at their next safe point.
+    pub aborted: AtomicBool,
+    /// Exchange shells of gates, over all hosts at once.
+    pub shells: Semaphore,
     /// Hosts that accepted their account, not yet told to the scheduler.
     pub logged_on: Mutex<BTreeSet<HostName>>,
     /// Hosts on which a lease of this run may stand.
@@ -60,7 +69,7 @@ pub struct Means<'a, C, K> {
 /// Members up, members, votes held and all votes.
 pub type Capacity = (usize, usize, Option<(u32, u32)>);
 
-impl<C: Connect, K> Means<'_, C, K> {
+impl<C: Connect, K: Clock> Means<'_, C, K> {
     pub fn emit(&self, event: Event) -> Result<(), SinkError> {
         self.recorder.emit(event)
     }
@@ -69,9 +78,16 @@ impl<C: Connect, K> Means<'_, C, K> {
         *self.stop.borrow()
     }
 
+    /// Whether a host that stands at a safe point stays there: the user asked for it, or the run was
+    /// aborted and its playbook says so.
+    pub fn is_to_stop(&self) -> bool {
+        self.stopped() >= Stop::SafePoint || self.aborted.load(Ordering::Relaxed)
+    }
+
     /// Logs on and makes sure that the host is the one of the plan.
     pub async fn connect(&self, host: &PlannedHost) -> Result<C::Link, Trouble> {
-        let mut link = self.connect.connect(&target(host)).await?;
+        let retries = self.plan.limits.retries;
+        let mut link = reach(self.connect, self.clock, &target(host), retries).await?;
         lock(&self.logged_on).insert(host.name.clone());
         identity::check(&mut link, host).await?;
         Ok(link)

@@ -21,6 +21,7 @@ pub mod mark;
 pub mod means;
 pub mod order;
 pub mod peers;
+pub mod reach;
 pub mod recorder;
 pub mod rehearse;
 pub mod restart;

@@ -237,8 +237,8 @@ pub(super) async fn order<C: Connect, K: Clock>(
     ready: Ready<C::Link>,
 ) -> Result<Restarted, SinkError> {
     let Ready { mut link, before, services, others } = ready;
-    if means.stopped() >= Stop::SafePoint {
-        return Ok(Restarted::Held("the user stopped the run before the order".to_owned()));
+    if means.is_to_stop() {
+        return Ok(Restarted::Held("the run was stopped before the order".to_owned()));
     }
     // INVARIANT: the machine that the run is carried out from is not restarted by it.
     if let Some(why) = means.controller.is_own(host) {

@@ -167,6 +167,11 @@ impl<'p> Scheduler<'p> {
         ended.collect()
     }
 
+    /// Whether the failure budget, a gate or a step ended the run.
+    pub fn is_aborted(&self) -> bool {
+        self.ending == Ending::Aborted
+    }
+
     /// How the organisation steps ended, by the place of their stage.
     pub fn steps(&self) -> &BTreeMap<usize, StepOutcome> {
         &self.steps

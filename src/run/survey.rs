@@ -10,9 +10,9 @@ use crate::event::Phase;
 use crate::event::Sink;
 use crate::event::SinkError;
 use crate::host::exchange;
-use crate::host::gate::POWERSHELL;
 use crate::host::farm;
 use crate::host::gate;
+use crate::host::gate::POWERSHELL;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
@@ -35,6 +35,8 @@ use crate::model::outcome::Failure;
 use crate::model::particulars::Asked;
 use crate::model::particulars::Particulars;
 use crate::model::probe::Probe;
+use crate::model::rollout::Limits;
+use crate::run::reach::reach;
 use crate::run::recorder::Recorder;
 
 /// One host and what is asked of it.
@@ -57,21 +59,22 @@ pub struct FarmQuestion {
     pub configuration: String,
 }
 
-/// Asks all hosts, at most `forks` at once and each over one connection, then the organisations.
+/// Asks all hosts, at most `limits.forks` at once and each over one connection, then the
+/// organisations.
 ///
 /// A host that fails is part of the survey; only a sink that fails ends it.
 pub async fn survey<C: Connect, K: Clock>(
     connect: &C,
     clock: &K,
     questions: &[Question],
-    forks: usize,
+    limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Survey, SinkError> {
     let recorder = &Recorder::new(sink);
     let mut hosts = BTreeMap::new();
     let mut answers = stream::iter(questions)
-        .map(|question| ask(connect, clock, question, recorder))
-        .buffer_unordered(forks.max(1));
+        .map(|question| ask(connect, clock, question, limits.retries, recorder))
+        .buffer_unordered(usize::try_from(limits.forks.max(1)).unwrap_or(1));
     while let Some(answer) = answers.next().await {
         let (host, survey) = answer?;
         hosts.insert(host, survey);
@@ -164,12 +167,13 @@ async fn ask<C: Connect, K: Clock>(
     connect: &C,
     clock: &K,
     question: &Question,
+    retries: u32,
     recorder: &Recorder<'_>,
 ) -> Result<(HostName, HostSurvey), SinkError> {
     let host = question.target.host.clone();
     recorder.emit(Event::HostStarted { host: host.clone(), phase: Phase::Survey })?;
     let read = async {
-        let mut link = connect.connect(&question.target).await?;
+        let mut link = reach(connect, clock, &question.target, retries).await?;
         read_only(&mut link, clock, &question.probe).await
     };
     let survey = match read.await {

@@ -31,6 +31,7 @@ use rmsfleet::model::plan::Plan;
 use rmsfleet::model::probe::Probe;
 use rmsfleet::model::product::Product;
 use rmsfleet::model::product::Role;
+use rmsfleet::model::rollout::Limits;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
 use rmsfleet::net::accounts::Accounts;
@@ -130,7 +131,9 @@ async fn ask(
         Question { target: target("/wsman"), probe, exchange, farm: None, care }
     };
     let questions: Vec<Question> = addresses.iter().enumerate().map(question).collect();
-    survey(network, &SystemClock, &questions, forks, &mut Nowhere).await.unwrap()
+    let forks = u32::try_from(forks).unwrap();
+    let limits = Limits { forks, ..Limits::default() };
+    survey(network, &SystemClock, &questions, &limits, &mut Nowhere).await.unwrap()
 }
 
 /// One new value on every host, all in one batch.

@@ -3,6 +3,8 @@
 mod broken;
 mod conditions;
 mod documents;
+mod example;
+mod fits;
 mod hostile;
 mod patterns;
 mod resolved;

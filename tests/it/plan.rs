@@ -6,7 +6,7 @@ use rmsfleet::manifest::builtin;
 use rmsfleet::manifest::inventory;
 use rmsfleet::manifest::inventory::Inventory;
 use rmsfleet::manifest::inventory::InventorySources;
-use rmsfleet::manifest::pattern::select_for_stage;
+use rmsfleet::manifest::pattern::select_surveyed;
 use rmsfleet::model::facts::Access;
 use rmsfleet::model::facts::HostSurvey;
 use rmsfleet::model::facts::Identity;
@@ -33,6 +33,7 @@ use rmsfleet::model::registry::State;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::model::rules::RulePack;
+use rmsfleet::model::surveyed::Surveyed;
 use rmsfleet::plan::PlanInput;
 use rmsfleet::plan::Refusal;
 use rmsfleet::plan::SealError;
@@ -182,8 +183,8 @@ fn organisation(via: &HostName) -> Organisation {
 
 fn plan_of(inventory: &Inventory, survey: &Survey) -> Plan {
     let (playbook, pack) = (builtin::playbook().unwrap(), builtin::rules().unwrap());
-    let select = |pattern: &str| {
-        select_for_stage(pattern, &inventory.hosts).map_err(|error| error.to_string())
+    let select = |pattern: &str, surveyed: &Surveyed| {
+        select_surveyed(pattern, &inventory.hosts, surveyed).map_err(|error| error.to_string())
     };
     make(&PlanInput {
         id: "id".into(),

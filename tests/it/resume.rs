@@ -48,7 +48,9 @@ use crate::imagined::step_stage;
 mod claims;
 mod disk;
 mod maintenance;
+mod rollout;
 mod settled;
+mod struck;
 mod undone;
 
 const SETTLE: SignedDuration = SignedDuration::from_secs(300);
@@ -242,9 +244,25 @@ fn start_as(
     let disk = Memory(Arc::new(Mutex::new(Stored { dies, ..Stored::default() })));
     let clock = fleet.clone();
     let now = move || clock.with(|world| world.now);
-    let mut sink = writer::over(Box::new(disk.clone()), run, now, |_: &Record| {});
+    let mut sink = writer::over(Box::new(disk.clone()), run, now, told(fleet));
     let report = wait(execute(RunContext { run, ..context(fleet, plan, &mut sink) }));
     (disk, report)
+}
+
+/// Puts every event that is on the disk into the log of acts, in its place.
+fn told(fleet: &Fleet) -> impl FnMut(&Record) + Send + 'static {
+    let fleet = fleet.clone();
+    move |record: &Record| {
+        let tag = serde_json::to_value(&record.event).unwrap();
+        let word =
+            |key: &str| tag.get(key).and_then(|word| word.as_str()).unwrap_or("run").to_owned();
+        fleet.with(|world| world.log.push(format!("[{} {}]", word("host"), word("type"))));
+    }
+}
+
+/// How much of an exhaustive check is done: one in so many, or all if `RMSFLEET_EXHAUSTIVE` is set.
+fn one_in(many: usize) -> usize {
+    if std::env::var_os("RMSFLEET_EXHAUSTIVE").is_some() { 1 } else { many }
 }
 
 /// Goes on from what the disk holds.
@@ -280,7 +298,7 @@ fn go_on_as(
     let clock = fleet.clone();
     let now = move || clock.with(|world| world.now);
     let boxed = Box::new(disk.clone());
-    let mut sink = writer::follow(boxed, run, &chain, now, |_: &Record| {}).unwrap();
+    let mut sink = writer::follow(boxed, run, &chain, now, told(fleet)).unwrap();
     let context = RunContext { run, ..context(fleet, plan, &mut sink) };
     let report = wait(resume(context, &past));
     (disk, report)
@@ -320,17 +338,19 @@ fn check_end(fleet: &Fleet, report: &RunReport, untouched: &Fleet, what: &str) {
         assert_eq!(machine.1, same, "{what}: {name}");
     }
     assert_eq!(exactly(fleet, "EX1 Set-IRMConfiguration"), 1, "{what}");
-    check_domains(fleet, what);
+    check_domains(fleet, &farm(), what);
 }
 
 /// Nobody was down while another of its failure domain was.
 #[track_caller]
-fn check_domains(fleet: &Fleet, what: &str) {
-    let plan = farm();
+fn check_domains(fleet: &Fleet, plan: &Plan, what: &str) {
     let mut down = Vec::new();
     for (name, host) in &plan.hosts {
         let span = fleet.with(|world| world.machines[name.as_str()].down);
-        down.extend(span.map(|(from, until)| (host.domains[0].id.clone(), name, from, until)));
+        let one = host.domains.iter().filter(|domain| domain.max_unavailable == 1);
+        for domain in one {
+            down.extend(span.map(|(from, until)| (domain.id.clone(), name, from, until)));
+        }
     }
     for (domain, one, from, until) in &down {
         let met = down.iter().find(|(other, name, begins, _)| {
@@ -369,7 +389,7 @@ fn check_deaths(death: Death) {
         let fleet = machines();
         let (disk, died) = start(&fleet, &plan, Some((at, death)));
         assert!(matches!(died, Err(RunError::Journal(_))), "{what}");
-        claims::check(&fleet, &disk.bytes(), &what);
+        claims::check(&fleet, &plan, &disk.bytes(), &what);
         // From at once to long after everything has come back.
         pass_time(&fleet, [0, 20, 50, 4000][at % 4]);
         let (disk, report) = go_on(&fleet, &plan, &disk, None);

@@ -43,6 +43,9 @@ use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::step;
 use crate::imagined::step_stage;
+use crate::simulation::weakened::Weakness;
+
+mod weakened;
 
 /// Watches a run from outside and knows the rules by heart.
 struct Watch<'p> {
@@ -425,7 +428,9 @@ fn random_failure(dice: &mut Dice) -> Failure {
 }
 
 /// One run of a random plan under random luck; returns its exit and whether it was halted.
-fn simulate(seed: u64) -> (Exit, bool) {
+///
+/// With a weakness the scheduler is told of another plan and of other news than the watch.
+fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
     let dice = &mut Dice::new(seed);
     let plan = random_plan(dice);
     let mut options = Options::default();
@@ -435,11 +440,26 @@ fn simulate(seed: u64) -> (Exit, bool) {
     let luck = [100, 90, 60][dice.up_to(3)];
     let stop_at = if dice.chance(10) { dice.up_to(30) } else { usize::MAX };
     let denied_at = if dice.chance(10) { dice.up_to(10) } else { usize::MAX };
-    let mut scheduler = Scheduler::new(&plan, options.clone());
+    let believed = weakness.map_or_else(|| plan.clone(), |weakness| weakness.plan(&plan));
+    let agreed = weakness.map_or_else(|| options.clone(), |weakness| weakness.options(&options));
+    let mut scheduler = Scheduler::new(&believed, agreed);
+    let tell = |scheduler: &mut Scheduler<'_>, happened: Happened| {
+        let heard = match weakness {
+            None => Some(happened),
+            Some(weakness) => weakness.hears(happened),
+        };
+        if let Some(heard) = heard {
+            scheduler.handle(heard);
+        }
+    };
+    let twice = weakness == Some(Weakness::Echo);
     let mut watch = Watch::new(&plan, options);
     let stop = if dice.chance(50) { Stop::Finish } else { Stop::Pause };
     while let Some(action) = scheduler.poll(watch.now) {
         watch.see(&action);
+        if twice {
+            watch.see(&action);
+        }
     }
     for round in 0.. {
         assert!(round < 1000, "the run never ends");
@@ -451,11 +471,11 @@ fn simulate(seed: u64) -> (Exit, bool) {
         }
         assert!(!watch.idle(), "the run waits for nothing");
         if round == stop_at {
-            scheduler.handle(Happened::StopRequested(stop));
+            tell(&mut scheduler, Happened::StopRequested(stop));
             watch.must_halt = true;
         }
         let happened = answer(&mut watch, dice, luck, round >= denied_at);
-        scheduler.handle(happened);
+        tell(&mut scheduler, happened);
         watch.now += SignedDuration::from_secs(i64::try_from(dice.up_to(900)).unwrap());
         while let Some(action) = scheduler.poll(watch.now) {
             watch.see(&action);
@@ -558,7 +578,7 @@ fn every_promise_holds_in_thousands_of_runs() {
     let mut seen: BTreeMap<u8, usize> = BTreeMap::new();
     let mut halted = 0;
     for seed in 0..simulations() {
-        let run = std::panic::catch_unwind(|| simulate(seed));
+        let run = std::panic::catch_unwind(|| simulate(seed, None));
         let Ok((exit, halt)) = run else { panic!("seed {seed} breaks a promise") };
         *seen.entry(exit.code()).or_default() += 1;
         halted += usize::from(halt);

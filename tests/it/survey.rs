@@ -15,6 +15,7 @@ use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::probe::Probe;
 use rmsfleet::model::registry::Reading;
 use rmsfleet::model::registry::ValuePath;
+use rmsfleet::model::rollout::Limits;
 use rmsfleet::run::survey::Question;
 use rmsfleet::run::survey::survey;
 
@@ -49,7 +50,13 @@ fn question(name: &str, organisation: bool) -> Question {
 
 fn ask(fleet: &Fleet, questions: &[Question], sink: &mut dyn Sink) -> Result<Survey, SinkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(survey(fleet, fleet, questions, 2, sink))
+    runtime.block_on(survey(
+        fleet,
+        fleet,
+        questions,
+        &Limits { forks: 2, ..Limits::default() },
+        sink,
+    ))
 }
 
 #[track_caller]

@@ -11,6 +11,7 @@ use crate::manifest::playbook::org_step;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
 use crate::manifest::source::Span;
+use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
@@ -89,7 +90,7 @@ fn stage(
 ) -> Option<PlaybookStage> {
     let mut fields = Fields::open(node, "a stage", node.span, diagnostics)?;
     let name = fields.require("name", diagnostics, |node| scalar::text(node).map(str::to_owned));
-    fields.refuse("vars", "set variables in the inventory or with `--var`", diagnostics);
+    let vars = vars(&mut fields, diagnostics);
     let gates = StageGates {
         before: gates::names(&mut fields, "gates_before", known, diagnostics),
         between: gates::names(&mut fields, "gates_between", known, diagnostics),
@@ -133,7 +134,48 @@ fn stage(
         }
     };
     fields.finish(diagnostics);
-    Some(PlaybookStage { name: name?, work: work?, gates })
+    if let Some((at, _)) = vars.as_ref().filter(|_| matches!(work, Some(StageWork::Step(_)))) {
+        diagnostics.push(
+            Diagnostic::error(*at, "an organisation step has no hosts to give `vars` to")
+                .help("put them into the stage of the hosts".to_owned()),
+        );
+    }
+    let vars = vars.map_or_else(Vec::new, |(_, vars)| vars);
+    Some(PlaybookStage { name: name?, vars, work: work?, gates })
+}
+
+/// Variables that a stage may set. The others say what a host is or how it is found, and patterns
+/// are resolved by them.
+const STAGE_VARS: [&str; 5] =
+    ["rms_tenant_url", "rms_connector_url", "rms_window", "rms_restart", "rms_credential"];
+
+/// `vars`: names to plain values, checked as the inventory's are once the hosts are known.
+fn vars(
+    fields: &mut Fields<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Span, Vec<(String, String)>)> {
+    let entry = fields.take("vars")?;
+    // Only to complain of what is no mapping.
+    Fields::open(&entry.value, "vars", entry.key.span, diagnostics);
+    let Value::Mapping(entries) = &entry.value.value else { return None };
+    let mut vars = Vec::new();
+    for entry in entries {
+        let name = entry.key.text.as_str();
+        if !STAGE_VARS.contains(&name) {
+            let near = did_you_mean(name, STAGE_VARS);
+            let words = STAGE_VARS.map(|word| format!("`{word}`")).join(", ");
+            diagnostics.push(
+                Diagnostic::error(entry.key.span, format!("a stage cannot set `{name}`"))
+                    .help(near.unwrap_or_else(|| format!("it can set {words}"))),
+            );
+            continue;
+        }
+        match scalar::text(&entry.value) {
+            Ok(text) => vars.push((name.to_owned(), text.to_owned())),
+            Err(wrong) => diagnostics.push(wrong.of(entry)),
+        }
+    }
+    Some((entry.key.span, vars))
 }
 
 fn pattern_text(node: &Node) -> Result<String, Mismatch> {
@@ -160,12 +202,17 @@ fn serial(node: &Node) -> Result<Vec<BatchSize>, Mismatch> {
 }
 
 fn batch_size(node: &Node) -> Result<BatchSize, Mismatch> {
-    if matches!(&node.value, Value::Scalar { text, .. } if text.contains('%')) {
-        return percent(node, 1).map(BatchSize::Percent);
+    if let Value::Scalar { text, .. } = &node.value {
+        if text.contains('%') {
+            return percent(node, 1).map(BatchSize::Percent);
+        }
+        if text.trim() == "auto" {
+            return Ok(BatchSize::Doubling);
+        }
     }
-    scalar::integer(node, 1, 10_000)
-        .map(BatchSize::Count)
-        .map_err(|wrong| wrong.help("write a number of hosts, or `\"25%\"` of them".to_owned()))
+    scalar::integer(node, 1, 10_000).map(BatchSize::Count).map_err(|wrong| {
+        wrong.help("write a number of hosts, `\"25%\"` of them, or `auto`".to_owned())
+    })
 }
 
 /// `max_fail_percentage` or `max_failures`, not both.

@@ -5,6 +5,7 @@ use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
+use crate::model::surveyed::Surveyed;
 use crate::model::window::Day;
 use crate::model::window::Window;
 use crate::plan::probe;
@@ -275,7 +276,7 @@ fn a_clock_far_off_and_a_denied_mark_are_told() {
 #[test]
 fn a_failed_pattern_blocks_the_plan() {
     let fleet = Fleet::new(&["FS1"]);
-    let select = |_: &str| Err("no group `fs`; did you mean `fci`?".to_owned());
+    let select = |_: &str, _: &Surveyed| Err("no group `fs`; did you mean `fci`?".to_owned());
     let plan = make(&PlanInput {
         id: String::new(),
         now: sample::now(),

@@ -62,6 +62,51 @@ pub(crate) struct World {
     pub(crate) availability: Availability,
     /// How often somebody has said go.
     pub(crate) promotions: usize,
+    /// Messages to hosts so far.
+    pub(crate) messages: usize,
+    /// What befalls the message of that number.
+    pub(crate) strike: Option<(usize, Strike)>,
+}
+
+/// What can befall one message, as it looks from the controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// Nobody takes the connection, or it is gone before the message is sent.
+    Refused,
+    /// The connection breaks before the host has the message.
+    ResetBefore,
+    /// The host does what it is asked, and the connection breaks before its answer.
+    ResetAfter,
+    /// The host does what it is asked and says nothing.
+    Silence,
+    /// The host does what it is asked; half of its answer arrives.
+    Half,
+    /// As before, with the number of another message.
+    WrongSequence,
+    /// A fault; nothing was done.
+    Fault500,
+    /// The service is starting; nothing was done.
+    Busy503,
+    /// The logon is refused: the domain controller is starting.
+    Denied401,
+    /// The account lacks the right.
+    AccessDenied,
+    /// The host goes down and never comes back.
+    NeverReturns,
+    /// The host restarts by itself.
+    SecondBoot,
+}
+
+/// How a call ends that was struck.
+enum Struck {
+    /// As if nothing had happened.
+    No,
+    /// Not carried out.
+    Before(HostError),
+    /// Carried out, and answered so.
+    After(HostError),
+    /// Answered with a code of Windows, and not carried out.
+    Code(u32),
 }
 
 pub(crate) struct Machine {
@@ -136,6 +181,8 @@ impl Fleet {
             programs: BTreeMap::new(),
             availability: Availability::default(),
             promotions: 0,
+            messages: 0,
+            strike: None,
         })))
     }
 
@@ -179,6 +226,22 @@ impl Fleet {
         self.with(|world| world.log.iter().filter(|line| line.contains(text)).count())
     }
 
+    /// For the shells of a host.
+    pub(crate) fn cmdlet_passes(&self, name: &str) -> Result<(), (bool, HostError)> {
+        match self.struck(name, "cmdlet") {
+            Struck::No => Ok(()),
+            Struck::Before(error) => Err((false, error)),
+            Struck::After(error) => Err((true, error)),
+            Struck::Code(code) => Err((
+                false,
+                HostError::Cmdlet {
+                    cmdlet: "a cmdlet".to_owned(),
+                    message: format!("code {code}"),
+                },
+            )),
+        }
+    }
+
     fn answers(&self, target: &Target) -> Result<(), HostError> {
         self.with(|world| {
             let now = world.now;
@@ -208,6 +271,71 @@ impl World {
     }
 }
 
+impl Fleet {
+    /// Counts a message, and gives what befalls it.
+    fn struck(&self, name: &str, call: &str) -> Struck {
+        self.with(|world| {
+            let number = world.messages;
+            world.messages += 1;
+            let Some((_, strike)) = world.strike.filter(|(at, _)| *at == number) else {
+                return Struck::No;
+            };
+            world.log.push(format!("{name} struck by {strike:?} at {call}"));
+            let lost = || HostError::Lost { call: call.to_owned(), source: "reset by peer".into() };
+            let odd = |got: &str| HostError::Unexpected {
+                expected: "an answer".to_owned(),
+                got: got.to_owned(),
+            };
+            let now = world.now;
+            let machine = world.machines.get_mut(name).unwrap();
+            match strike {
+                Strike::Refused | Strike::ResetBefore if call == "connect" => {
+                    Struck::Before(HostError::NotConnected {
+                        endpoint: name.to_owned(),
+                        source: "refused".into(),
+                    })
+                }
+                Strike::Refused | Strike::ResetBefore => Struck::Before(lost()),
+                Strike::ResetAfter => Struck::After(lost()),
+                Strike::Half => Struck::After(odd("half an envelope")),
+                Strike::WrongSequence => Struck::After(odd("the answer to another message")),
+                Strike::Silence => {
+                    world.now = now.checked_add(SignedDuration::from_secs(80)).unwrap();
+                    Struck::After(lost())
+                }
+                Strike::Fault500 => Struck::Before(HostError::Fault(Box::default())),
+                Strike::Busy503 => Struck::Before(odd("HTTP status 503")),
+                Strike::Denied401 => Struck::Before(HostError::Denied {
+                    user: "admin".to_owned(),
+                    detail: "no logon server".to_owned(),
+                }),
+                Strike::AccessDenied => Struck::Code(5),
+                Strike::NeverReturns => {
+                    machine.luck.unreachable = true;
+                    Struck::Before(lost())
+                }
+                Strike::SecondBoot => {
+                    machine.boot = now.checked_add(SignedDuration::from_secs(20)).unwrap();
+                    machine.down_until = now.checked_add(SignedDuration::from_secs(30)).ok();
+                    machine.pending = None;
+                    Struck::Before(lost())
+                }
+            }
+        })
+    }
+
+    /// For calls that answer with no code of Windows.
+    fn passes(&self, name: &str, call: &str) -> Result<(), HostError> {
+        match self.struck(name, call) {
+            Struck::No => Ok(()),
+            Struck::Before(error) | Struck::After(error) => Err(error),
+            Struck::Code(code) => {
+                Err(HostError::Fault(Box::new(Fault { code: Some(code), ..Fault::default() })))
+            }
+        }
+    }
+}
+
 fn create(registry: &mut BTreeMap<KeyPath, BTreeMap<ValueName, Value>>, key: &KeyPath) {
     let mut next = Some(key.clone());
     while let Some(key) = next {
@@ -223,6 +351,7 @@ impl Connect for Fleet {
     async fn connect(&self, target: &Target) -> Result<ImaginedLink, HostError> {
         tokio::task::yield_now().await;
         self.answers(target)?;
+        self.passes(target.host.as_str(), "connect")?;
         self.with(|world| {
             let name = target.host.to_string();
             if world.machines[&name].luck.denied {
@@ -237,6 +366,7 @@ impl Connect for Fleet {
 
     async fn shell(&self, target: &Target, which: &str) -> Result<ImaginedShell, HostError> {
         self.answers(target)?;
+        self.passes(target.host.as_str(), "connect")?;
         if self.with(|world| world.machines[target.host.as_str()].luck.no_shell) {
             return Err(HostError::NotConnected {
                 endpoint: target.endpoint.url(),
@@ -254,6 +384,7 @@ impl Connect for Fleet {
 
     async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
         self.answers(target)?;
+        self.passes(target.host.as_str(), "connect")?;
         Ok(([127, 0, 0, 1], target.endpoint.port).into())
     }
 }
@@ -341,7 +472,27 @@ impl Reader for ImaginedLink {
         if self.broken || self.is_stale() {
             return Err(self.lost("a read"));
         }
+        match self.fleet.struck(&self.name, "read") {
+            Struck::No => {}
+            Struck::Before(error) | Struck::After(error) => {
+                self.broken = true;
+                return Err(error);
+            }
+            Struck::Code(code) => return Ok(refused(read, code)),
+        }
         Ok(self.fleet.with(|world| answer(world.now, &world.machines[&self.name], read)))
+    }
+}
+
+/// The answer of a provider that refuses with a code.
+fn refused(read: &Read, code: u32) -> Answer {
+    match read {
+        Read::Identify => Answer::Identity { vendor: "none".into(), version: "1".into() },
+        Read::Value { .. } => Answer::Value { code, value: None },
+        Read::EnumValues(_) => Answer::Values { code, values: Vec::new() },
+        Read::EnumKeys(_) => Answer::Keys { code, names: Vec::new() },
+        Read::CheckAccess { .. } => Answer::Access { code, granted: None },
+        Read::Query { .. } => Answer::Instances(Vec::new()),
     }
 }
 
@@ -409,6 +560,15 @@ impl Writer for ImaginedLink {
         if self.broken || self.is_stale() {
             return Err(self.lost("a write"));
         }
+        let after = match self.fleet.struck(&self.name, "write") {
+            Struck::No => None,
+            Struck::Before(error) => {
+                self.broken = true;
+                return Err(error);
+            }
+            Struck::After(error) => Some(error),
+            Struck::Code(code) => return Ok(Answer::Done { code }),
+        };
         let fleet = self.fleet.clone();
         let (answer, breaks) = fleet.with(|world| {
             let line = match write {
@@ -433,6 +593,10 @@ impl Writer for ImaginedLink {
             machine.luck.unreachable |= breaks && machine.luck.gone_after_break;
             (act(machine, write, now), breaks)
         });
+        if let Some(error) = after {
+            self.broken = true;
+            return Err(error);
+        }
         let order = matches!(write, Write::Restart { .. });
         let luck = fleet.with(|world| world.machines[&self.name].luck);
         if order && luck.lose_order {

@@ -27,6 +27,7 @@ use rmsfleet::model::registry::State;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::model::rollout::Limits;
+use rmsfleet::model::rollout::OnAbort;
 use rmsfleet::model::step::Act;
 use rmsfleet::model::step::Setting;
 use rmsfleet::model::step::SettingValue;
@@ -184,8 +185,9 @@ pub(crate) fn plan(hosts: Vec<PlannedHost>, stages: Vec<PlannedStage>) -> Plan {
         playbook: "test".to_owned(),
         rules: "test".to_owned(),
         inputs: Vec::new(),
-        limits: Limits { forks: 8, restart: 2 },
+        limits: Limits { forks: 8, restart: 2, ..Limits::default() },
         count_unreachable_as_failed: false,
+        on_abort: OnAbort::default(),
         marks: true,
         lab: false,
         hosts,

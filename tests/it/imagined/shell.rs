@@ -37,6 +37,22 @@ fn bound(cmdlet: &Cmdlet) -> Parameters {
 
 impl Shell for ImaginedShell {
     async fn run(&mut self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
+        let lost = match self.fleet.cmdlet_passes(&self.name) {
+            Ok(()) => None,
+            Err((false, error)) => return Err(error),
+            Err((true, error)) => Some(error),
+        };
+        let done = self.carry_out(cmdlet);
+        lost.map_or(done, Err)
+    }
+
+    async fn close(self) {
+        self.fleet.with(|world| world.log.push(format!("{} close", self.name)));
+    }
+}
+
+impl ImaginedShell {
+    fn carry_out(&self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
         self.fleet.with(|world| {
             world.log.push(format!("{} {}", self.name, cmdlet.name));
             world.power();
@@ -100,10 +116,6 @@ impl Shell for ImaginedShell {
             };
             Ok(CmdletResult { output, ..CmdletResult::default() })
         })
-    }
-
-    async fn close(self) {
-        self.fleet.with(|world| world.log.push(format!("{} close", self.name)));
     }
 }
 

@@ -132,12 +132,6 @@ fn a_playbook_carries_what_it_says() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_by_name() {
-    playbook_complains(&with("reports: []"), (3, 1), "`reports` is not supported", "command line");
-    playbook_complains(&with("limits: { per_host: {} }"), (3, 11), "`per_host`", "inventory");
-}
-
-#[test]
 fn an_organisation_step_says_how_it_is_done() {
     let step = |keys: &str| {
         format!("version: 1\nname: x\nstages:\n  - name: a\n    {}\n", keys.replace('\n', "\n    "))
@@ -206,8 +200,22 @@ fn a_wrong_playbook_is_told_what_is_wrong() {
         "keep one",
     );
     playbook_complains(&stage("org_step: x"), (6, 5), "`org_step` stands beside `hosts`", "own");
-    let text = stage("serial: 1").replace("hosts: all", "hosts: \"web[0:2]\"");
-    playbook_complains(&text, (5, 12), "is not a host pattern", "name the hosts");
+    let text = stage("serial: 1").replace("hosts: all", "hosts: \"web[a-z]\"");
+    playbook_complains(&text, (5, 12), "is not a host pattern", "~regex");
+    playbook_complains(&stage("serial: atuo"), (6, 13), "whole number from 1", "`auto`");
+    playbook_complains(&stage("vars: { rms_role: fci }"), (6, 13), "cannot set `rms_role`", "");
+    playbook_complains(&with("reports: [{ format: pdf, path: x }]"), (3, 21), "one of `html`", "");
+    let path = with("reports: [{ format: html, path: \"{{ host.name }}.html\" }]");
+    playbook_complains(&path, (3, 33), "a template that means nothing", "{{ run.id }}");
+    let twice = with("reports: [{ format: html, path: x }, { format: jsonl, path: x }]");
+    playbook_complains(&twice, (3, 38), "two reports go to `x`", "its own path");
+    playbook_complains(&with("rules: newest"), (3, 8), "rule pack and its version", "builtin/");
+    let shells = with("limits: { per_host: { shells: 2 } }");
+    playbook_complains(&shells, (3, 31), "whole number from 1 to 1", "more than one shell");
+    let retries = with("limits: { per_host: { retries: 11 } }");
+    playbook_complains(&retries, (3, 32), "whole number from 0 to 10", "");
+    let abort = with("defaults: { on_abort: at-once }");
+    playbook_complains(&abort, (3, 23), "one of `finish-in-flight`", "");
     let text = format!("version: 2\nname: x\n{STAGES}");
     playbook_complains(&text, (1, 10), "`version` needs a whole number", "write 1");
     playbook_complains("version: 1\nname: x\n", (1, 1), "needs the key `stages`", "add `stages:`");

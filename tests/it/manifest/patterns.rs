@@ -7,6 +7,8 @@ use rmsfleet::manifest::pattern;
 use rmsfleet::manifest::pattern::PatternError;
 use rmsfleet::model::host::Host;
 use rmsfleet::model::host::HostName;
+use rmsfleet::model::host::PriorAdrms;
+use rmsfleet::model::surveyed::Surveyed;
 
 use crate::manifest::read;
 
@@ -52,6 +54,57 @@ fn hosts_go_by_full_and_short_names_and_globs() {
 }
 
 #[test]
+fn subscripts_pick_as_ansible_does() {
+    check("fci_ams[0]", &["FS01"]);
+    check("fci_ams[-1]", &["FS06"]);
+    check("fci_ams[1:2]", &["FS02", "FS03"]);
+    check("fci_ams[4:]", &["FS05", "FS06"]);
+    check("fci_ams[0:-2]:!FS01", &["FS02", "FS03", "FS04", "FS05"]);
+    check("canary[1]", &["FS12"]);
+}
+
+#[test]
+fn expressions_begin_at_the_name() {
+    check(r"~(spapp|spsrch)0[12]\.corp", &["SPAPP01", "SPAPP02", "SPSRCH01", "SPSRCH02"]);
+    check("~dag_eu1_(fra|nyc)", &["EX-FRA01", "EX-FRA02"]);
+    refused("~01", "matches no host", "");
+}
+
+#[test]
+fn computed_groups_come_from_the_inventory() {
+    check("role_exchange:&site_fra", &["EX-FRA01", "EX-FRA02"]);
+    check("dag_DAG-EU1:!site_ams", &["EX-FRA01", "EX-FRA02"]);
+    check("cluster_fscl01", &["FSCL01N1", "FSCL01N2"]);
+    check("product_windows_2016[0]", &["FS01"]);
+    check("farm_SP-PROD[0:1]", &["SPWFE01", "SPWFE02"]);
+    check("site_f*:!fci", &["EX-FRA01", "EX-FRA02"]);
+}
+
+#[test]
+fn what_the_survey_found_makes_groups_of_a_stage() {
+    let hosts = example();
+    let mut surveyed = Surveyed::default();
+    let name =
+        |short: &str| hosts.iter().find(|host| host.name.short() == short).unwrap().name.clone();
+    surveyed.drifted.extend([name("FS02"), name("EX-AMS01")]);
+    surveyed.restart_owed.insert(name("FS03"));
+    surveyed.prior_adrms.insert(name("EX-AMS01"), PriorAdrms::Used);
+    surveyed.prior_adrms.insert(name("EX-AMS02"), PriorAdrms::Auto);
+    let check = |text: &str, expected: &[&str]| {
+        let names = pattern::select_surveyed(text, &hosts, &surveyed).unwrap();
+        assert_eq!(names.iter().map(HostName::short).collect::<Vec<_>>(), expected, "for {text}");
+    };
+    check("drifted", &["EX-AMS01", "FS02"]);
+    check("fci:&drifted,restart_owed", &["FS02"]);
+    check("drifted:restart_owed:&fci", &["FS02", "FS03"]);
+    check("prior_adrms_used", &["EX-AMS01"]);
+    check("prior_adrms_unknown", &["EX-AMS02"]);
+    check("prior_adrms_never", &[]);
+    assert_eq!(pattern::select_for_stage("drifted", &hosts), Ok(Vec::new()));
+    assert!(pattern::is_surveyed("fci:!drifted") && !pattern::is_surveyed("fci:!canary"));
+}
+
+#[test]
 fn canaries_go_by_rank() {
     check("canary", &["EX-FRA01", "FS12"]);
     check("canary-exchange", &["EX-FRA01"]);
@@ -64,8 +117,11 @@ fn canaries_go_by_rank() {
 fn a_part_that_matches_nothing_is_an_error() {
     refused("exchagne", "`exchagne` matches no host", "did you mean `exchange`?");
     refused("fci:!FS13", "`FS13` matches no host", "did you mean `FS");
-    refused("web[0:2]", "subscripts", "name the hosts");
-    refused("~web.*", "regular expressions", "name the hosts");
+    refused("fci[99]", "`fci[99]` has no hosts", "");
+    refused("fci[a-z]", "a subscript is", "~regex");
+    refused("~fci[", "no regular expression", "name the hosts");
+    refused("site_amz", "`site_amz` matches no host", "did you mean `site_ams`?");
+    refused("drifted", "known only after", "stage");
     refused("", "empty", "`all`");
     refused(" , ", "empty", "`all`");
     refused("fci:!", "a name must follow", "name");

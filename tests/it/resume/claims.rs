@@ -1,20 +1,19 @@
 //! No prefix of a journal may claim what the hosts do not bear out.
 
 use rmsfleet::journal::reader;
+use rmsfleet::model::plan::Plan;
 use rmsfleet::run::history::History;
 use rmsfleet::run::history::RestartHistory;
 use rmsfleet::run::history::StepHistory;
 
 use crate::imagined::fleet::Fleet;
-use crate::resume::farm;
 
 /// Holds what is certain by the journal against the machines, and what they hold against what the
 /// journal leaves open.
 #[track_caller]
-pub(super) fn check(fleet: &Fleet, bytes: &[u8], what: &str) {
+pub(super) fn check(fleet: &Fleet, plan: &Plan, bytes: &[u8], what: &str) {
     let Ok(journal) = reader::parse(bytes) else { return };
     let history = History::of(&journal.records);
-    let plan = farm();
     for (name, host) in &plan.hosts {
         let past = history.host(name);
         for (index, change) in host.changes.iter().enumerate() {

@@ -18,6 +18,7 @@ use rmsfleet::model::registry::State;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValueName;
 use rmsfleet::model::registry::ValuePath;
+use rmsfleet::model::rollout::Limits;
 use rmsfleet::plan::Sealed;
 use rmsfleet::plan::undo::UndoInput;
 use rmsfleet::plan::undo::Written;
@@ -79,7 +80,14 @@ fn look(fleet: &Fleet, original: &Plan, written: &Written) -> Survey {
             Question { target, probe, exchange, farm: None, care }
         })
         .collect();
-    wait(survey(fleet, fleet, &questions, 4, &mut ImaginedSink(fleet.clone()))).unwrap()
+    wait(survey(
+        fleet,
+        fleet,
+        &questions,
+        &Limits { forks: 4, ..Limits::default() },
+        &mut ImaginedSink(fleet.clone()),
+    ))
+    .unwrap()
 }
 
 /// The plan that takes back what a journal says of a run.

@@ -1,0 +1,331 @@
+//! A plan, and what became of it, as blocks.
+
+use crate::event::Record;
+use crate::model::plan::Plan;
+use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedWork;
+use crate::model::plan::Scope;
+use crate::model::rollout::OnAbort;
+use crate::model::verdict::RestartNeed;
+use crate::plan::fold::ChangeSet;
+use crate::plan::fold::compress;
+use crate::plan::fold::fold;
+use crate::report::paper::Block;
+use crate::report::paper::Cell;
+use crate::report::paper::Mood;
+use crate::report::paper::Paper;
+use crate::report::paper::Table;
+use crate::report::paper::change;
+use crate::report::paper::happened::Happened;
+use crate::report::plural::count;
+use crate::report::style::Tint;
+use crate::report::words::ending;
+
+/// Pieces of evidence shown of each verdict.
+const EVIDENCE: usize = 3;
+
+pub(super) fn build(plan: &Plan, digest: &str, records: &[Record]) -> Paper {
+    let happened = Happened::of(records);
+    let sets = fold(plan);
+    let title = match &plan.conditions.change {
+        Some(change) => format!("{change}: {}", plan.playbook),
+        None => plan.playbook.clone(),
+    };
+    let mut blocks = summary(plan, digest, &sets);
+    blocks.extend(happened.iter().flat_map(|happened| run(plan, happened)));
+    blocks.extend(change::steps(plan));
+    blocks.extend(change::blockers(plan));
+    blocks.extend(change::values(&sets));
+    blocks.extend(stages(plan));
+    blocks.extend(clock(plan));
+    blocks.extend(restarts(plan));
+    blocks.extend(hosts(plan, &sets, happened.as_ref()));
+    blocks.extend(change::back_out(plan, &sets));
+    blocks.extend(remarks(plan));
+    blocks.extend(inputs(plan));
+    Paper { title, digest: digest.to_owned(), blocks }
+}
+
+pub(super) fn heading(text: &str) -> Block {
+    Block::Heading(text.to_owned())
+}
+
+fn working(plan: &Plan) -> impl Iterator<Item = &PlannedHost> {
+    plan.hosts.values().filter(|host| host.scope == Scope::InScope && host.has_work())
+}
+
+fn facts(rows: &[(&str, String)]) -> Block {
+    let row = |(key, text): &(&str, String)| vec![Cell::plain(*key), Cell::exact(text.as_str())];
+    Block::Table(Table { columns: vec!["", ""], rows: rows.iter().map(row).collect() })
+}
+
+fn summary(plan: &Plan, digest: &str, sets: &[ChangeSet]) -> Vec<Block> {
+    let values: usize = working(plan).map(|host| host.changes.len()).sum();
+    let restarts = working(plan).filter(|host| host.restart).count();
+    let blocked = plan.hosts.values().filter(|host| host.is_blocked()).count();
+    let line = format!(
+        "{} on {} in {}, {}, {} blocked.",
+        count(values, "value"),
+        count(working(plan).count(), "host"),
+        count(sets.len(), "change set"),
+        count(restarts, "restart"),
+        count(blocked, "host"),
+    );
+    let mut rows = vec![
+        ("Plan", plan.id.clone()),
+        ("sha256", digest.to_owned()),
+        ("Made", format!("{} by {}", plan.created, plan.tool)),
+        ("Valid until", plan.valid_until.to_string()),
+        ("Playbook", plan.playbook.clone()),
+        ("Rules", plan.rules.clone()),
+    ];
+    rows.extend(plan.conditions.change.clone().map(|change| ("Change", change)));
+    let mut blocks = vec![heading("Summary"), Block::Text(line), facts(&rows)];
+    if plan.lab {
+        blocks
+            .insert(1, Block::Alert("Made for the simulated farm, not for real hosts.".to_owned()));
+    }
+    blocks
+}
+
+fn run(plan: &Plan, happened: &Happened) -> Vec<Block> {
+    let time = |time: Option<jiff::Timestamp>| {
+        time.map_or_else(|| "not".to_owned(), |time| time.to_string())
+    };
+    let exit = happened.exit.as_ref().map_or_else(
+        || "the records end before the run's end".to_owned(),
+        |(code, name)| format!("exit {code} ({name})"),
+    );
+    let rows = [
+        ("Run", happened.run.clone()),
+        ("By", format!("{} on {}", happened.operator, happened.workstation)),
+        ("Began", time(happened.started)),
+        ("Ended", time(happened.ended)),
+        ("Result", exit),
+    ];
+    let mut blocks = vec![heading("What actually happened"), facts(&rows)];
+    blocks.extend(happened.halted.iter().map(|reason| Block::Alert(format!("Stopped: {reason}"))));
+    let bad: Vec<Vec<Cell>> = plan
+        .hosts
+        .keys()
+        .filter_map(|name| {
+            let outcome = happened.hosts.get(name)?.outcome.as_ref()?;
+            let (verb, tint, text) = ending(outcome);
+            matches!(tint, Tint::Bad | Tint::Unreachable).then(|| {
+                let verb = Cell { text: verb.to_owned(), mood: Mood::Bad };
+                vec![Cell::exact(name.as_str()), verb, Cell::plain(text)]
+            })
+        })
+        .collect();
+    if !bad.is_empty() {
+        blocks.push(Block::Table(Table { columns: vec!["Host", "Ended", "Why"], rows: bad }));
+    }
+    let mut rows = Vec::new();
+    for (organisation, (well, text)) in &happened.steps {
+        let mood = if *well { Mood::Good } else { Mood::Bad };
+        rows.push(vec![Cell::plain(organisation.as_str()), Cell { text: text.clone(), mood }]);
+    }
+    for (stage, gate, red) in &happened.gates {
+        let cell = match red {
+            None => Cell { text: "green".to_owned(), mood: Mood::Good },
+            Some(reason) => Cell { text: format!("red: {reason}"), mood: Mood::Bad },
+        };
+        rows.push(vec![Cell::plain(format!("gate {gate} of {stage}")), cell]);
+    }
+    if !rows.is_empty() {
+        blocks.push(Block::Table(Table { columns: vec!["Step or gate", "Seen"], rows }));
+    }
+    blocks
+}
+
+fn stages(plan: &Plan) -> Vec<Block> {
+    let mut rows = Vec::new();
+    for stage in &plan.stages {
+        let gates = [
+            ("before", &stage.gates.before),
+            ("between", &stage.gates.between),
+            ("after", &stage.gates.after),
+        ];
+        let gates: Vec<String> = gates
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(place, names)| format!("{place}: {}", names.join(", ")))
+            .collect();
+        let (work, stops) = match &stage.work {
+            PlannedWork::Hosts { batches, budget, .. } => {
+                let batches: Vec<String> = batches.iter().map(|batch| compress(batch)).collect();
+                (batches.join(" | "), format!("at failed host {}", budget.saturating_add(1)))
+            }
+            PlannedWork::Step(step) => {
+                (format!("{} for {}", step.act.verb(), step.organisation), "if it fails".to_owned())
+            }
+        };
+        rows.push(vec![
+            Cell::plain(stage.name.as_str()),
+            Cell::exact(work),
+            Cell::plain(gates.join("; ")),
+            Cell::plain(stops),
+        ]);
+    }
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let columns = vec!["Stage", "Batches, in order", "Gates", "Aborts"];
+    let counts = if plan.count_unreachable_as_failed { "counts" } else { "does not count" };
+    let flight = match plan.on_abort {
+        OnAbort::FinishInFlight => "are finished",
+        OnAbort::StopAtSafePoint => "stop at their next safe point",
+    };
+    let limits = format!(
+        "At most {} at once for values, {} for restarts. A host that is not reached {counts} as failed. \
+         On an abort, hosts in flight {flight}.",
+        count(usize::try_from(plan.limits.forks).unwrap_or(usize::MAX), "host"),
+        plan.limits.restart
+    );
+    vec![heading("Order"), Block::Table(Table { columns, rows }), Block::Text(limits)]
+}
+
+fn clock(plan: &Plan) -> Vec<Block> {
+    let mut rows = Vec::new();
+    for (name, window) in &plan.conditions.windows {
+        let days: Vec<String> =
+            window.days.iter().map(|day| format!("{day:?}").to_lowercase()).collect();
+        let hosts: Vec<_> = working(plan)
+            .filter(|host| host.window.as_deref() == Some(name))
+            .map(|host| host.name.clone())
+            .collect();
+        rows.push(vec![
+            Cell::plain(name.as_str()),
+            Cell::exact(format!(
+                "{} {:02}:{:02} {}, {} min, nothing starts in the last {} min",
+                days.join(","),
+                window.start / 60,
+                window.start % 60,
+                window.tz,
+                window.duration / 60,
+                window.cutoff / 60
+            )),
+            Cell::exact(compress(&hosts)),
+        ]);
+    }
+    for freeze in &plan.conditions.freezes {
+        let text = format!("{} to {}: nothing is written or restarted", freeze.from, freeze.to);
+        let name = Cell { text: format!("freeze: {}", freeze.reason), mood: Mood::Bad };
+        rows.push(vec![name, Cell::exact(text), Cell::plain("all hosts")]);
+    }
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let columns = vec!["Window", "Open", "Hosts"];
+    vec![heading("Clock"), Block::Table(Table { columns, rows })]
+}
+
+fn restarts(plan: &Plan) -> Vec<Block> {
+    let mut rows = Vec::new();
+    for host in working(plan) {
+        let need = match (host.verdict.need, host.restart) {
+            (RestartNeed::Required, true) => "required",
+            (RestartNeed::Required, false) => "required, left to people",
+            (RestartNeed::NotRequired, true) => "asked for by the inventory",
+            (RestartNeed::NotRequired, false) => "not required",
+            (RestartNeed::Unknown, _) => "unknown",
+        };
+        let evidence: Vec<&str> =
+            host.verdict.evidence.iter().take(EVIDENCE).map(|one| one.text.as_str()).collect();
+        let domains: Vec<String> = host
+            .domains
+            .iter()
+            .map(|domain| format!("{} (at most {} down)", domain.id, domain.max_unavailable))
+            .collect();
+        rows.push(vec![
+            Cell::exact(host.name.as_str()),
+            Cell::plain(format!("{need}, {}", host.verdict.rule)),
+            Cell::plain(evidence.join("; ")),
+            Cell::plain(domains.join(", ")),
+        ]);
+    }
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let columns = vec!["Host", "Restart", "Because", "Stands in for"];
+    vec![heading("Restarts"), Block::Table(Table { columns, rows })]
+}
+
+fn hosts(plan: &Plan, sets: &[ChangeSet], happened: Option<&Happened>) -> Vec<Block> {
+    let mut columns = vec!["Host", "Role", "Product", "Set", "Window"];
+    if happened.is_some() {
+        columns.push("What happened");
+    }
+    let mut rows = Vec::new();
+    for host in plan.hosts.values() {
+        let set = sets.iter().find(|set| set.hosts.contains(&host.name));
+        let part = match (&host.scope, set) {
+            (Scope::OutOfScope(why), _) => format!("left out: {why}"),
+            (Scope::Connector, _) => "read only".to_owned(),
+            (Scope::InScope, Some(set)) => set.id.clone(),
+            (Scope::InScope, None) if host.is_blocked() => "blocked".to_owned(),
+            (Scope::InScope, None) => "as wanted".to_owned(),
+        };
+        let mut row = vec![
+            Cell::exact(host.name.as_str()),
+            Cell::plain(host.role.map_or("", crate::model::product::Role::id)),
+            Cell::plain(host.product.map_or_else(String::new, |product| product.to_string())),
+            Cell::plain(part),
+            Cell::plain(host.window.clone().unwrap_or_default()),
+        ];
+        row.extend(happened.map(|happened| told(host, happened)));
+        rows.push(row);
+    }
+    vec![heading("Hosts"), Block::Table(Table { columns, rows })]
+}
+
+/// What became of one host, and when.
+fn told(host: &PlannedHost, happened: &Happened) -> Cell {
+    let Some(found) = happened.hosts.get(&host.name) else { return Cell::plain("") };
+    let Some(outcome) = &found.outcome else {
+        return Cell { text: "begun, and its end is not known".to_owned(), mood: Mood::Bad };
+    };
+    let (verb, tint, text) = ending(outcome);
+    let mut words = format!("{verb}: {text}");
+    if let Some(booted) = found.booted {
+        words.push_str(&format!("; booted {booted}"));
+    }
+    if let Some(ended) = found.ended {
+        words.push_str(&format!("; ended {ended}"));
+    }
+    let mood = match tint {
+        Tint::Bad | Tint::Unreachable => Mood::Bad,
+        Tint::Good => Mood::Good,
+        Tint::Change | Tint::Strong | Tint::Faint | Tint::Plain => Mood::Plain,
+    };
+    Cell { text: words, mood }
+}
+
+fn remarks(plan: &Plan) -> Vec<Block> {
+    let of_hosts = plan.hosts.values().flat_map(|host| {
+        host.notes.iter().map(move |note| format!("{}: {} ({})", host.name, note.text, note.id))
+    });
+    let all: Vec<String> = plan
+        .notes
+        .iter()
+        .map(|note| format!("{} ({})", note.text, note.id))
+        .chain(of_hosts)
+        .collect();
+    if all.is_empty() { Vec::new() } else { vec![heading("Notes"), Block::List(all)] }
+}
+
+fn inputs(plan: &Plan) -> Vec<Block> {
+    let row = |input: &crate::model::plan::Input| {
+        vec![
+            Cell::plain(input.what.as_str()),
+            Cell::exact(input.name.as_str()),
+            Cell::exact(input.sha256.as_str()),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = plan.inputs.iter().map(row).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let columns = vec!["Made from", "Name", "sha256"];
+    vec![heading("Inputs"), Block::Table(Table { columns, rows })]
+}

@@ -1,0 +1,93 @@
+//! What the records of a run say of its hosts, steps and gates.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::event::Event;
+use crate::event::Record;
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+
+/// A run, as far as its records go.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    pub(super) run: String,
+    pub(super) operator: String,
+    pub(super) workstation: String,
+    pub(super) started: Option<Timestamp>,
+    pub(super) ended: Option<Timestamp>,
+    pub(super) exit: Option<(u8, String)>,
+    pub(super) halted: Option<String>,
+    pub(super) hosts: BTreeMap<HostName, HostHappened>,
+    /// By organisation: whether it went well, and how it ended.
+    pub(super) steps: BTreeMap<String, (bool, String)>,
+    /// In order: where, which, whether it was green, and why not.
+    pub(super) gates: Vec<(String, String, Option<String>)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct HostHappened {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) ended: Option<Timestamp>,
+    pub(super) booted: Option<Timestamp>,
+}
+
+impl Happened {
+    /// `None` for a plan that no run has begun.
+    pub(super) fn of(records: &[Record]) -> Option<Self> {
+        let first = records.first()?;
+        let mut happened = Self { run: first.run.clone(), ..Self::default() };
+        records.iter().for_each(|record| happened.take(record));
+        Some(happened)
+    }
+
+    fn host(&mut self, name: &HostName) -> &mut HostHappened {
+        self.hosts.entry(name.clone()).or_default()
+    }
+
+    fn take(&mut self, record: &Record) {
+        match &record.event {
+            Event::RunStarted { operator, workstation, .. } => {
+                self.operator.clone_from(operator);
+                self.workstation.clone_from(workstation);
+                self.started = Some(record.ts);
+            }
+            Event::RunResumed { .. } => (self.ended, self.exit, self.halted) = (None, None, None),
+            Event::RunEnded { exit, name } => {
+                self.ended = Some(record.ts);
+                self.exit = Some((*exit, name.clone()));
+            }
+            Event::Halted { reason } => self.halted = Some(reason.clone()),
+            Event::RestartProved { host, boot_after, .. } => {
+                self.host(host).booted = Some(*boot_after);
+            }
+            Event::HostEnded { host, outcome } => {
+                let host = self.host(host);
+                host.outcome = Some(outcome.clone());
+                host.ended = Some(record.ts);
+            }
+            Event::GatePassed { stage, gate } => {
+                self.gates.push((stage.clone(), gate.clone(), None));
+            }
+            Event::GateFailed { stage, gate, reason } => {
+                self.gates.push((stage.clone(), gate.clone(), Some(reason.clone())));
+            }
+            Event::StepHeld { organisation, reason, .. } => {
+                self.steps.insert(organisation.clone(), (false, format!("held: {reason}")));
+            }
+            Event::StepVerified { organisation, .. } => {
+                let text = "set, and read back as planned".to_owned();
+                self.steps.insert(organisation.clone(), (true, text));
+            }
+            Event::StepUnchanged { organisation, .. } => {
+                let text = "was as wanted, nothing was set".to_owned();
+                self.steps.insert(organisation.clone(), (true, text));
+            }
+            Event::StepFailed { organisation, failure, .. } => {
+                self.steps.insert(organisation.clone(), (false, failure.text()));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A run as JUnit XML: one test case per host, gate and organisation step.
+
+use crate::event::Record;
+use crate::model::outcome::Outcome;
+use crate::model::plan::Plan;
+use crate::model::plan::Scope;
+use crate::report::paper::happened::Happened;
+use crate::report::paper::html::escape;
+use crate::report::words::ending;
+
+/// What a build server makes of one case.
+enum Verdict {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// Hosts that were not begun or are blocked are skipped, not passed.
+pub fn junit(plan: &Plan, records: &[Record]) -> String {
+    let happened = Happened::of(records).unwrap_or_default();
+    let mut cases: Vec<(&str, String, Verdict)> = Vec::new();
+    for host in plan.hosts.values().filter(|host| host.scope == Scope::InScope) {
+        let outcome = happened.hosts.get(&host.name).and_then(|found| found.outcome.as_ref());
+        cases.push(("hosts", host.name.to_string(), verdict(outcome)));
+    }
+    for (stage, gate, red) in &happened.gates {
+        let verdict = red.clone().map_or(Verdict::Passed, Verdict::Failed);
+        cases.push(("gates", format!("{gate} of {stage}"), verdict));
+    }
+    for (organisation, (well, text)) in &happened.steps {
+        let verdict = if *well { Verdict::Passed } else { Verdict::Failed(text.clone()) };
+        cases.push(("steps", organisation.clone(), verdict));
+    }
+    let failed = cases.iter().filter(|(_, _, verdict)| matches!(verdict, Verdict::Failed(_)));
+    let skipped = cases.iter().filter(|(_, _, verdict)| matches!(verdict, Verdict::Skipped(_)));
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" \
+         failures=\"{}\" skipped=\"{}\">\n",
+        escape(&plan.playbook),
+        cases.len(),
+        failed.count(),
+        skipped.count()
+    );
+    for (class, name, verdict) in &cases {
+        text.push_str(&format!("  <testcase classname=\"{class}\" name=\"{}\"", escape(name)));
+        match verdict {
+            Verdict::Passed => text.push_str("/>\n"),
+            Verdict::Failed(why) => {
+                text.push_str(&format!("><failure message=\"{}\"/></testcase>\n", escape(why)));
+            }
+            Verdict::Skipped(why) => {
+                text.push_str(&format!("><skipped message=\"{}\"/></testcase>\n", escape(why)));
+            }
+        }
+    }
+    text.push_str("</testsuite>\n");
+    text
+}
+
+fn verdict(outcome: Option<&Outcome>) -> Verdict {
+    let Some(outcome) = outcome else { return Verdict::Failed("its end is not known".to_owned()) };
+    let (verb, _, text) = ending(outcome);
+    let words = format!("{verb}: {text}");
+    match outcome {
+        Outcome::Unchanged | Outcome::Changed { .. } => Verdict::Passed,
+        Outcome::NotStarted | Outcome::Blocked => Verdict::Skipped(words),
+        Outcome::RestartOwed { .. }
+        | Outcome::Refused(_)
+        | Outcome::InDoubt(_)
+        | Outcome::Failed(_)
+        | Outcome::Unreachable(_) => Verdict::Failed(words),
+    }
+}
