@@ -200,8 +200,8 @@ pub enum Verb {
     /// Explain a WS-Management or Windows error code
     #[command(after_help = help::EXPLAIN)]
     Explain {
-        /// Decimal or hexadecimal: 2150858793, 0x80338029, 5
-        #[arg(value_name = "CODE")]
+        /// Decimal, hexadecimal, with a sign, a name or a status: 2150858793, 0x80338029, http-500
+        #[arg(value_name = "CODE", allow_negative_numbers = true)]
         code: String,
     },
     /// The simulated farm

@@ -1,11 +1,9 @@
 //! The recipe of `doctor`: from the name to the Exchange endpoint, one check on top of the other.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::IpAddr;
 
 use jiff::SignedDuration;
-use jiff::Timestamp;
 
 use crate::host::diagnosis;
 use crate::host::exchange;
@@ -26,10 +24,15 @@ use crate::model::checkup::Verdict;
 use crate::model::facts::Access;
 use crate::model::host::Scheme;
 use crate::model::host::Transport;
-use crate::model::registry::KeyPath;
-use crate::model::tls::TlsTrust;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Read;
+
+pub use crate::host::doctor::found::Greeting;
+pub use crate::host::doctor::found::Patient;
+pub use crate::host::doctor::found::Shown;
+pub use crate::host::doctor::found::Words;
+
+mod found;
 
 /// What is looked at before anybody logs on, besides [`Connect`].
 pub trait Bedside: Connect {
@@ -50,47 +53,6 @@ pub trait Bedside: Connect {
 
     /// Anonymous Identify, whatever the reply is.
     fn greet(&self, target: &Target) -> impl Future<Output = Result<Greeting, HostError>> + Send;
-}
-
-/// What a TLS handshake showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// `TLS 1.3`.
-    pub protocol: &'static str,
-    /// When the host's certificate ends, if that can be read.
-    pub until: Option<Timestamp>,
-    /// SHA-256 of the certificate, as `rms_tls_pin` takes it.
-    pub thumbprint: String,
-}
-
-/// The reply to an anonymous Identify.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
-    pub words: Words,
-    /// The host's clock, if its HTTP service tells it.
-    pub date: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Words {
-    Identified {
-        vendor: String,
-        version: String,
-    },
-    /// Another status than 200.
-    Status(u16),
-    /// 200 with something else than an IdentifyResponse.
-    Nonsense(String),
-}
-
-/// Who is examined, and for what.
-#[derive(Debug, Clone)]
-pub struct Patient {
-    pub target: Target,
-    /// The keys that the role's values stand in; none for a host that gets no values.
-    pub access: BTreeSet<KeyPath>,
-    /// The Exchange endpoint of a host that has one.
-    pub exchange: Option<Target>,
 }
 
 /// Examines one host. Nothing is written to it, and after a refused logon there is no other.
@@ -205,7 +167,7 @@ async fn reach<B: Bedside>(
     }
     if endpoint.scheme == Scheme::Https {
         match bedside.shake(target).await {
-            Ok(shown) => sheet.tls(&shown, &endpoint.tls, clock.now()),
+            Ok(shown) => sheet.ok(Check::Tls, shown.words(&endpoint.tls, clock.now())),
             Err(error @ HostError::Unsupported(_)) => {
                 return Err(sheet.call(Check::Tls, &error, None));
             }
@@ -398,31 +360,6 @@ impl Sheet {
     fn call(&mut self, check: Check, error: &HostError, user: Option<&str>) -> Stopped {
         let remedy = diagnosis::call(error, user);
         self.fail(check, trouble(error), error.failure().text(), remedy)
-    }
-
-    /// The handshake was fine; that the certificate ends soon is said.
-    fn tls(&mut self, shown: &Shown, trust: &TlsTrust, now: Timestamp) {
-        let until = match shown.until {
-            None => String::new(),
-            Some(until) => {
-                let days = until.duration_since(now).as_hours() / 24;
-                let date = until.to_string();
-                let date = date.split('T').next().unwrap_or_default();
-                match days {
-                    ..0 => format!(", which ended on {date}"),
-                    0..30 => format!(", which ends in {days} days, on {date}: renew it"),
-                    _ => format!(", valid until {date}"),
-                }
-            }
-        };
-        let trust = match trust {
-            TlsTrust::System => "trusted by this system",
-            TlsTrust::CaFile(_) => "trusted by `rms_ca_file`",
-            TlsTrust::Pin(_) => "the pinned one",
-            TlsTrust::Ignore => "not checked, because the inventory says so",
-        };
-        let Shown { protocol, thumbprint, .. } = shown;
-        self.ok(Check::Tls, format!("{protocol}; certificate {thumbprint} is {trust}{until}"));
     }
 
     fn quota(&mut self, error: &HostError, user: Option<&str>) {

@@ -1,10 +1,13 @@
 //! An imagined host at whose bedside each layer can be broken.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::*;
 use crate::host::imagined::Imagined;
@@ -14,6 +17,8 @@ use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::host::Scheme;
 use crate::model::host::Transport;
+use crate::model::registry::KeyPath;
+use crate::model::tls::TlsTrust;
 use crate::wire::psrp::object::Complex;
 use crate::wire::psrp::object::PsObject;
 

@@ -26,7 +26,7 @@ pub(super) const CODES: &[FaultEntry] = &[
     entry(0x8009_0331, "SEC_E_ALGORITHM_MISMATCH", Remedy::Never, "client and host share no algorithm", "TLS versions or Kerberos encryption types that one side has turned off"),
     entry(0x8009_0342, "SEC_E_KDC_UNSUPPORTED_ETYPE", Remedy::Never, "the domain controller does not support the encryption type", "RC4 turned off, or an account without AES keys (its password is older than AES in the domain)"),
     entry(0x8009_0346, "SEC_E_BAD_BINDINGS", Remedy::Never, "the channel binding does not fit", "TLS ends before the host (a load balancer, a proxy that inspects), or CbtHardeningLevel is Strict"),
-    entry(0xc000_0022, "STATUS_ACCESS_DENIED", Remedy::Never, "access was denied", "see code 5"),
+    entry(0xc000_0022, "STATUS_ACCESS_DENIED", Remedy::Never, "access was denied", "as for code 5: `rmsfleet explain 5` says more"),
     entry(0xc000_005e, "STATUS_NO_LOGON_SERVERS", Remedy::RetryHere, "no domain controller is there to judge the logon", "the host is starting, or cut off from its domain"),
     entry(0xc000_0064, "STATUS_NO_SUCH_USER", Remedy::Never, "the account does not exist", "a misspelt name, or the wrong domain"),
     entry(0xc000_006a, "STATUS_WRONG_PASSWORD", Remedy::Never, "the name is right and the password is wrong", "mistyped, or changed since"),

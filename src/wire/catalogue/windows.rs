@@ -67,9 +67,9 @@ pub(super) const CODES: &[FaultEntry] = &[
     entry(0x8004_102f, "WBEM_E_INVALID_METHOD_PARAMETERS", Remedy::Never, "a parameter of the method has a wrong name or value", "a fault of the client, or an older version of the class"),
     entry(0x8004_1032, "WBEM_E_CALL_CANCELLED", Remedy::RetryHere, "WMI cancelled the call", "the service is stopping, or a quota of WMI was reached"),
     entry(0x8004_1033, "WBEM_E_SHUTTING_DOWN", Remedy::RetryHere, "WMI is shutting down", "a restart is under way"),
-    entry(0x8004_1062, "WBEM_E_PRIVILEGE_NOT_HELD", Remedy::Never, "the account does not hold the privilege that this needs", "see code 1314"),
+    entry(0x8004_1062, "WBEM_E_PRIVILEGE_NOT_HELD", Remedy::Never, "the account does not hold the privilege that this needs", "as for code 1314: `rmsfleet explain 1314` says more"),
     entry(2_147_942_402, "ERROR_FILE_NOT_FOUND", Remedy::Never, "the host does not find the file or key", "with WINRS_SKIP_CMD_SHELL a program needs its whole path; a key may have been deleted meanwhile"),
-    entry(2_147_942_405, "E_ACCESSDENIED", Remedy::Never, "the account was denied access", "see code 5"),
+    entry(2_147_942_405, "E_ACCESSDENIED", Remedy::Never, "the account was denied access", "as for code 5: `rmsfleet explain 5` says more"),
     entry(2_147_942_606, "ERROR_FILENAME_EXCED_RANGE", Remedy::Never, "a file name or command line is too long", "command lines end at 8191 characters; long text goes over standard input"),
     entry(2_147_943_515, "ERROR_SHUTDOWN_IN_PROGRESS", Remedy::RetryHere, "the host is shutting down", "a restart is under way; wait until the boot time has changed"),
 ];
