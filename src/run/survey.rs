@@ -71,10 +71,11 @@ pub async fn survey<C: Connect, K: Clock>(
     sink: &mut dyn Sink,
 ) -> Result<Survey, SinkError> {
     let recorder = &Recorder::new(sink);
+    let forks = usize::try_from(limits.forks.max(1)).unwrap_or(1);
     let mut hosts = BTreeMap::new();
     let mut answers = stream::iter(questions)
         .map(|question| ask(connect, clock, question, limits.retries, recorder))
-        .buffer_unordered(usize::try_from(limits.forks.max(1)).unwrap_or(1));
+        .buffer_unordered(forks);
     while let Some(answer) = answers.next().await {
         let (host, survey) = answer?;
         hosts.insert(host, survey);
@@ -91,7 +92,7 @@ pub async fn survey<C: Connect, K: Clock>(
             std::future::ready(read)
         })
         .map(|question| ask_standing(connect, question, &survey.hosts))
-        .buffer_unordered(forks.max(1))
+        .buffer_unordered(forks)
         .collect::<Vec<_>>()
         .await;
     for (host, standing) in standings.drain(..) {
