@@ -7,6 +7,7 @@ use crate::cli::request::Files;
 use crate::cli::request::PlanRequest;
 use crate::cli::request::Source;
 use crate::manifest::inventory::BasicScope;
+use crate::model::preflight::Waiver;
 
 /// The flags that choose the files, each with a space before it.
 pub fn files(files: &Files) -> String {
@@ -39,8 +40,9 @@ pub fn plan(request: &PlanRequest) -> String {
     if let Some(limit) = &request.limit {
         push(&mut text, "-l", Path::new(limit));
     }
-    for (host, id) in &request.consent.waive {
-        push(&mut text, "--waive", Path::new(&format!("{host}:{id}")));
+    for Waiver { host, id, reason } in &request.consent.waive {
+        let reason = reason.as_ref().map_or_else(String::new, |reason| format!("={reason}"));
+        push(&mut text, "--waive", Path::new(&format!("{host}:{id}{reason}")));
     }
     for name in &request.consent.waive_servers {
         push(&mut text, "--waive-server", Path::new(name));

@@ -63,8 +63,8 @@ pub struct Shared {
     #[arg(short, long, global = true, value_name = "N", help_heading = "Hosts",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub forks: Option<u32>,
-    /// Bear one blocker of one host, by name. Repeatable
-    #[arg(long, global = true, value_name = "HOST:ID", help_heading = "Consent")]
+    /// Bear one blocker of one host, by name, and say why; both stand in the plan. Repeatable
+    #[arg(long, global = true, value_name = "HOST:ID=REASON", help_heading = "Consent")]
     pub waive: Vec<String>,
     /// Let the organisation step go without this Exchange server. Repeatable
     #[arg(long, global = true, value_name = "NAME", help_heading = "Consent")]

@@ -39,6 +39,7 @@ use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::Plan;
+use crate::model::preflight::Waiver;
 use crate::model::product::Role;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
@@ -192,7 +193,11 @@ fn questions_of(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Ques
         })
         .map(|host| Question {
             target: target(host, false),
-            probe: plan::probe(host, &loaded.rules),
+            probe: {
+                let mut probe = plan::probe(host, &loaded.rules);
+                plan::preflight::narrow(&mut probe, &loaded.playbook.preflight);
+                probe
+            },
             exchange: (host.role == Some(Role::Exchange)).then(|| target(host, true)),
             care: restart_settings(host, &loaded.playbook)
                 .filter(|_| host.in_scope())
@@ -313,13 +318,14 @@ fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
         .hint("check user name and password; one refused logon was spent, no other"))
 }
 
-fn waivers(request: &PlanRequest, inventory: &Inventory) -> Result<Vec<(HostName, String)>, Stop> {
-    let waived = request.consent.waive.iter().map(|(name, id)| {
+fn waivers(request: &PlanRequest, inventory: &Inventory) -> Result<Vec<Waiver>, Stop> {
+    let waived = request.consent.waive.iter().map(|waiver| {
+        let name = waiver.host.as_str();
         let host = inventory.host(name).ok_or_else(|| {
             Stop::new(Exit::NoMatch, format!("--waive names `{name}`, which is no host"))
                 .hint("rmsfleet inventory list shows them all")
         })?;
-        Ok((host.name.clone(), id.clone()))
+        Ok(Waiver { host: host.name.clone(), ..waiver.clone() })
     });
     waived.collect()
 }

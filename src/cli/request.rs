@@ -27,6 +27,8 @@ use crate::cli::usage::Format;
 use crate::cli::usage::UsageError;
 use crate::journal::control::Word;
 use crate::manifest::inventory::BasicScope;
+use crate::model::host::HostName;
+use crate::model::preflight::Waiver;
 use crate::report::screen::Look;
 
 /// A command with its settings.
@@ -202,8 +204,8 @@ pub struct Consent {
     pub yes: bool,
     /// Names of organisations.
     pub confirm: Vec<String>,
-    /// Host and blocker id.
-    pub waive: Vec<(String, String)>,
+    /// Host, blocker id and reason; the host as it was typed.
+    pub waive: Vec<Waiver>,
     pub waive_servers: Vec<String>,
     /// Whether a question may be asked: a person is there and has not said `--no-input`.
     pub may_ask: bool,
@@ -418,13 +420,22 @@ impl Resolved<'_> {
 
     fn consent(&self) -> Result<Consent, UsageError> {
         let waive = self.shared.waive.iter().map(|text| {
-            text.rsplit_once(':')
+            let (what, reason) = match text.split_once('=') {
+                Some((what, reason)) => (what, Some(reason.trim())),
+                None => (text.as_str(), None),
+            };
+            what.rsplit_once(':')
                 .filter(|(host, id)| !host.is_empty() && !id.is_empty())
-                .map(|(host, id)| (host.to_owned(), id.to_owned()))
+                .filter(|_| reason.is_none_or(|reason| !reason.is_empty()))
+                .map(|(host, id)| Waiver {
+                    host: HostName::new(host),
+                    id: id.to_owned(),
+                    reason: reason.map(str::to_owned),
+                })
                 .ok_or_else(|| {
                     UsageError::new(
-                        format!("--waive `{text}` does not name a host and a blocker"),
-                        "write --waive HOST:ID, as the plan prints it",
+                        format!("--waive `{text}` does not name a host, a blocker and a reason"),
+                        "write --waive 'HOST:ID=why', as the plan prints it",
                     )
                 })
         });

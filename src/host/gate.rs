@@ -12,6 +12,7 @@ use crate::host::link::Cmdlet;
 use crate::host::link::HostError;
 use crate::host::link::Reader;
 use crate::host::link::Shell;
+use crate::model::particulars::WebAnswer;
 
 /// The session configuration of the host's own PowerShell.
 pub const POWERSHELL: &str = "Microsoft.PowerShell";
@@ -41,11 +42,11 @@ impl Look {
     }
 }
 
-/// Whether a URL answers a request from the host: any HTTP status is an answer.
+/// Requests a URL from the host: any HTTP status is an answer.
 ///
 /// The request carries no credentials, and PowerShell makes an error of every status from 300 on;
 /// its text names the number in brackets, whatever its language.
-pub async fn answers(shell: &mut impl Shell, url: &str) -> Look {
+pub async fn request(shell: &mut impl Shell, url: &str) -> Result<WebAnswer, HostError> {
     let parameters = vec![
         ("Uri", Argument::Text(url.to_owned())),
         ("UseBasicParsing", Argument::Bool(true)),
@@ -55,18 +56,25 @@ pub async fn answers(shell: &mut impl Shell, url: &str) -> Look {
     let message = match shell.run(&cmdlet).await {
         Ok(result) if result.errors.is_empty() => {
             let status = result.output.first().and_then(|page| page.property("StatusCode")?.int());
-            return status.map_or_else(
-                || Look::red(format!("{url} sent an answer without a status")),
-                |status| Look::green(format!("{url} answers with HTTP {status}")),
-            );
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            return status.map(WebAnswer::Status).ok_or_else(|| HostError::Unexpected {
+                expected: format!("a status in the answer of {url}"),
+                got: "none".to_owned(),
+            });
         }
         Ok(result) => result.errors.join("; "),
         Err(HostError::Cmdlet { message, .. }) => message,
-        Err(error) => return Look::unread(&error),
+        Err(error) => return Err(error),
     };
-    match status_in(&message) {
-        Some(status) => Look::green(format!("{url} answers with HTTP {status}")),
-        None => Look::red(format!("{url} does not answer: {message}")),
+    Ok(status_in(&message).map_or(WebAnswer::Silent(message), WebAnswer::Status))
+}
+
+/// The request as a look.
+pub async fn answers(shell: &mut impl Shell, url: &str) -> Look {
+    match request(shell, url).await {
+        Ok(WebAnswer::Status(status)) => Look::green(format!("{url} answers with HTTP {status}")),
+        Ok(WebAnswer::Silent(message)) => Look::red(format!("{url} does not answer: {message}")),
+        Err(error) => Look::unread(&error),
     }
 }
 

@@ -80,7 +80,15 @@ pub(crate) async fn one(link: &mut impl Reader, wql: &str) -> Result<Instance, H
 }
 
 pub(crate) async fn query(link: &mut impl Reader, wql: &str) -> Result<Vec<Instance>, HostError> {
-    let read = Read::Query { namespace: CIMV2.to_owned(), wql: wql.to_owned() };
+    query_in(link, CIMV2, wql).await
+}
+
+pub(crate) async fn query_in(
+    link: &mut impl Reader,
+    namespace: &str,
+    wql: &str,
+) -> Result<Vec<Instance>, HostError> {
+    let read = Read::Query { namespace: namespace.to_owned(), wql: wql.to_owned() };
     match link.read(&read).await? {
         Answer::Instances(instances) => Ok(instances),
         other => Err(unexpected("instances", &other)),

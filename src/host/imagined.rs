@@ -174,6 +174,11 @@ impl World {
                 Answer::Access { code, granted: Some(code == 0) }
             }
             Read::RmsTemplates => Answer::Templates { code: 0, names: Vec::new() },
+            Read::AccessList(key) => {
+                let code = self.code(name, key);
+                Answer::AccessList { code, entries: (code == 0).then(Vec::new) }
+            }
+            Read::ClientRestart => Answer::ClientRestart { code: 0, pending: Some(false) },
             Read::Query { wql, .. } => {
                 let class = wql.split(" FROM ").nth(1).and_then(|rest| rest.split(' ').next());
                 let instances = self.instances.get(class.unwrap_or_default());

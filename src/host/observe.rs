@@ -8,6 +8,7 @@ use crate::host::identity;
 use crate::host::link::HostError;
 use crate::host::link::Reader;
 use crate::host::mark;
+use crate::host::particulars;
 use crate::host::registry;
 use crate::host::restart;
 use crate::model::facts::Observation;
@@ -39,7 +40,8 @@ pub async fn observe(
         Some(Reading::Known(State::Present(_))) => up_seconds(link).await?,
         Some(Reading::Known(State::Absent) | Reading::Unreadable(_)) | None => None,
     };
-    Ok(Observation { taken: now, identity, os, values, listings, access, up_seconds })
+    let particulars = particulars::observe(link, probe, &os, &values).await?;
+    Ok(Observation { taken: now, identity, os, values, listings, access, up_seconds, particulars })
 }
 
 /// A host that cannot tell is not in the way: its restart stays owed.

@@ -360,6 +360,8 @@ pub(crate) fn unexpected(expected: &str, got: &Answer) -> HostError {
         Answer::Values { .. } => "a list of values",
         Answer::Keys { .. } => "a list of keys",
         Answer::Access { .. } => "an access check's result",
+        Answer::AccessList { .. } => "an access list",
+        Answer::ClientRestart { .. } => "whether a restart is pending",
         Answer::Instances(_) => "instances",
         Answer::Templates { .. } => "templates",
         Answer::Done { .. } => "a return code",

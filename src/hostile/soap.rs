@@ -226,6 +226,8 @@ fn follow(answer: Answer, header: &Header) {
         Answer::Value { value: None, .. }
         | Answer::Identity { .. }
         | Answer::Access { .. }
+        | Answer::AccessList { .. }
+        | Answer::ClientRestart { .. }
         | Answer::Instances(_)
         | Answer::Templates { .. }
         | Answer::Done { .. } => {}

@@ -16,6 +16,8 @@ pub enum Property {
     Bool(bool),
     Moment(Timestamp),
     Many(Vec<Self>),
+    /// An instance of another class inside this one.
+    Embedded(Vec<(&'static str, Self)>),
 }
 
 impl Property {
@@ -37,7 +39,8 @@ impl Property {
                 | Self::Bool(_)
                 | Self::Null
                 | Self::Moment(_)
-                | Self::Many(_),
+                | Self::Many(_)
+                | Self::Embedded(_),
                 _,
             ) => false,
         }
@@ -56,6 +59,13 @@ impl Property {
                     item.write(out, prefix, name);
                 }
                 return;
+            }
+            Self::Embedded(parts) => {
+                let mut inner = String::new();
+                for (name, part) in parts {
+                    part.write(&mut inner, prefix, name);
+                }
+                inner
             }
             Self::Text(text) => escape(text),
             Self::Number(number) => number.to_string(),

@@ -1,5 +1,6 @@
 //! What a simulated host says about itself in `root/cimv2`.
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::lab::cim::Class;
@@ -26,7 +27,12 @@ pub const FILE_MANAGEMENT: Class = Class {
     instances: Instances::None,
 };
 
-const ALL: [Class; 7] = [
+pub const FILE: Class = class("CIM_DataFile", Instances::Keyed, &["Name"]);
+pub const EVENT: Class = class("Win32_NTLogEvent", Instances::Keyed, &["Logfile", "RecordNumber"]);
+const POLICY_SETTING: Class = policy("RSOP_RegistryPolicySetting", &["id", "precedence"]);
+const POLICY: Class = policy("RSOP_GPO", &["id"]);
+
+const ALL: [Class; 11] = [
     OPERATING_SYSTEM,
     COMPUTER_SYSTEM,
     SERVICE,
@@ -34,7 +40,15 @@ const ALL: [Class; 7] = [
     REGISTRY,
     REGISTRY_CIMV2,
     FILE_MANAGEMENT,
+    FILE,
+    EVENT,
+    POLICY_SETTING,
+    POLICY,
 ];
+
+const fn policy(name: &'static str, keys: &'static [&'static str]) -> Class {
+    Class { namespace: "root/rsop/computer", name, keys, instances: Instances::Keyed }
+}
 
 const fn class(name: &'static str, instances: Instances, keys: &'static [&'static str]) -> Class {
     Class { namespace: "root/cimv2", name, keys, instances }
@@ -63,15 +77,68 @@ pub fn instances(class: &Class, host: &LabHost, now: Timestamp) -> Vec<Row> {
             ("Processes", Property::Number(64)),
             ("SystemUpTime", Property::Number(host.power.up_seconds(now))),
         ])]
+    } else if *class == FILE {
+        host.local.files.iter().map(|(path, version)| file_row(path, version)).collect()
+    } else if *class == EVENT {
+        let events = host.local.events.iter().enumerate();
+        events.map(|(place, event)| event_row(place, event, host.local.clock(now))).collect()
+    } else if *class == POLICY_SETTING {
+        host.local.policies.iter().map(setting_row).collect()
+    } else if *class == POLICY {
+        let names = host.local.policies.iter().map(|(policy, _, _)| *policy);
+        let names: std::collections::BTreeSet<&str> = names.collect();
+        names.into_iter().map(policy_row).collect()
     } else {
         Vec::new()
     }
 }
 
+fn file_row(path: &str, version: &str) -> Row {
+    let (drive, below) = path.split_at_checked(2).unwrap_or(("", path));
+    let folder = below.rsplit_once('\\').map_or("", |(folder, _)| folder);
+    Row::new(vec![
+        ("Drive", Property::text(drive.to_lowercase())),
+        ("Name", Property::text(path.to_lowercase())),
+        ("Path", Property::text(format!("{}\\", folder.to_lowercase()))),
+        ("Version", Property::text(version)),
+    ])
+}
+
+fn event_row(place: usize, (id, minutes, message): &(u32, i64, String), now: Timestamp) -> Row {
+    let time = now.saturating_sub(SignedDuration::from_mins(*minutes)).unwrap_or(now);
+    Row::new(vec![
+        ("EventCode", Property::Number((*id).into())),
+        ("Logfile", Property::text("Application")),
+        ("Message", Property::text(message)),
+        ("RecordNumber", Property::Number(u64::try_from(place).unwrap_or(u64::MAX))),
+        ("SourceName", Property::text("Microsoft RMS connector")),
+        ("TimeGenerated", Property::Moment(microseconds(time))),
+    ])
+}
+
+fn policy_id(policy: &str) -> String {
+    format!("CN={{{policy}}},CN=POLICIES,CN=SYSTEM,DC=CORP,DC=CONTOSO,DC=COM")
+}
+
+fn setting_row((policy, key, name): &(&'static str, String, String)) -> Row {
+    Row::new(vec![
+        ("GPOID", Property::text(policy_id(policy))),
+        ("id", Property::text(format!("{key}\\{name}"))),
+        ("precedence", Property::Number(1)),
+        ("registryKey", Property::text(key)),
+        ("valueName", Property::text(name)),
+    ])
+}
+
+fn policy_row(policy: &str) -> Row {
+    Row::new(vec![("id", Property::text(policy_id(policy))), ("name", Property::text(policy))])
+}
+
 fn operating_system(host: &LabHost, now: Timestamp) -> Row {
     let windows = host.windows;
     let install = Timestamp::from_second(1_704_787_200).unwrap_or(Timestamp::UNIX_EPOCH);
-    let milliseconds = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    let clock = host.local.clock(now);
+    let milliseconds = Timestamp::from_millisecond(clock.as_millisecond()).unwrap_or(clock);
     Row::new(vec![
         ("BuildNumber", Property::text(windows.build())),
         ("BuildType", Property::text("Multiprocessor Free")),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::lab::furnish;
+use crate::lab::local::Local;
 use crate::lab::power::Manner;
 use crate::lab::registry::Registry;
 use crate::lab::tour;
@@ -49,6 +50,9 @@ pub struct FarmHost {
     pub registry: Registry,
     /// What the host does with an order to restart.
     pub manner: Manner,
+    pub local: Local,
+    /// Services that its setup left out.
+    pub lacks: Vec<&'static str>,
 }
 
 impl FarmHost {
@@ -58,6 +62,8 @@ impl FarmHost {
         let domain = name.as_str().split_once('.').map_or(DOMAIN, |(_, domain)| domain).to_owned();
         Self {
             registry: furnish::registry(role, product),
+            local: Local::of(role, product),
+            lacks: Vec::new(),
             organisation: (role == Role::Exchange).then(|| ORGANISATION.to_owned()),
             farm: (role == Role::Sharepoint).then(|| FARM.to_owned()),
             tenant_page: (role == Role::Connector).then(|| tour::TENANT.to_owned()),

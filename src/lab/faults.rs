@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::lab::farm::FarmHost;
+use crate::lab::furnish::sz;
 use crate::lab::power::Manner;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
@@ -18,6 +19,24 @@ pub enum Fault {
     RebootHangs,
     /// One file server takes the order to restart and stays up.
     RebootStuck,
+    /// One file server waits for a restart already.
+    PendingReboot,
+    /// Nobody answers one file server's requests to the connector.
+    ConnectorSilent,
+    /// One SharePoint server does not trust the connector's certificate.
+    ConnectorUntrusted,
+    /// A Group Policy writes one file server's values.
+    PolicyConflict,
+    /// One SharePoint server has the RMS client of 2013.
+    OldClient,
+    /// One file server lacks the File Server Resource Manager.
+    NoResourceManager,
+    /// One Exchange server has Office installed.
+    OfficeInstalled,
+    /// One file server's clock is ten minutes late.
+    ClockSkew,
+    /// One connector node refuses a server and has trouble.
+    ConnectorTrouble,
 }
 
 /// What is to go wrong on a farm; nothing by default.
@@ -30,8 +49,21 @@ pub struct FaultSet {
 }
 
 impl Fault {
-    pub const ALL: [Self; 4] =
-        [Self::AccessDenied, Self::StaleHost, Self::RebootHangs, Self::RebootStuck];
+    pub const ALL: [Self; 13] = [
+        Self::AccessDenied,
+        Self::StaleHost,
+        Self::RebootHangs,
+        Self::RebootStuck,
+        Self::PendingReboot,
+        Self::ConnectorSilent,
+        Self::ConnectorUntrusted,
+        Self::PolicyConflict,
+        Self::OldClient,
+        Self::NoResourceManager,
+        Self::OfficeInstalled,
+        Self::ClockSkew,
+        Self::ConnectorTrouble,
+    ];
 
     /// The word of the command line.
     pub fn id(self) -> &'static str {
@@ -40,6 +72,75 @@ impl Fault {
             Self::StaleHost => "stale-host",
             Self::RebootHangs => "reboot-hangs",
             Self::RebootStuck => "reboot-stuck",
+            Self::PendingReboot => "pending-reboot",
+            Self::ConnectorSilent => "connector-silent",
+            Self::ConnectorUntrusted => "connector-untrusted",
+            Self::PolicyConflict => "policy-conflict",
+            Self::OldClient => "old-client",
+            Self::NoResourceManager => "no-resource-manager",
+            Self::OfficeInstalled => "office-installed",
+            Self::ClockSkew => "clock-skew",
+            Self::ConnectorTrouble => "connector-trouble",
+        }
+    }
+
+    /// Whose hosts it breaks.
+    fn role(self) -> Role {
+        match self {
+            Self::AccessDenied | Self::ConnectorUntrusted | Self::OldClient => Role::Sharepoint,
+            Self::OfficeInstalled => Role::Exchange,
+            Self::ConnectorTrouble => Role::Connector,
+            Self::StaleHost
+            | Self::RebootHangs
+            | Self::RebootStuck
+            | Self::PendingReboot
+            | Self::ConnectorSilent
+            | Self::PolicyConflict
+            | Self::NoResourceManager
+            | Self::ClockSkew => Role::Fci,
+        }
+    }
+
+    /// What a survey finds on the host: nothing fails, the evidence is bad.
+    fn tell(self, host: &mut FarmHost) {
+        let local = &mut host.local;
+        match self {
+            Self::PendingReboot => host.registry.plant_key(&KeyPath::new(
+                r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending",
+            )),
+            Self::ConnectorSilent => {
+                local.web_trouble = Some("Unable to connect to the remote server");
+            }
+            Self::ConnectorUntrusted => {
+                local.web_trouble = Some(
+                    "The underlying connection was closed: Could not establish trust relationship \
+                     for the SSL/TLS secure channel.",
+                );
+            }
+            Self::PolicyConflict => local.policies.push((
+                "AAD RM Connector activation settings for FCI2012",
+                r"Software\Microsoft\MSDRM\ServiceLocation\Activation".to_owned(),
+                "(default)".to_owned(),
+            )),
+            Self::OldClient => sz(
+                &mut host.registry,
+                r"SOFTWARE\Microsoft\MSIPC\CurrentVersion",
+                "",
+                "1.0.622.34",
+            ),
+            Self::OfficeInstalled => host.registry.plant_key(&KeyPath::new(
+                r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\{90160000-0011-0000-1000-0000000FF1CE}",
+            )),
+            Self::ClockSkew => local.clock_offset = -600,
+            Self::ConnectorTrouble => local.events.extend([
+                (2001, 20, r"The account CORP\FS99$ is not allowed to connect.".to_owned()),
+                (3000, 9, "The response from the service was empty.".to_owned()),
+            ]),
+            Self::AccessDenied
+            | Self::StaleHost
+            | Self::RebootHangs
+            | Self::RebootStuck
+            | Self::NoResourceManager => {}
         }
     }
 
@@ -63,6 +164,15 @@ impl Fault {
             Self::StaleHost => "OLDFILER".clone_into(&mut host.computer),
             Self::RebootHangs => host.manner = Manner::Hangs,
             Self::RebootStuck => host.manner = Manner::Stuck,
+            Self::NoResourceManager => host.lacks = vec!["SrmSvc", "SrmReports"],
+            Self::PendingReboot
+            | Self::ConnectorSilent
+            | Self::ConnectorUntrusted
+            | Self::PolicyConflict
+            | Self::OldClient
+            | Self::OfficeInstalled
+            | Self::ClockSkew
+            | Self::ConnectorTrouble => self.tell(host),
         }
     }
 }
@@ -99,10 +209,7 @@ impl FaultSet {
             }
         }
         for fault in &self.somewhere {
-            let role = match fault {
-                Fault::AccessDenied => Role::Sharepoint,
-                Fault::StaleHost | Fault::RebootHangs | Fault::RebootStuck => Role::Fci,
-            };
+            let role = fault.role();
             let mut fitting = hosts.iter_mut().rev().filter(|host| host.role == role);
             let Some(host) = fitting.find(|host| !broken.contains(&host.name)) else { continue };
             broken.insert(host.name.clone());

@@ -49,6 +49,7 @@ fn exchange(registry: &mut Registry, product: Product) {
         dword(registry, setup, name, number);
     }
     sz(registry, setup, "MsiInstallPath", r"C:\Program Files\Microsoft\Exchange Server\V15\");
+    registry.share(&KeyPath::new(r"SOFTWARE\Microsoft\MSIPC\Server"));
     rights_client(registry);
 }
 

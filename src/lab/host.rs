@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::lab::enumeration::Enumerations;
 use crate::lab::farm::FarmHost;
 use crate::lab::fault::LabFault;
+use crate::lab::local::Local;
 use crate::lab::power::Phase;
 use crate::lab::power::Power;
 use crate::lab::registry::Registry;
@@ -95,6 +96,7 @@ pub struct LabHost {
     pub registry: Registry,
     pub power: Power,
     pub services: Vec<Service>,
+    pub local: Local,
     pub limits: Limits,
     pub stats: HostStats,
     pub enumerations: Enumerations,
@@ -108,9 +110,13 @@ pub struct LabHost {
 impl LabHost {
     pub fn new(host: FarmHost, power: Power, shells: Shells) -> Self {
         Self {
-            services: services::for_role(host.role),
             tenant_page: host.tenant_page,
             folders: host.folders,
+            services: services::for_role(host.role)
+                .into_iter()
+                .filter(|service| !host.lacks.contains(&service.name))
+                .collect(),
+            local: host.local,
             name: host.name,
             computer: host.computer,
             domain: host.domain,

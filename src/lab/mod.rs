@@ -22,6 +22,7 @@ pub mod furnish;
 pub mod host;
 pub mod http;
 pub mod invoke;
+pub mod local;
 pub mod logon;
 pub mod maintenance;
 pub mod markup;

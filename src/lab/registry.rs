@@ -32,6 +32,7 @@ pub struct Registry {
     keys: BTreeMap<KeyPath, Key>,
     unreadable: BTreeSet<KeyPath>,
     unwritable: BTreeSet<KeyPath>,
+    shared: BTreeSet<KeyPath>,
 }
 
 impl Default for Registry {
@@ -42,6 +43,7 @@ impl Default for Registry {
             keys: keys.into_iter().collect(),
             unreadable: BTreeSet::new(),
             unwritable: BTreeSet::new(),
+            shared: BTreeSet::new(),
         }
     }
 }
@@ -79,6 +81,16 @@ impl Registry {
     pub fn deny_read(&mut self, key: KeyPath) {
         self.unreadable.insert(key.clone());
         self.unwritable.insert(key);
+    }
+
+    /// Gives the key to `NETWORK SERVICE` too, whatever is below it included.
+    pub fn share(&mut self, key: &KeyPath) {
+        self.plant_key(key);
+        self.shared.insert(key.clone());
+    }
+
+    pub fn is_shared(&self, key: &KeyPath) -> bool {
+        covered(&self.shared, key)
     }
 
     /// What a boot does: volatile keys are gone, with all below them.

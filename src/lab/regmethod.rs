@@ -42,7 +42,8 @@ pub enum Method {
     CheckAccess,
     Get(Kind),
     Set(Kind),
-    /// Known to the class, but not to this provider: Get- and SetSecurityDescriptor.
+    GetSecurityDescriptor,
+    /// Known to the class, but not to this provider: SetSecurityDescriptor.
     NotCapable,
 }
 
@@ -56,7 +57,8 @@ impl Method {
             "EnumValues" => Self::EnumValues,
             "DeleteValue" => Self::DeleteValue,
             "CheckAccess" => Self::CheckAccess,
-            "GetSecurityDescriptor" | "SetSecurityDescriptor" => Self::NotCapable,
+            "GetSecurityDescriptor" => Self::GetSecurityDescriptor,
+            "SetSecurityDescriptor" => Self::NotCapable,
             _ => {
                 let (verb, rest) = name.split_at_checked(3)?;
                 let kind = kind_named(rest.strip_suffix("Value")?)?;
@@ -76,6 +78,7 @@ impl Method {
             | Self::EnumValues
             | Self::CheckAccess
             | Self::Get(_)
+            | Self::GetSecurityDescriptor
             | Self::NotCapable => Effect::Reads,
         }
     }
@@ -101,6 +104,7 @@ impl Method {
             Self::EnumValues => vec![("sNames", Property::Null), ("Types", Property::Null)],
             Self::CheckAccess => vec![("bGranted", Property::Bool(false))],
             Self::Get(kind) => vec![(data_parameter(kind), Property::Null)],
+            Self::GetSecurityDescriptor => vec![("Descriptor", Property::Null)],
             Self::CreateKey
             | Self::DeleteKey
             | Self::DeleteValue

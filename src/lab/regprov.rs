@@ -85,6 +85,7 @@ pub fn invoke(
             Some(value) => done(registry.set(value_path, value)),
             None => method.refused(NULL_PARAMETER),
         },
+        Method::GetSecurityDescriptor => descriptor(registry, &key),
         Method::NotCapable => {
             let text = "the provider is not capable of the attempted operation";
             return Err(LabFault::new(fault::PROVIDER_NOT_CAPABLE, "a:ActionNotSupported", text)
@@ -99,6 +100,31 @@ fn code(refusal: Refusal) -> u32 {
         Refusal::Denied | Refusal::HasSubkeys => ACCESS_DENIED,
         Refusal::BadName => BAD_PARAMETER,
     }
+}
+
+/// Who may what, in the one form that this farm knows: administrators all, and `NETWORK SERVICE`
+/// where the key was given to it.
+fn descriptor(registry: &Registry, key: &KeyPath) -> Output {
+    let method = Method::GetSecurityDescriptor;
+    if !registry.may_read(key) {
+        return method.refused(ACCESS_DENIED);
+    }
+    if !registry.has_key(key) {
+        return method.refused(NOT_FOUND);
+    }
+    let administrators = "S-1-5-32-544";
+    let network_service = registry.is_shared(key).then_some("S-1-5-20");
+    let entries = [administrators].into_iter().chain(network_service).map(|sid| {
+        Property::Embedded(vec![
+            ("AccessMask", Property::Number(0xF_003F)),
+            ("AceFlags", Property::Number(3)),
+            ("AceType", Property::Number(0)),
+            ("Trustee", Property::Embedded(vec![("SIDString", Property::text(sid))])),
+        ])
+    });
+    let parts =
+        vec![("ControlFlags", Property::Number(4)), ("DACL", Property::Many(entries.collect()))];
+    Output { out: vec![("Descriptor", Property::Embedded(parts))], code: OK }
 }
 
 /// A default value that is the key's only value is not listed.

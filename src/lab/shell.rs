@@ -26,6 +26,7 @@ use crate::lab::folder;
 use crate::lab::host::Call;
 use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
+use crate::lab::local::Local;
 use crate::lab::maintenance;
 use crate::lab::markup::escape;
 use crate::lab::psrp::PoolServer;
@@ -137,6 +138,8 @@ pub(super) fn within_operations(host: &LabHost, call: &Call) -> Result<(), LabFa
 
 /// The cmdlets of a shell, counted.
 struct Counted<'a> {
+    /// The host itself, where it is its own PowerShell.
+    local: Option<&'a Local>,
     organisation: Option<&'a Organisation>,
     farm: Option<&'a SharePoint>,
     folders: &'a mut BTreeMap<String, Vec<String>>,
@@ -150,6 +153,9 @@ struct Counted<'a> {
 impl Cmdlets for Counted<'_> {
     fn run(&mut self, name: &str, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
         *self.calls.entry(name.to_owned()).or_default() += 1;
+        if let Some(done) = self.local.and_then(|local| local.run(name, parameters)) {
+            return done;
+        }
         let mut farm = self.availability.lock().unwrap_or_else(PoisonError::into_inner);
         let ran = match self.organisation {
             Some(_) => maintenance::run(&mut farm, name, parameters),
@@ -385,9 +391,11 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
 fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
     let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
+    let local = &host.local;
     let Shells { organisation, farm, availability, computer, open, .. } = &mut host.shells;
     let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
     let mut cmdlets = Counted {
+        local: Some(local).filter(|_| !shell.exchange),
         organisation: organisation.as_ref().filter(|_| shell.exchange),
         farm: farm.as_ref().filter(|_| !shell.exchange),
         folders: &mut host.folders,

@@ -200,8 +200,8 @@ mod tests {
         let unknown = "<r:sKey>SOFTWARE</r:sKey>";
         check("EnumKey", input("EnumKey_INPUT", REGISTRY, unknown), Err(fault::INTERNAL_ERROR));
         check("EnumNo", input("EnumNo_INPUT", REGISTRY, key), Err(fault::ACTION_NOT_SUPPORTED));
-        let descriptor = input("GetSecurityDescriptor_INPUT", REGISTRY, key);
-        check("GetSecurityDescriptor", descriptor, Err(fault::PROVIDER_NOT_CAPABLE));
+        let descriptor = input("SetSecurityDescriptor_INPUT", REGISTRY, key);
+        check("SetSecurityDescriptor", descriptor, Err(fault::PROVIDER_NOT_CAPABLE));
         let stats = &bench.host.stats;
         assert_eq!((stats.requests, stats.reads, stats.writes, stats.faults), (7, 6, 0, 6));
     }

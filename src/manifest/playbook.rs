@@ -6,6 +6,7 @@
 mod clock;
 mod gates;
 mod org_step;
+mod preflight;
 mod restart;
 mod stage;
 
@@ -24,6 +25,7 @@ use crate::model::conditions::Conditions;
 use crate::model::rollout::Budget;
 use crate::model::rollout::Limits;
 use crate::model::rollout::Playbook;
+use crate::model::rollout::Variants;
 
 const FORKS: u32 = 20;
 const RESTARTS: u32 = 1;
@@ -50,7 +52,6 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
         ("inventory", FLAG),
         ("credentials", FLAG),
         ("rules", FLAG),
-        ("preflight", "the survey's own checks always run"),
         ("reports", "reports are asked for on the command line"),
     ] {
         fields.refuse(key, why, diagnostics);
@@ -67,6 +68,12 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
     let marks = fields.read("marks", diagnostics, scalar::boolean).unwrap_or(true);
     let restarts = restart::restarts(&mut fields, &conditions, diagnostics);
     let stages = stage::stages(&mut fields, defaults.budget, &conditions.gates, diagnostics);
+    const VARIANTS: [(&str, Variants); 2] =
+        [("keep", Variants::Keep), ("converge", Variants::Converge)];
+    let variants = fields
+        .read("variants", diagnostics, |node| scalar::choice(node, &VARIANTS))
+        .unwrap_or_default();
+    let preflight = preflight::preflight(&mut fields, diagnostics);
     fields.finish(diagnostics);
     Some(Playbook {
         name: name?,
@@ -81,6 +88,8 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
         restart_groups: restarts.groups,
         stages: stages?,
         conditions,
+        preflight,
+        variants,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::model::host::HostName;
 use crate::model::irm::Organisation;
 use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
+use crate::model::particulars::Particulars;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
@@ -82,6 +83,8 @@ pub struct Observation {
     /// Seconds since the last start, by no clock; read only where a restart mark stands.
     #[serde(default)]
     pub up_seconds: Option<u64>,
+    #[serde(default)]
+    pub particulars: Particulars,
 }
 
 impl Observation {

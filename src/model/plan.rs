@@ -13,6 +13,7 @@ use crate::model::facts::Identity;
 use crate::model::gate::StageGates;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
+use crate::model::preflight::Finding;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
@@ -130,6 +131,12 @@ pub struct PlannedHost {
     pub domains: Vec<FailureDomain>,
     pub blockers: Vec<Blocker>,
     pub notes: Vec<Note>,
+    /// Evidence of the checks, as found when the plan was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// The account that must be authorised at the connector for this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorise: Option<String>,
 }
 
 impl PlannedHost {

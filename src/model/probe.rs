@@ -16,4 +16,30 @@ pub struct Probe {
     pub access: BTreeSet<KeyPath>,
     /// Whether the Exchange endpoint is asked for the organisation.
     pub organisation: bool,
+    /// Services by their short names, all in one question.
+    pub services: BTreeSet<String>,
+    /// Keys of which the names of subkeys are read.
+    pub subkeys: BTreeSet<KeyPath>,
+    /// Files whose versions are read where the installation's folder stands in a value: folder,
+    /// file below it.
+    pub files: BTreeSet<(ValuePath, String)>,
+    /// Whether the file that carries the RMS client 1 is asked for its version, where Windows is
+    /// too old to have it by nature.
+    pub rights_client: bool,
+    /// A key below which each member of a cluster has a key with its `NodeName`.
+    pub members: Option<KeyPath>,
+    /// A folder whose files are counted.
+    pub cache: Option<String>,
+    /// Keys that no Group Policy should write below.
+    pub policies: BTreeSet<KeyPath>,
+    /// Whether Configuration Manager's client is asked for a pending restart, if there is one.
+    pub client_restart: bool,
+    /// Keys whose access lists are read.
+    pub access_lists: BTreeSet<KeyPath>,
+    /// An address that the host itself is asked to request.
+    pub request: Option<String>,
+    /// Whether the SharePoint farm's IRM settings are asked.
+    pub farm: bool,
+    /// Whether the connector's event log is read.
+    pub events: bool,
 }

@@ -7,6 +7,7 @@ use crate::model::care::Care;
 use crate::model::conditions::Conditions;
 use crate::model::gate::StageGates;
 use crate::model::product::Role;
+use crate::model::preflight::Preflight;
 
 /// How many hosts a batch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +141,17 @@ pub struct PlaybookStage {
     pub gates: StageGates,
 }
 
+/// What becomes of known other forms of our values that stand under names of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Variants {
+    /// They are told, and stay.
+    #[default]
+    Keep,
+    /// They are removed beside the values that are written.
+    Converge,
+}
+
 /// A playbook as read from its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Playbook {
@@ -158,4 +170,9 @@ pub struct Playbook {
     pub restart_groups: Vec<(String, RestartSettings)>,
     pub stages: Vec<PlaybookStage>,
     pub conditions: Conditions,
+    /// What the checks before sealing demand.
+    #[serde(default)]
+    pub preflight: Preflight,
+    #[serde(default)]
+    pub variants: Variants,
 }

@@ -19,6 +19,8 @@ pub enum Weight {
     For,
     Against,
     Unknown,
+    /// It was not read, and the rest decides without it.
+    NotRead,
 }
 
 /// One piece of evidence as found; `row` is the row of `connector.md` 5.2 where there is one.

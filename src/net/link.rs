@@ -100,7 +100,9 @@ impl<C: SoapCall> Reader for WsmanLink<C> {
             | Read::EnumValues(_)
             | Read::EnumKeys(_)
             | Read::RmsTemplates
-            | Read::CheckAccess { .. } => "",
+            | Read::CheckAccess { .. }
+            | Read::AccessList(_)
+            | Read::ClientRestart => "",
         };
         match self.ask(Sent::Read(read), None).await? {
             Reply::Answer(answer) => Ok(answer),

@@ -11,7 +11,9 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
+use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
+use crate::model::rollout::Variants;
 use crate::plan::desired::Desired;
 use crate::plan::desired::ForeignForm;
 use crate::plan::desired::same_value;
@@ -27,7 +29,7 @@ pub struct Diff {
 }
 
 /// Compares. A value nobody could read is blocked, not absent: silence is not evidence.
-pub fn diff(desired: &[Desired], observation: &Observation) -> Diff {
+pub fn diff(desired: &[Desired], observation: &Observation, variants: Variants) -> Diff {
     let mut diff = Diff::default();
     for wanted in desired {
         match observation.value(&wanted.path) {
@@ -46,7 +48,28 @@ pub fn diff(desired: &[Desired], observation: &Observation) -> Diff {
                 rule: wanted.rule.clone(),
             }),
         }
-        diff.notes.extend(foreign_forms(wanted, observation));
+        for (form, found) in foreign_forms(wanted, observation) {
+            let is_own = form.path == wanted.path;
+            let fate = match (is_own, variants) {
+                (true, _) => "is replaced",
+                (false, Variants::Keep) => "is left as it is (`variants: converge` removes it)",
+                (false, Variants::Converge) => "is removed",
+            };
+            diff.notes.push(Note {
+                id: "foreign-variant".to_owned(),
+                text: format!("{} = {found} ({}: {}) {fate}", form.path, form.id, form.note),
+            });
+            let is_ours = desired.iter().any(|other| other.path == form.path);
+            let twice = diff.changes.iter().any(|other| other.path == form.path);
+            if !is_own && !is_ours && !twice && variants == Variants::Converge {
+                diff.changes.push(Change {
+                    path: form.path.clone(),
+                    before: State::Present(found),
+                    after: State::Absent,
+                    rule: wanted.rule.clone(),
+                });
+            }
+        }
     }
     diff
 }
@@ -91,36 +114,31 @@ fn unknown_right(key: &KeyPath, reason: &str) -> Blocker {
 }
 
 /// At most one form is recognised in a value: the first that the rule pack names.
-fn foreign_forms(wanted: &Desired, observation: &Observation) -> Vec<Note> {
-    let mut seen: BTreeSet<&ValuePath> = BTreeSet::new();
-    let mut notes = Vec::new();
+fn foreign_forms<'d>(
+    wanted: &'d Desired,
+    observation: &Observation,
+) -> Vec<(&'d ForeignForm, Value)> {
+    let mut forms: Vec<(&ForeignForm, Value)> = Vec::new();
     for form in &wanted.variants {
-        if seen.contains(&form.path) {
+        if forms.iter().any(|(seen, _)| seen.path == form.path) {
             continue;
         }
-        if let Some(note) = foreign(wanted, form, observation) {
-            seen.insert(&form.path);
-            notes.push(note);
+        if let Some(found) = foreign(wanted, form, observation) {
+            forms.push((form, found));
         }
     }
-    notes
+    forms
 }
 
-fn foreign(wanted: &Desired, form: &ForeignForm, observation: &Observation) -> Option<Note> {
+/// The value that stands there in this form.
+fn foreign(wanted: &Desired, form: &ForeignForm, observation: &Observation) -> Option<Value> {
     let State::Present(found) = stands_at(observation, &form.path)? else { return None };
     let is_own = form.path == wanted.path;
     let recognised = match &form.data {
         Some(data) => found.as_sz().is_some_and(|found| has_form(found, data)),
         None => !is_own,
     };
-    if !recognised || (is_own && same_value(&found, &wanted.after)) {
-        return None;
-    }
-    let fate = if is_own { "is replaced" } else { "is left as it is" };
-    Some(Note {
-        id: "foreign-variant".to_owned(),
-        text: format!("{} = {found} ({}: {}) {fate}", form.path, form.id, form.note),
-    })
+    (recognised && !(is_own && same_value(&found, &wanted.after))).then_some(found)
 }
 
 /// What is known to stand at a path, by its own reading or by its key's listing.
@@ -182,7 +200,7 @@ mod tests {
         if let Some(reading) = reading {
             observation.values.insert(path, reading);
         }
-        let diff = diff(&[wanted()], &observation);
+        let diff = diff(&[wanted()], &observation, Variants::Keep);
         let mut words = Vec::new();
         words.extend(diff.changes.iter().map(|one| format!("change from {}", one.before)));
         words.extend(diff.equal.iter().map(|_| "equal".to_owned()));
@@ -228,9 +246,14 @@ mod tests {
             &ValuePath::new(KEY, NAME),
             State::Present(Value::Sz(DATA.into())),
         );
-        let diff = diff(&[wanted()], &observation);
+        let diff = diff(&[wanted()], &observation, Variants::Keep);
         assert!(diff.changes.is_empty());
         assert!(diff.notes[0].text.contains("is left as it is"), "{:?}", diff.notes);
+        let diff = super::diff(&[wanted()], &observation, Variants::Converge);
+        let [change] = diff.changes.as_slice() else { panic!("{:?}", diff.changes) };
+        assert_eq!(change.path, ValuePath::new(KEY, "/_wmcs/licensing"));
+        assert_eq!((&change.before, &change.after), (&State::Present(Value::Sz(DATA.into())), &State::Absent));
+        assert!(diff.notes[0].text.contains("is removed"), "{:?}", diff.notes);
     }
 
     #[test]

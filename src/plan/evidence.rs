@@ -1,8 +1,6 @@
-//! Evidence of an earlier AD RMS on a server (`connector.md` 5.2, rows 1 to 6), as found.
+//! Evidence of an earlier AD RMS in a server's registry (`connector.md` 5.2, rows 1 to 5), as found.
 
 use crate::model::facts::Observation;
-use crate::model::irm::Organisation;
-use crate::model::outcome::Failure;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
@@ -15,7 +13,6 @@ use crate::model::verdict::Evidence;
 use crate::model::verdict::Weight;
 use crate::plan::ours::Ours;
 use crate::plan::ours::Whose;
-use crate::plan::ours::is_azure;
 use crate::plan::ours::is_node;
 use crate::plan::ours::whose;
 use crate::plan::url::is_bare_origin;
@@ -68,6 +65,11 @@ pub fn listings(role: Role) -> Vec<KeyPath> {
     }
 }
 
+/// The folder whose files tell of earlier use: what the cache of Exchange's own account holds.
+pub fn cache(role: Role) -> Option<String> {
+    (role == Role::Exchange).then(|| r"C:\ProgramData\Microsoft\DRM\Server\S-1-5-18".to_owned())
+}
+
 /// What a host's registry says about the time before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
@@ -76,6 +78,19 @@ pub struct Traces {
     pub leftovers: Vec<String>,
     /// Values that point to a connector of another name.
     pub other_connectors: Vec<String>,
+}
+
+/// Whether any place of the rows holds something: then nothing is found by way of AD.
+pub fn has_values(observation: &Observation) -> bool {
+    let is_there = |key: &str| {
+        matches!(observation.value(&ValuePath::new(key, "")), Reading::Known(State::Present(_)))
+    };
+    let lists = |key: &str| {
+        let listing = observation.listings.get(&KeyPath::new(key));
+        matches!(listing, Some(Listing::Known(values)) if !values.is_empty())
+    };
+    MSDRM.iter().chain(&MSIPC).any(|key| is_there(key))
+        || MSIPC_REDIRECTION.iter().chain(&EXCHANGE_REDIRECTION).any(|key| lists(key))
 }
 
 /// Reads rows 1 to 5 of one host.
@@ -96,59 +111,30 @@ pub fn traces(role: Role, observation: &Observation, ours: Ours<'_>) -> Traces {
     for key in EXCHANGE_REDIRECTION {
         redirections(&mut traces, 4, key, observation, ours);
     }
+    traces.evidence.extend(reverse(&traces.evidence, observation));
     traces
 }
 
-/// Reads row 6: the organisation's own settings.
-pub fn organisation(
-    organisation: Option<&Organisation>,
-    failure: Option<&Failure>,
-    ours: Ours<'_>,
-) -> Vec<Evidence> {
-    let say = |weight, text: String| vec![Evidence { row: Some(6), weight, text }];
-    let Some(organisation) = organisation else {
-        let reason = failure.map_or_else(|| "never asked".to_owned(), Failure::text);
-        return say(Weight::Unknown, format!("Get-IRMConfiguration: {reason}"));
-    };
-    let irm = &organisation.irm;
-    let foreign: Vec<&str> = irm
-        .service_location
-        .iter()
-        .chain(irm.licensing_location.iter().flatten())
-        .map(String::as_str)
-        .filter(|text| !text.is_empty())
-        .filter(|text| match whose(text, ours) {
-            Whose::Tenant | Whose::Connector | Whose::ConnectorOtherForm => false,
-            Whose::Third(host) => !is_azure(&host),
-            Whose::NoUrl => true,
-        })
-        .collect();
-    let untold: Vec<&str> = [
-        ("ServiceLocation", irm.service_location.is_none()),
-        ("LicensingLocation", irm.licensing_location.is_none()),
-    ]
-    .into_iter()
-    .filter_map(|(name, is_untold)| is_untold.then_some(name))
-    .collect();
-    match (foreign.as_slice(), irm.internal_licensing_enabled) {
-        ([], _) if !untold.is_empty() => say(
-            Weight::Unknown,
-            format!("Get-IRMConfiguration does not tell {}", untold.join(" and ")),
-        ),
-        ([], _) => say(Weight::Against, "Get-IRMConfiguration names no AD RMS server".to_owned()),
-        ([first, ..], Some(true)) => say(
-            Weight::For,
-            format!("Get-IRMConfiguration: internal licensing is on, with {first}"),
-        ),
-        ([first, ..], Some(false)) => say(
-            Weight::Against,
-            format!("Get-IRMConfiguration has {first}, but internal licensing is off"),
-        ),
-        ([first, ..], None) => say(
-            Weight::Unknown,
-            format!("Get-IRMConfiguration has {first} and no InternalLicensingEnabled"),
-        ),
+/// Row 5 where none was found: the keys that would hold it are those of row 4.
+fn reverse(evidence: &[Evidence], observation: &Observation) -> Option<Evidence> {
+    if evidence.iter().any(|one| one.row == Some(5)) {
+        return None;
     }
+    let unread = EXCHANGE_REDIRECTION.iter().find_map(|key| {
+        match observation.listings.get(&KeyPath::new(key)) {
+            None => Some(format!("{}: never read", brief(key))),
+            Some(Listing::Unreadable(reason)) => Some(format!("{}: {reason}", brief(key))),
+            Some(Listing::NoKey | Listing::Known(_)) => None,
+        }
+    });
+    Some(match unread {
+        Some(text) => Evidence { row: Some(5), weight: Weight::Unknown, text },
+        None => Evidence {
+            row: Some(5),
+            weight: Weight::Against,
+            text: "no redirection leads from another server".to_owned(),
+        },
+    })
 }
 
 fn location(
@@ -359,40 +345,6 @@ mod tests {
         observation.listings.clear();
         let traces = traces(Role::Exchange, &observation, ours(&host, &[]));
         assert!(traces.evidence.iter().all(|one| one.weight == Weight::Unknown));
-        assert_eq!(traces.evidence.len(), 12);
-    }
-
-    #[test]
-    fn the_organisation_speaks_for_a_restart_only_while_its_licensing_is_on() {
-        let host = sample::host("EX1", Role::Exchange);
-        let mut organisation = sample::organisation(&["EX1"]);
-        let mut check = |enabled, location: &[&str], expected| {
-            organisation.irm.internal_licensing_enabled = enabled;
-            organisation.irm.licensing_location =
-                Some(location.iter().map(|&text| text.to_owned()).collect());
-            let got = super::organisation(Some(&organisation), None, ours(&host, &[]));
-            assert_eq!(got[0].weight, expected, "{got:?}");
-        };
-        let adrms = "https://adrms.contoso.com/_wmcs/licensing";
-        check(Some(true), &[adrms], Weight::For);
-        check(Some(false), &[adrms], Weight::Against);
-        check(None, &[adrms], Weight::Unknown);
-        check(Some(true), &[], Weight::Against);
-        check(Some(true), &["https://x.rms.na.aadrm.com/_wmcs/licensing"], Weight::Against);
-        check(Some(true), &["https://notaadrm.com/_wmcs/licensing"], Weight::For);
-        organisation.irm.licensing_location = None;
-        let untold = super::organisation(Some(&organisation), None, ours(&host, &[]));
-        assert_eq!(untold[0].weight, Weight::Unknown);
-        assert_eq!(untold[0].text, "Get-IRMConfiguration does not tell LicensingLocation");
-        organisation.irm.internal_licensing_enabled = Some(true);
-        organisation.irm.service_location = Some(adrms.to_owned());
-        let half = super::organisation(Some(&organisation), None, ours(&host, &[]));
-        assert_eq!(half[0].weight, Weight::For, "what is told counts: {half:?}");
-        organisation.irm.service_location = None;
-        organisation.irm.licensing_location = Some(Vec::new());
-        let untold = super::organisation(Some(&organisation), None, ours(&host, &[]));
-        assert_eq!(untold[0].weight, Weight::Unknown, "{untold:?}");
-        let unread = super::organisation(None, None, ours(&host, &[]));
-        assert_eq!(unread[0].weight, Weight::Unknown);
+        assert_eq!(traces.evidence.len(), 13);
     }
 }

@@ -17,6 +17,10 @@ use crate::model::plan::Blocker;
 use crate::model::plan::Note;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
+use crate::model::preflight::Check;
+use crate::model::preflight::Demand;
+use crate::model::preflight::Finding;
+use crate::model::preflight::Status;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
@@ -30,6 +34,7 @@ use crate::model::rules::Support;
 use crate::model::tls::TlsTrust;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Verdict;
+use crate::plan::authorise;
 use crate::plan::debt;
 use crate::plan::desired;
 use crate::plan::diff;
@@ -37,19 +42,19 @@ use crate::plan::domain;
 use crate::plan::evidence;
 use crate::plan::identity;
 use crate::plan::identity::Fit;
+use crate::plan::node;
 use crate::plan::organisation;
 use crate::plan::ours::Ours;
+use crate::plan::preflight;
+use crate::plan::preflight::CLOCK_SKEW;
 use crate::plan::probe;
 use crate::plan::product;
 use crate::plan::product::Found;
 use crate::plan::standing;
 use crate::plan::tenant;
+use crate::plan::surroundings;
 use crate::plan::verdict;
 use crate::plan::window;
-
-/// A host's clock may differ from ours by this much before the plan says so, in seconds. Kerberos
-/// bears no more either.
-const CLOCK_SKEW: i64 = 300;
 
 /// What every host's plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +65,8 @@ pub struct Context<'a> {
     /// Connector nodes of the inventory.
     pub nodes: &'a [HostName],
     pub twins: &'a BTreeMap<HostName, Vec<HostName>>,
+    /// The whole inventory.
+    pub hosts: &'a [Host],
 }
 
 /// A host that this run leaves alone, and why.
@@ -100,6 +107,8 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         domains: domain::domains(host, context.playbook),
         blockers: Vec::new(),
         notes: Vec::new(),
+        findings: Vec::new(),
+        authorise: None,
     }
 }
 
@@ -114,6 +123,18 @@ pub fn connector(host: &Host, context: Context<'_>) -> PlannedHost {
         Some(HostSurvey::Read(observation)) => {
             planned.identity = Some(observation.identity.clone());
             planned.notes.extend(clock(observation));
+            planned.findings = node::findings(observation);
+            let case = preflight::Case {
+                host,
+                role: Role::Connector,
+                product: None,
+                observation,
+                survey: context.survey,
+                hosts: context.hosts,
+                preflight: &context.playbook.preflight,
+                defaults: &[],
+            };
+            planned.findings.extend(preflight::about_a_node(case));
         }
         Some(HostSurvey::Failed(failure)) => planned.notes.push(note(
             "connector-unread",
@@ -154,8 +175,9 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     }
     leased(&mut planned, observation, None);
     let (product, version) = version(host, role, observation);
-    planned.blockers.extend(version);
     planned.product = product;
+    planned.authorise = authorise::account(role, observation);
+    check(&mut planned, host, role, version, observation, context);
     let Some(product) = product else { return planned };
     label(&mut planned, product, context.pack);
     match desired::desired(host, product, context.pack) {
@@ -163,7 +185,7 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
             .blockers
             .push(blocker("no-rules", &format!("the rule pack has no values for {product}"))),
         Ok(wanted) => {
-            let diff = diff::diff(&wanted, observation);
+            let diff = diff::diff(&wanted, observation, context.playbook.variants);
             planned.changes = diff.changes;
             planned.equal = diff.equal;
             planned.blockers.extend(diff.blockers);
@@ -187,6 +209,53 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
     planned
 }
 
+/// Everything that the checks find. What speaks against the product itself stands first.
+fn check(
+    planned: &mut PlannedHost,
+    host: &Host,
+    role: Role,
+    version: Option<Blocker>,
+    observation: &Observation,
+    context: Context<'_>,
+) {
+    let preflight = &context.playbook.preflight;
+    let case = preflight::Case {
+        host,
+        role,
+        product: planned.product,
+        observation,
+        survey: context.survey,
+        hosts: context.hosts,
+        preflight,
+        defaults: &preflight::default_keys(role, context.pack),
+    };
+    let (findings, blockers) = preflight::findings(case);
+    planned.findings = findings;
+    // A product that cannot be told has no rules, whatever the playbook is content with.
+    let lenient =
+        preflight.demand(Check::ProductVersion) == Demand::Told && planned.product.is_some();
+    let is_borne = |one: &Blocker| lenient && one.id == Check::ProductVersion.id();
+    let (status, found) = match &version {
+        None => {
+            (Status::Ok, planned.product.map_or_else(String::new, |product| product.to_string()))
+        }
+        Some(one) if is_borne(one) => (Status::Warn, one.text.clone()),
+        Some(one) if one.id == "unreadable" => (Status::NotRead, one.text.clone()),
+        Some(one) => (Status::Block, one.text.clone()),
+    };
+    planned.findings.push(Finding {
+        id: version.as_ref().map_or(Check::ProductVersion.id(), |one| one.id.as_str()).to_owned(),
+        expected: host.product.map_or_else(|| format!("a product of {role}"), |it| it.to_string()),
+        found,
+        source: product::source(role).to_owned(),
+        time: observation.taken,
+        status,
+        waived: None,
+    });
+    planned.blockers.extend(version.filter(|one| !is_borne(one)));
+    planned.blockers.extend(blockers);
+}
+
 fn decide(
     planned: &mut PlannedHost,
     host: &Host,
@@ -200,11 +269,12 @@ fn decide(
         nodes: context.nodes,
     };
     let mut traces = evidence::traces(role, observation, ours);
-    if role == Role::Exchange {
-        let failure = context.survey.organisation_failures.get(&host.name);
-        let found = organisation::organisation_of(host, context.survey);
-        traces.evidence.extend(evidence::organisation(found, failure, ours));
-    }
+    let asked = surroundings::Asked {
+        organisation: organisation::organisation_of(host, context.survey),
+        failure: context.survey.organisation_failures.get(&host.name),
+        observation,
+    };
+    traces.evidence.extend(surroundings::evidence(role, asked, ours));
     if !planned.changes.is_empty() {
         conflicts(planned, &traces.leftovers, &traces.other_connectors);
     }

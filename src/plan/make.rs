@@ -23,6 +23,7 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
+use crate::model::preflight::Waiver;
 use crate::model::product::Role;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::PlaybookStage;
@@ -60,8 +61,8 @@ pub struct PlanInput<'a> {
     pub select: &'a Select<'a>,
     /// `--limit`: the hosts that may get work; `None` for all.
     pub limit: Option<&'a BTreeSet<HostName>>,
-    /// `--waive HOST:BLOCKER`.
-    pub waivers: &'a [(HostName, String)],
+    /// `--waive HOST:BLOCKER=REASON`.
+    pub waivers: &'a [Waiver],
     /// Exchange servers that the organisation step does not wait for, by name.
     pub waived_servers: &'a [String],
 }
@@ -182,6 +183,7 @@ fn plan_hosts(
         survey: input.survey,
         nodes: &nodes,
         twins: &twins,
+        hosts: input.hosts,
     };
     let mut odd = peers::odd_peers(input.hosts, input.survey, input.pack);
     let mut planned = BTreeMap::new();

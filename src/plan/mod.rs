@@ -5,6 +5,7 @@
 
 pub mod adrms;
 pub mod approval;
+pub mod authorise;
 pub mod compare;
 pub mod debt;
 pub mod desired;
@@ -17,9 +18,11 @@ pub mod host;
 pub mod identity;
 pub mod lint;
 pub mod make;
+pub mod node;
 pub mod organisation;
 pub mod ours;
 pub mod peers;
+pub mod preflight;
 pub mod probe;
 pub mod product;
 #[cfg(test)]
@@ -28,6 +31,7 @@ pub mod seal;
 pub mod stage;
 pub mod standing;
 pub mod steps;
+pub mod surroundings;
 pub mod template;
 pub mod tenant;
 pub mod undo;

@@ -1,6 +1,7 @@
 //! Hosts that differ from their peers before the change: "13 alike, 1 odd".
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
@@ -19,7 +20,7 @@ use crate::plan::desired::render_rule;
 /// Compares the hosts of each DAG and each farm by what they held before the change. Servers of
 /// one kind must hold the same values, so one that differs is worth a look.
 pub fn odd_peers(hosts: &[Host], survey: &Survey, pack: &RulePack) -> BTreeMap<HostName, Note> {
-    let mut groups: BTreeMap<String, Vec<(&HostName, String)>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<(&HostName, Held)>> = BTreeMap::new();
     for host in hosts.iter().filter(|host| host.in_scope()) {
         let group = match (host.role, &host.dag, &host.farm) {
             (Some(Role::Exchange), Some(dag), _) => format!("DAG {dag}"),
@@ -38,22 +39,28 @@ pub fn odd_peers(hosts: &[Host], survey: &Survey, pack: &RulePack) -> BTreeMap<H
     }
     let mut notes = BTreeMap::new();
     for (group, members) in groups {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<&Held, usize> = BTreeMap::new();
         for (_, held) in &members {
-            *counts.entry(held.as_str()).or_default() += 1;
+            *counts.entry(held).or_default() += 1;
         }
         if counts.len() < 2 {
             continue;
         }
         let usual = counts.iter().find(|(_, count)| **count * 2 > members.len()).map(|(it, _)| *it);
         for (name, held) in &members {
-            if usual == Some(held.as_str()) {
+            if usual == Some(held) {
                 continue;
             }
             let text = match usual {
-                Some(_) => format!("held other values than its peers of {group}"),
+                Some(usual) => format!(
+                    "held other values than its peers of {group}: {}",
+                    differing([*usual, held].into_iter())
+                ),
                 // Of two that differ, neither is the odd one.
-                None => format!("the members of {group} did not hold the same values"),
+                None => format!(
+                    "the members of {group} did not hold the same values: {}",
+                    differing(members.iter().map(|(_, held)| held))
+                ),
             };
             notes.insert((*name).clone(), Note { id: "odd-peer".to_owned(), text });
         }
@@ -61,8 +68,27 @@ pub fn odd_peers(hosts: &[Host], survey: &Survey, pack: &RulePack) -> BTreeMap<H
     notes
 }
 
-/// Everything the host holds at the places of its role's rules, as one comparable text.
-fn held(host: &Host, observation: &Observation, pack: &RulePack) -> String {
+/// What stands at each path, both in lower case; nothing where nothing stands.
+type Held = BTreeMap<String, String>;
+
+/// The paths at which not all hold the same, by key and name.
+fn differing<'h>(all: impl Iterator<Item = &'h Held> + Clone) -> String {
+    let paths: BTreeSet<&String> = all.clone().flat_map(BTreeMap::keys).collect();
+    let differs = |path: &&String| {
+        let mut held = all.clone().map(|held| held.get(*path));
+        let first = held.next().flatten();
+        held.any(|other| other != first)
+    };
+    let paths: Vec<&str> = paths.into_iter().filter(differs).map(String::as_str).collect();
+    match paths.as_slice() {
+        [] => "at no path that is known".to_owned(),
+        [only] => (*only).to_owned(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    }
+}
+
+/// Everything the host holds at the places of its role's rules.
+fn held(host: &Host, observation: &Observation, pack: &RulePack) -> Held {
     let mut held: BTreeMap<ValuePath, String> = BTreeMap::new();
     let rules = pack
         .rules
@@ -79,7 +105,7 @@ fn held(host: &Host, observation: &Observation, pack: &RulePack) -> String {
         }
     }
     let lines = held.into_iter().filter(|(_, text)| !text.is_empty());
-    lines.map(|(path, text)| format!("{path}={text}\n").to_lowercase()).collect()
+    lines.map(|(path, text)| (path.to_string().to_lowercase(), text.to_lowercase())).collect()
 }
 
 fn describe(reading: &Reading) -> String {

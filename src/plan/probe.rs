@@ -10,6 +10,7 @@ use crate::model::rules::RulePack;
 use crate::plan::adrms;
 use crate::plan::desired::render_rule;
 use crate::plan::evidence;
+use crate::plan::preflight;
 use crate::plan::product;
 
 /// The value that says that an earlier run left a restart owed.
@@ -18,11 +19,15 @@ pub fn restart_mark() -> ValuePath {
 }
 
 /// What must be read on a host: the values of every product of its role, what tells the product,
-/// the evidence of an earlier AD RMS, our own mark, and the rights on each key that may be
-/// written. A connector node is asked only who it is; a host out of scope is not asked at all.
+/// the evidence of an earlier AD RMS, our own mark, the rights on each key that may be written, and
+/// what the checks before sealing need. A connector node is asked who it is and for its events; a host out of scope is not asked at all.
 pub fn probe(host: &Host, pack: &RulePack) -> Probe {
     let mut probe = Probe::default();
     let Some(role) = host.role else { return probe };
+    if role == Role::Connector {
+        probe.events = true;
+        return probe;
+    }
     if !host.in_scope() {
         return probe;
     }
@@ -50,6 +55,9 @@ pub fn probe(host: &Host, pack: &RulePack) -> Probe {
     probe.listings.insert(KeyPath::new(MARKS_KEY));
     probe.access.insert(KeyPath::new(MARKS_KEY));
     probe.organisation = role == Role::Exchange;
+    probe.farm = role == Role::Sharepoint;
+    probe.cache = evidence::cache(role);
+    preflight::ask(host, role, pack, &mut probe);
     probe
 }
 
@@ -85,7 +93,8 @@ mod tests {
     #[test]
     fn connectors_and_hosts_out_of_scope_are_asked_for_nothing() {
         let connector = sample::host("RMSC1", Role::Connector);
-        assert_eq!(probe(&connector, &sample::pack()), Probe::default());
+        let asked = Probe { events: true, ..Probe::default() };
+        assert_eq!(probe(&connector, &sample::pack()), asked);
         assert!(is_contacted(&connector));
         let mut out = sample::host("FS1", Role::Fci);
         out.configure = Configure::No;

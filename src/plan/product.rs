@@ -11,7 +11,8 @@ use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 
-const EXCHANGE_SETUP: &str = r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup";
+/// Where Exchange's setup notes its version.
+pub(crate) const EXCHANGE_SETUP: &str = r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup";
 const EXCHANGE_EDGE: &str = r"SOFTWARE\Microsoft\ExchangeServer\v15\EdgeTransportRole";
 const SHAREPOINT: &str = r"SOFTWARE\Microsoft\Shared Tools\Web Server Extensions";
 
@@ -39,12 +40,16 @@ pub fn version_values(role: Role) -> Vec<ValuePath> {
     match role {
         Role::Exchange => ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor"]
             .map(|name| ValuePath::new(EXCHANGE_SETUP, name))
-            .to_vec(),
+            .into_iter()
+            .chain([sharepoint_2010()])
+            .collect(),
         Role::Sharepoint => ["16.0", "15.0", "14.0"]
             .map(|hive| ValuePath::new(format!(r"{SHAREPOINT}\{hive}"), "Version"))
             .to_vec(),
         // Exchange keeps other data in the same default values (`connector.md` 1.4).
-        Role::Fci => vec![ValuePath::new(EXCHANGE_SETUP, "MsiProductMajor")],
+        Role::Fci => {
+            vec![ValuePath::new(EXCHANGE_SETUP, "MsiProductMajor"), sharepoint_2010()]
+        }
         Role::Connector => Vec::new(),
     }
 }
@@ -57,13 +62,22 @@ pub fn version_keys(role: Role) -> Vec<KeyPath> {
     }
 }
 
+/// Where the product of a role is told.
+pub fn source(role: Role) -> &'static str {
+    match role {
+        Role::Exchange => r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup",
+        Role::Sharepoint => r"HKLM\SOFTWARE\Microsoft\Shared Tools\Web Server Extensions",
+        Role::Fci | Role::Connector => "Win32_OperatingSystem.Version",
+    }
+}
+
 /// Tells the product of a host from what was read there.
 pub fn discover(role: Role, observation: &Observation) -> Found {
     match role {
-        Role::Exchange => exchange(observation),
+        Role::Exchange => beside_sharepoint_2010(observation, exchange(observation)),
         Role::Sharepoint => sharepoint(observation),
         Role::Fci => match number(observation, &exchange_value("MsiProductMajor")) {
-            Ok(None) => windows(&observation.os),
+            Ok(None) => beside_sharepoint_2010(observation, windows(&observation.os)),
             Ok(Some(_)) => Found::Conflict(
                 "Exchange is installed here, and it keeps other data in the MSDRM values that a \
                  file server needs"
@@ -72,6 +86,24 @@ pub fn discover(role: Role, observation: &Observation) -> Found {
             Err(reason) => Found::Unreadable(reason),
         },
         Role::Connector => windows(&observation.os),
+    }
+}
+
+fn sharepoint_2010() -> ValuePath {
+    ValuePath::new(format!(r"{SHAREPOINT}\14.0"), "Version")
+}
+
+/// SharePoint 2010 keeps its connector in the MSDRM values too (`connector.md` 1.4).
+fn beside_sharepoint_2010(observation: &Observation, found: Found) -> Found {
+    match (observation.value(&sharepoint_2010()), found) {
+        (Reading::Known(State::Present(version)), Found::Product(_, _)) => {
+            Found::Conflict(format!(
+                "SharePoint {version} is installed here, and it keeps its own data in the MSDRM \
+                 values that this role needs"
+            ))
+        }
+        (Reading::Unreadable(reason), Found::Product(_, _)) => Found::Unreadable(reason),
+        (_, found) => found,
     }
 }
 
@@ -253,6 +285,11 @@ mod tests {
         observation.listings.insert(KeyPath::new(EXCHANGE_EDGE), Listing::Known(Vec::new()));
         assert_eq!(discover(Role::Exchange, &observation), Found::EdgeTransport);
         check(Role::Fci, &exchange_version(15, 2, 1)[..1], Err("Conflict"));
+        let older = format!(r"{SHAREPOINT}\14.0\Version");
+        let older = (older.as_str(), Value::Sz("14.0.0.4762".to_owned()));
+        check(Role::Fci, &[older.clone()], Err("Conflict"));
+        let [major, minor, build] = exchange_version(15, 1, 2507);
+        check(Role::Exchange, &[major, minor, build, older], Err("Conflict"));
     }
 
     #[test]

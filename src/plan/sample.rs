@@ -26,7 +26,15 @@ use crate::model::irm::ExchangeServer;
 use crate::model::irm::IrmConfiguration;
 use crate::model::irm::Organisation;
 use crate::model::origin::Origin;
+use crate::model::particulars::Asked;
+use crate::model::particulars::FarmIrm;
+use crate::model::particulars::Particulars;
+use crate::model::particulars::Service;
+use crate::model::particulars::WebAnswer;
 use crate::model::plan::Plan;
+use crate::model::preflight::Preflight;
+use crate::model::preflight::Waiver;
+use crate::model::probe::Probe;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::Listing;
@@ -44,6 +52,7 @@ use crate::model::rollout::RestartSettings;
 use crate::model::rollout::RestartWhen;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
+use crate::model::rollout::Variants;
 use crate::model::rules::Confidence;
 use crate::model::rules::ProductLabel;
 use crate::model::rules::Rule;
@@ -120,6 +129,7 @@ pub(crate) fn observation(name: &str, role: Role) -> Observation {
             last_boot: "2026-10-01T03:00:00Z".parse().unwrap(),
             local_time: now(),
         },
+        particulars: particulars(&questions),
         values: questions.values.into_iter().map(|path| (path, absent.clone())).collect(),
         listings: questions.listings.into_iter().map(|key| (key, Listing::NoKey)).collect(),
         access: questions.access.into_iter().map(|key| (key, Access::Granted)).collect(),
@@ -127,10 +137,34 @@ pub(crate) fn observation(name: &str, role: Role) -> Observation {
     }
 }
 
+/// A host on which nothing stands against anything.
+fn particulars(questions: &Probe) -> Particulars {
+    let service = Service { state: "Running".into(), account: Some("LocalSystem".into()) };
+    let services = questions.services.iter().map(|name| name.to_lowercase());
+    // Configuration Manager's client is nobody's by nature.
+    let services = services.filter(|name| name != "ccmexec").map(|name| (name, service.clone()));
+    let off = FarmIrm { enabled: Some(false), use_directory: Some(false), server: None };
+    Particulars {
+        services: Asked::Told(services.collect()),
+        subkeys: questions.subkeys.iter().map(|key| (key.clone(), Asked::Told(vec![]))).collect(),
+        members: Asked::Told(Vec::new()),
+        cached: Asked::Told(0),
+        policies: Asked::Told((Vec::new(), 0)),
+        connector: Asked::Told(WebAnswer::Status(401)),
+        farm: Asked::Told(off),
+        events: Asked::Told(Vec::new()),
+        ..Particulars::default()
+    }
+}
+
 pub(crate) fn install_exchange_2016(observation: &mut Observation) {
     let key = r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup";
-    for (name, number) in [("MsiProductMajor", 15), ("MsiProductMinor", 1), ("MsiBuildMajor", 2507)]
-    {
+    for (name, number) in [
+        ("MsiProductMajor", 15),
+        ("MsiProductMinor", 1),
+        ("MsiBuildMajor", 2507),
+        ("MsiBuildMinor", 6),
+    ] {
         set(observation, &ValuePath::new(key, name), State::Present(Value::Dword(number)));
     }
 }
@@ -139,6 +173,8 @@ pub(crate) fn install_sharepoint_2016(observation: &mut Observation) {
     let key = r"SOFTWARE\Microsoft\Shared Tools\Web Server Extensions\16.0";
     let version = Value::Sz("16.0.4351.1000".into());
     set(observation, &ValuePath::new(key, "Version"), State::Present(version));
+    let client = ValuePath::new(r"SOFTWARE\Microsoft\MSIPC\CurrentVersion", "");
+    set(observation, &client, State::Present(Value::Sz("1.0.2456.0".into())));
 }
 
 /// Puts a value where a host would show it: under its path, and in its key's listing.
@@ -154,6 +190,11 @@ pub(crate) fn set(observation: &mut Observation, path: &ValuePath, state: State)
         *listing = Listing::Known(values);
     }
     observation.values.insert(path.clone(), reading);
+}
+
+/// A waiver without a reason.
+pub(crate) fn waiver(host: &str, id: &str) -> Waiver {
+    Waiver { host: HostName::new(host), id: id.to_owned(), reason: None }
 }
 
 /// A survey in which every host in scope answers as freshly installed.
@@ -317,6 +358,8 @@ pub(crate) fn playbook() -> Playbook {
             },
         ],
         conditions: Conditions::default(),
+        preflight: Preflight::default(),
+        variants: Variants::default(),
     }
 }
 
@@ -327,7 +370,7 @@ pub(crate) struct Fleet {
     pub(crate) playbook: Playbook,
     pub(crate) pack: RulePack,
     pub(crate) limit: Option<BTreeSet<HostName>>,
-    pub(crate) waivers: Vec<(HostName, String)>,
+    pub(crate) waivers: Vec<Waiver>,
     pub(crate) waived_servers: Vec<String>,
 }
 

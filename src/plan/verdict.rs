@@ -16,7 +16,7 @@ pub struct Case<'a> {
     pub role: Role,
     /// How many values of the host will change.
     pub changes: usize,
-    /// Rows 1 to 6, as found.
+    /// Rows 1 to 9, as found.
     pub evidence: Vec<Evidence>,
     /// What the inventory answers.
     pub prior: PriorAdrms,
@@ -52,6 +52,11 @@ pub fn decide(case: Case<'_>) -> Decided {
     }
     if changes == 0 {
         evidence.insert(0, fact(Weight::Against, "no value changes".to_owned()));
+        if role == Role::Fci {
+            let text = "no mark says that a restart is owed; when the values were written is not \
+                        told over WMI";
+            evidence.push(fact(Weight::NotRead, text.to_owned()));
+        }
         return plain(RestartNeed::NotRequired, "no-change", evidence);
     }
     let plural = if changes == 1 { "1 value changes" } else { &format!("{changes} values change") };

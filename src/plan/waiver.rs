@@ -1,13 +1,15 @@
-//! Blockers that a person takes upon himself, by name: `--waive HOST:BLOCKER`.
+//! Blockers that a person takes upon himself, by name: `--waive HOST:BLOCKER=REASON`.
 
 use std::collections::BTreeMap;
 
 use crate::model::host::HostName;
 use crate::model::plan::Note;
 use crate::model::plan::PlannedHost;
+use crate::model::preflight::Check;
+use crate::model::preflight::Waiver;
 
-/// What may be waived: findings about which a person can know more than the survey. What could
-/// not be read, or would be denied, is no matter of opinion.
+/// What may be waived beside the checks: findings about which a person can know more than the
+/// survey. What could not be read, or would be denied, is no matter of opinion.
 pub const WAIVABLE: [&str; 10] = [
     "product-version",
     "identity",
@@ -21,15 +23,16 @@ pub const WAIVABLE: [&str; 10] = [
     "single-copy",
 ];
 
-/// Turns waived blockers into notes; says which waivers had no effect.
-pub fn apply(
-    hosts: &mut BTreeMap<HostName, PlannedHost>,
-    waivers: &[(HostName, String)],
-) -> Vec<Note> {
+fn is_waivable(id: &str) -> bool {
+    WAIVABLE.contains(&id) || Check::parse(id).is_some()
+}
+
+/// Turns waived blockers into notes, with their reasons; says which waivers had no effect.
+pub fn apply(hosts: &mut BTreeMap<HostName, PlannedHost>, waivers: &[Waiver]) -> Vec<Note> {
     let mut unused = Vec::new();
-    for (name, id) in waivers {
+    for Waiver { host: name, id, reason } in waivers {
         let mut used = false;
-        if let Some(host) = hosts.get_mut(name).filter(|_| WAIVABLE.contains(&id.as_str())) {
+        if let Some(host) = hosts.get_mut(name).filter(|_| is_waivable(id)) {
             let (waived, kept) = std::mem::take(&mut host.blockers)
                 .into_iter()
                 .partition::<Vec<_>, _>(|blocker| blocker.id == *id);
@@ -40,18 +43,24 @@ pub fn apply(
             if id == "single-copy" && !waived.is_empty() {
                 host.care.outage = std::mem::take(&mut host.single_copies);
             }
+            let why = match reason {
+                Some(reason) => format!("({reason})"),
+                None => format!("without a reason (say it with --waive '{name}:{id}=why')"),
+            };
             for blocker in waived {
                 used = true;
-                let text = format!("{id} was waived: {}", blocker.text);
+                let text = format!("{id} was waived {why}: {}", blocker.text);
                 host.notes.push(Note { id: "waived".to_owned(), text });
+            }
+            if used {
+                for finding in host.findings.iter_mut().filter(|finding| finding.id == *id) {
+                    finding.waived = Some(reason.clone().unwrap_or_default());
+                }
             }
         }
         if !used {
-            let why = if WAIVABLE.contains(&id.as_str()) {
-                "there is no such blocker"
-            } else {
-                "it cannot be waived"
-            };
+            let why =
+                if is_waivable(id) { "there is no such blocker" } else { "it cannot be waived" };
             let text = format!("the waiver {name}:{id} had no effect: {why}");
             unused.push(Note { id: "waiver-unused".to_owned(), text });
         }

@@ -1,6 +1,8 @@
 //! A plan for people, and as JSON: the same facts, in the order in which a reader needs them.
 
+mod authorise;
 mod host;
+mod preflight;
 mod restarts;
 mod table;
 mod wrap;
@@ -107,6 +109,8 @@ fn whole(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         steps(plan, options),
         restarts::lines(plan, options),
         stages(plan, options),
+        preflight::lines(plan, options),
+        authorise::lines(plan, options),
         notes(plan, options),
         blocked(plan, options),
     ] {

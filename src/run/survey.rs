@@ -11,6 +11,8 @@ use crate::event::Sink;
 use crate::event::SinkError;
 use crate::host::exchange;
 use crate::host::gate::POWERSHELL;
+use crate::host::farm;
+use crate::host::gate;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
@@ -30,6 +32,8 @@ use crate::model::irm::ExchangeServer;
 use crate::model::irm::Organisation;
 use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
+use crate::model::particulars::Asked;
+use crate::model::particulars::Particulars;
 use crate::model::probe::Probe;
 use crate::run::recorder::Recorder;
 
@@ -169,12 +173,53 @@ async fn ask<C: Connect, K: Clock>(
         read_only(&mut link, clock, &question.probe).await
     };
     let survey = match read.await {
-        Ok(observation) => HostSurvey::Read(Box::new(observation)),
+        Ok(mut observation) => {
+            let found = &mut observation.particulars;
+            look_around(connect, &question.target, &question.probe, found).await;
+            HostSurvey::Read(Box::new(observation))
+        }
         Err(error) => HostSurvey::Failed(error.failure()),
     };
     let failure = failure_of(&survey).cloned();
     recorder.emit(Event::HostSurveyed { host: host.clone(), failure })?;
     Ok((host, survey))
+}
+
+/// What only the host's own PowerShell can tell. A host that keeps its endpoint shut is read all
+/// the same: these answers are missing then, and say so.
+async fn look_around<C: Connect>(
+    connect: &C,
+    target: &Target,
+    probe: &Probe,
+    found: &mut Particulars,
+) {
+    if probe.request.is_none() && !probe.farm {
+        return;
+    }
+    let mut shell = match connect.shell(target, gate::POWERSHELL).await {
+        Ok(shell) => shell,
+        Err(error) => {
+            let reason = format!("its PowerShell does not answer: {}", error.failure().text());
+            if probe.request.is_some() {
+                found.connector = Asked::NotRead(reason.clone());
+            }
+            if probe.farm {
+                found.farm = Asked::NotRead(reason);
+            }
+            return;
+        }
+    };
+    if let Some(url) = &probe.request {
+        found.connector = asked(gate::request(&mut shell, url).await);
+    }
+    if probe.farm {
+        found.farm = asked(farm::irm(&mut shell).await);
+    }
+    shell.close().await;
+}
+
+fn asked<T>(result: Result<T, HostError>) -> Asked<T> {
+    result.map_or_else(|error| Asked::NotRead(error.failure().text()), Asked::Told)
 }
 
 /// INVARIANT: the survey sees a link only as a reader.

@@ -87,6 +87,26 @@ impl Output {
         others.filter(|child| !child.is_nil()).map(Element::text).collect()
     }
 
+    /// An out parameter of true or false.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, WsmanError> {
+        Ok(match self.one(name)? {
+            None => None,
+            Some(text) => match text.trim() {
+                "true" | "True" | "1" => Some(true),
+                "false" | "False" | "0" => Some(false),
+                other => {
+                    let got = format!("`{}`", soap::excerpt(other));
+                    return Err(WsmanError::unexpected(format!("true or false in {name}"), got));
+                }
+            },
+        })
+    }
+
+    /// An out parameter that is an instance.
+    pub(crate) fn embedded(&self, name: &str) -> Option<&Element> {
+        self.element.elements().find(|child| child.is(&self.class, name) && !child.is_nil())
+    }
+
     /// The only member of an out parameter that is not an array.
     pub(crate) fn one(&self, name: &str) -> Result<Option<String>, WsmanError> {
         let mut all = self.all(name)?;

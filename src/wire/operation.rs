@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::particulars::AccessEntry;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Kind;
 use crate::model::registry::Value;
@@ -27,6 +28,10 @@ pub enum Read {
     CheckAccess { key: KeyPath, required: u32 },
     /// `MSFT_FSRMFMJAction.EnumRmsTemplates`: what a file server sees of the tenant's templates.
     RmsTemplates,
+    /// `StdRegProv.GetSecurityDescriptor`, of which the access list is kept.
+    AccessList(KeyPath),
+    /// `CCM_ClientUtilities.DetermineIfRebootPending` of Configuration Manager's client.
+    ClientRestart,
     /// Enumerate with WQL, e.g. namespace `root/cimv2`.
     Query { namespace: String, wql: String },
 }
@@ -74,6 +79,15 @@ pub enum Answer {
     Access {
         code: u32,
         granted: Option<bool>,
+    },
+    /// `None` where no descriptor came.
+    AccessList {
+        code: u32,
+        entries: Option<Vec<AccessEntry>>,
+    },
+    ClientRestart {
+        code: u32,
+        pending: Option<bool>,
     },
     Instances(Vec<Instance>),
     Templates {

@@ -1,5 +1,6 @@
 //! The registry as `StdRegProv` serves it (`winrm.md` 1.6).
 
+use crate::model::particulars::AccessEntry;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Kind;
 use crate::model::registry::Value;
@@ -8,13 +9,16 @@ use crate::wire::invoke::Invoke;
 use crate::wire::invoke::Output;
 use crate::wire::invoke::number;
 use crate::wire::operation::Answer;
-use crate::wire::soap;
 use crate::wire::soap::WsmanError;
+use crate::wire::xml::Element;
 
 /// The class in its oldest place; `root/cimv2` has a copy since Vista.
 pub(crate) const CLASS: &str = "root/default/StdRegProv";
 /// `HKEY_LOCAL_MACHINE`, as `hDefKey`.
 const HKLM: u32 = 2_147_483_650;
+/// `ACCESS_ALLOWED_ACE_TYPE` and `CONTAINER_INHERIT_ACE` ([MS-DTYP] 2.4.4.1).
+const ALLOWS: u32 = 0;
+const CONTAINER_INHERIT: u32 = 2;
 
 /// `Get<Kind>Value`. An empty name asks for the default value.
 pub(crate) fn get(path: &ValuePath, kind: Kind) -> Invoke {
@@ -100,19 +104,42 @@ pub(crate) fn keys(output: &Output) -> Result<Answer, WsmanError> {
 
 /// Whether the access is granted; a refusal may come as a code instead.
 pub(crate) fn access(output: &Output) -> Result<Answer, WsmanError> {
+    Ok(Answer::Access { code: output.code()?, granted: output.flag("bGranted")? })
+}
+
+/// The access list of a `__SecurityDescriptor`, whose parts are read by their names alone: nobody
+/// has recorded in which namespace Windows puts them.
+pub(crate) fn access_list(output: &Output) -> Result<Answer, WsmanError> {
     let code = output.code()?;
-    let granted = match output.one("bGranted")? {
-        None => None,
-        Some(text) => match text.trim() {
-            "true" | "True" | "1" => Some(true),
-            "false" | "False" | "0" => Some(false),
-            other => {
-                let got = format!("`{}`", soap::excerpt(other));
-                return Err(WsmanError::unexpected("true or false in bGranted", got));
-            }
-        },
+    let Some(descriptor) = output.embedded("Descriptor").filter(|_| code == 0) else {
+        return Ok(Answer::AccessList { code, entries: None });
     };
-    Ok(Answer::Access { code, granted })
+    let mut entries = Vec::new();
+    for entry in parts(descriptor, "DACL") {
+        let of = |name: &'static str| parts(entry, name).next().map(Element::text);
+        let bits = |name: &'static str| of(name).map(|text| number::<u32>(name, &text)).transpose();
+        let sid = parts(entry, "Trustee")
+            .find_map(|trustee| parts(trustee, "SIDString").next())
+            .map(|sid| sid.text().trim().to_owned());
+        let (Some(sid), Some(mask), Some(kind)) = (sid, bits("AccessMask")?, bits("AceType")?)
+        else {
+            return Err(WsmanError::unexpected(
+                "SIDString, AccessMask and AceType in DACL",
+                "less",
+            ));
+        };
+        entries.push(AccessEntry {
+            sid,
+            allows: kind == ALLOWS,
+            mask,
+            inherited_below: bits("AceFlags")?.unwrap_or_default() & CONTAINER_INHERIT != 0,
+        });
+    }
+    Ok(Answer::AccessList { code, entries: Some(entries) })
+}
+
+fn parts<'e>(element: &'e Element, name: &'static str) -> impl Iterator<Item = &'e Element> {
+    element.elements().filter(move |part| part.name == name && !part.is_nil())
 }
 
 fn data(kind: Kind, output: &Output) -> Result<Option<Value>, WsmanError> {

@@ -2,6 +2,7 @@
 
 use crate::model::registry::Kind;
 use crate::wire::invoke::Invoke;
+use crate::wire::invoke::Output;
 use crate::wire::namespace;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Read;
@@ -21,6 +22,8 @@ const SERVICE: &str = "root/cimv2/Win32_Service";
 const OPERATING_SYSTEM: &str = "root/cimv2/Win32_OperatingSystem";
 /// `SHTDN_REASON_FLAG_PLANNED | SHTDN_REASON_MAJOR_APPLICATION | SHTDN_REASON_MINOR_MAINTENANCE`.
 const PLANNED: u32 = 0x8004_0001;
+/// Where Configuration Manager's client answers for itself.
+const CLIENT_UTILITIES: &str = "root/ccm/ClientSDK/CCM_ClientUtilities";
 /// Reboot, without killing what does not want to end.
 const REBOOT: u32 = 2;
 
@@ -110,6 +113,8 @@ pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, Ws
                         code: output.code()?,
                         names: output.others("ReturnValue"),
                     },
+                    Out::AccessList => regprov::access_list(&output)?,
+                    Out::ClientRestart => client_restart(&output)?,
                 }
             }
         },
@@ -144,6 +149,8 @@ enum Out {
     Keys,
     Access,
     Templates,
+    AccessList,
+    ClientRestart,
 }
 
 fn form(read: &Read) -> Form<'_> {
@@ -165,7 +172,26 @@ fn form(read: &Read) -> Form<'_> {
         Read::CheckAccess { key, required } => {
             Form::Invoke(regprov::check_access(key, *required), Out::Access)
         }
+        Read::AccessList(key) => {
+            Form::Invoke(regprov::on_key("GetSecurityDescriptor", key), Out::AccessList)
+        }
+        Read::ClientRestart => Form::Invoke(
+            Invoke {
+                class: CLIENT_UTILITIES,
+                method: "DetermineIfRebootPending",
+                parameters: Vec::new(),
+            },
+            Out::ClientRestart,
+        ),
     }
+}
+
+/// Either kind of restart that the client waits for.
+fn client_restart(output: &Output) -> Result<Answer, WsmanError> {
+    let code = output.code()?;
+    let told = [output.flag("RebootPending")?, output.flag("IsHardRebootPending")?];
+    let pending = told.iter().flatten().copied().reduce(|one, other| one || other);
+    Ok(Answer::ClientRestart { code, pending })
 }
 
 fn act(write: &Write) -> Result<Invoke, WsmanError> {

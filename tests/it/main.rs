@@ -43,6 +43,8 @@ mod peers_doctor;
 #[cfg(test)]
 mod peers_exports;
 #[cfg(test)]
+mod peers_evidence;
+#[cfg(test)]
 #[cfg(unix)]
 mod peers_kerberos;
 #[cfg(test)]

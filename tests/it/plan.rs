@@ -18,6 +18,10 @@ use rmsfleet::model::host::HostName;
 use rmsfleet::model::irm::ExchangeServer;
 use rmsfleet::model::irm::IrmConfiguration;
 use rmsfleet::model::irm::Organisation;
+use rmsfleet::model::particulars::Asked;
+use rmsfleet::model::particulars::FarmIrm;
+use rmsfleet::model::particulars::Particulars;
+use rmsfleet::model::particulars::Service;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedWork;
 use rmsfleet::model::plan::Scope;
@@ -106,6 +110,10 @@ fn the_shipped_rules_give_every_product_its_column() {
     assert_eq!(counts, [4, 7, 7, 7, 2, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2]);
 }
 
+fn running() -> Service {
+    Service { state: "Running".to_owned(), account: None }
+}
+
 /// A server as it is before anybody configured it.
 fn fresh(host: &Host, pack: &RulePack) -> HostSurvey {
     let questions = probe(host, pack);
@@ -114,6 +122,8 @@ fn fresh(host: &Host, pack: &RulePack) -> HostSurvey {
         (_, "MsiProductMajor") if host.role == Some(Role::Exchange) => Some(Value::Dword(15)),
         (_, "MsiProductMinor") => Some(Value::Dword(2)),
         (_, "MsiBuildMajor") => Some(Value::Dword(1544)),
+        (_, "MsiBuildMinor") => Some(Value::Dword(4)),
+        (key, "") if key.ends_with(r"MSIPC\CurrentVersion") => Some(Value::Sz("1.0.2456.0".into())),
         (key, "Version") if key.ends_with("16.0") => Some(Value::Sz("16.0.10337.12109".into())),
         (_, _) => None,
     };
@@ -138,6 +148,11 @@ fn fresh(host: &Host, pack: &RulePack) -> HostSurvey {
         listings: questions.listings.into_iter().map(|key| (key, Listing::NoKey)).collect(),
         access: questions.access.into_iter().map(|key| (key, Access::Granted)).collect(),
         up_seconds: None,
+        particulars: Particulars {
+            services: Asked::Told([("srmsvc".to_owned(), running())].into()),
+            farm: Asked::Told(FarmIrm { enabled: Some(false), ..FarmIrm::default() }),
+            ..Particulars::default()
+        },
     }))
 }
 

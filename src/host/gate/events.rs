@@ -7,6 +7,7 @@ use crate::host::identity;
 use crate::host::link::HostError;
 use crate::host::link::Reader;
 use crate::model::host::HostName;
+use crate::model::particulars::ConnectorEvent;
 
 const LOG: &str = "Application";
 const SOURCE: &str = "Microsoft RMS connector";
@@ -31,12 +32,7 @@ pub async fn about(
     forbid: &[u32],
     since: Timestamp,
 ) -> Result<Told, HostError> {
-    let ids: Vec<String> = need.iter().chain(forbid).map(|id| format!("EventCode={id}")).collect();
-    let wql = format!(
-        "SELECT EventCode,TimeGenerated,Message FROM Win32_NTLogEvent WHERE Logfile='{LOG}' AND \
-         SourceName='{SOURCE}' AND ({})",
-        ids.join(" OR ")
-    );
+    let wql = wql(&[need, forbid].concat());
     let mut told = Told::default();
     for event in identity::query(link, &wql).await? {
         let (Some(code), Some(message)) = (event.text("EventCode"), event.text("Message")) else {
@@ -54,6 +50,32 @@ pub async fn about(
         }
     }
     Ok(told)
+}
+
+/// What a node's log is read for as evidence (`connector.md` 4.1): first connections, changes of
+/// scheme, downloads of the list, and everything that speaks against the connector.
+const EVIDENCE: [u32; 9] = [FIRST_CONNECTION, 1003, 1004, 2000, 2001, 2002, 2003, 3000, 3001];
+
+/// Every event of the connector on a node, as the provider lists them.
+pub async fn all(link: &mut impl Reader) -> Result<Vec<ConnectorEvent>, HostError> {
+    let mut all = Vec::new();
+    for event in identity::query(link, &wql(&EVIDENCE)).await? {
+        let code = identity::text(&event, "EventCode")?;
+        let id = code.parse().map_err(|_| identity::missing("a number in EventCode", &code))?;
+        let time = identity::timestamp(&event, "TimeGenerated")?;
+        let message = event.text("Message").unwrap_or_default().to_owned();
+        all.push(ConnectorEvent { id, time, message });
+    }
+    Ok(all)
+}
+
+fn wql(ids: &[u32]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("EventCode={id}")).collect();
+    format!(
+        "SELECT EventCode,TimeGenerated,Message FROM Win32_NTLogEvent WHERE Logfile='{LOG}' AND \
+         SourceName='{SOURCE}' AND ({})",
+        ids.join(" OR ")
+    )
 }
 
 /// Whether a message names the server, as a whole word, by its short name; `EX1` is not in `EX10`.

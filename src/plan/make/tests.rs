@@ -8,6 +8,7 @@ use crate::model::registry::ValuePath;
 use crate::model::window::Day;
 use crate::model::window::Window;
 use crate::plan::probe;
+use crate::plan::sample;
 use crate::plan::sample::Fleet;
 use crate::plan::seal;
 
@@ -145,7 +146,7 @@ fn a_window_that_cannot_be_kept_blocks_until_waived() {
     check(&fleet, "FS1", "2 restart fci.always");
     assert_eq!(fleet.plan().hosts[&HostName::new("FS1")].window.as_deref(), Some("files-ams"));
     fleet.playbook.conditions.windows.clear();
-    fleet.waivers = vec![(HostName::new("FS1"), "window".into())];
+    fleet.waivers = vec![sample::waiver("FS1", "window")];
     check(&fleet, "FS1", "2 restart fci.always");
     assert_eq!(fleet.plan().hosts[&HostName::new("FS1")].window, None);
 }
@@ -155,7 +156,7 @@ fn a_wrong_product_blocks_until_waived() {
     let mut fleet = Fleet::new(&["FS1", "EX1"]);
     fleet.host("FS1").product = Some(crate::model::product::Product::Windows2019);
     check(&fleet, "FS1", "2 restart fci.always product-version");
-    fleet.waivers = vec![(HostName::new("FS1"), "product-version".into())];
+    fleet.waivers = vec![sample::waiver("FS1", "product-version")];
     check(&fleet, "FS1", "2 restart fci.always");
     assert!(noted(&fleet.plan(), "FS1", "waived"));
     assert!(noted(&fleet.plan(), "FS1", "undocumented"));
@@ -167,10 +168,7 @@ fn a_wrong_product_blocks_until_waived() {
 fn only_opinions_can_be_waived() {
     let mut fleet = Fleet::new(&["FS1"]);
     fleet.seen("FS1").access.insert(KeyPath::new(MSDRM), Access::Denied);
-    fleet.waivers = vec![
-        (HostName::new("FS1"), "access-denied".into()),
-        (HostName::new("FS1"), "identity".into()),
-    ];
+    fleet.waivers = vec![sample::waiver("FS1", "access-denied"), sample::waiver("FS1", "identity")];
     check(&fleet, "FS1", "2 restart fci.always access-denied");
     let notes: Vec<String> = fleet.plan().notes.into_iter().map(|note| note.text).collect();
     assert_eq!(
@@ -197,10 +195,8 @@ fn leftovers_and_other_connectors_block_only_while_something_changes() {
     fleet.set("EX2", LICENSE, TENANT, "https://oldrms.contoso.com");
     check(&fleet, "EX1", "3 restart exchange.if-adrms migration-leftover");
     check(&fleet, "EX2", "3 restart exchange.if-adrms other-connector");
-    fleet.waivers = vec![
-        (HostName::new("EX1"), "migration-leftover".into()),
-        (HostName::new("EX2"), "other-connector".into()),
-    ];
+    fleet.waivers =
+        vec![sample::waiver("EX1", "migration-leftover"), sample::waiver("EX2", "other-connector")];
     let plan = fleet.plan();
     assert!(plan.hosts.values().all(|host| !host.is_blocked()));
     fleet.apply(&plan);

@@ -9,8 +9,10 @@ use crate::model::rules::Support;
 use crate::report::diff;
 use crate::report::plan::RenderOptions;
 use crate::report::plan::finding;
+use crate::report::plan::preflight;
 use crate::report::plan::remark;
 use crate::report::plan::restarts;
+use crate::report::plan::wrap::wrap;
 use crate::report::plural::count;
 use crate::report::style::Tint;
 
@@ -42,6 +44,10 @@ pub(super) fn lines(plan: &Plan, host: &PlannedHost, options: &RenderOptions) ->
         lines.extend(verdict.evidence.iter().flat_map(|one| restarts::piece(one, options.width)));
     }
     lines.extend(place(plan, host));
+    lines.extend(preflight::of_host(host, options));
+    if let Some(account) = &host.authorise {
+        lines.extend(wrap("", &format!("authorise at the connector: {account}"), 0, options.width));
+    }
     for blocker in &host.blockers {
         lines.extend(finding(options, host.name.as_str(), blocker));
     }

@@ -122,7 +122,8 @@ fn concerns(host: &PlannedHost) -> bool {
 
 /// How many places were looked at for traces.
 fn places(host: &PlannedHost) -> usize {
-    host.verdict.evidence.iter().filter(|one| one.row.is_some()).count()
+    let looked_at = |one: &&Evidence| one.row.is_some() && one.weight != Weight::NotRead;
+    host.verdict.evidence.iter().filter(looked_at).count()
 }
 
 /// In short, what speaks for a restart and what is not known; in full, everything that was found.
@@ -130,7 +131,7 @@ fn told(host: &PlannedHost, full: bool) -> Vec<&Evidence> {
     let evidence = &host.verdict.evidence;
     let telling = |one: &&Evidence| match one.weight {
         Weight::For | Weight::Unknown => true,
-        Weight::Against => full,
+        Weight::Against | Weight::NotRead => full,
     };
     evidence.iter().filter(telling).collect()
 }
@@ -151,6 +152,7 @@ pub(super) fn piece(evidence: &Evidence, width: usize) -> Vec<String> {
         Weight::For => "because",
         Weight::Against => "against",
         Weight::Unknown => "unknown",
+        Weight::NotRead => "not read",
     };
     let row = evidence.row.map_or_else(String::new, |row| format!(" (row {row})"));
     wrap(&format!("{word}  "), &format!("{}{row}", evidence.text), 6, width)

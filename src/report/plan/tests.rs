@@ -56,10 +56,51 @@ fn a_plan_reads_from_summary_to_summary() {
             "required  EX1  rule exchange.if-adrms",
             "points to adrms.corp.contoso.com (row 1)",
             "not needed  EX2  rule exchange.if-adrms",
-            "not seen  AD RMS, in 13 places",
+            "not seen  AD RMS, in 15 places",
             "STAGES",
             "servers       7 hosts in 3 batches (1, 4, 2), stops at the 1st failed host",
             "Plan  14 values · 7 hosts · 1 org-wide step · 4 restarts",
+        ],
+    );
+}
+
+#[test]
+fn evidence_is_told_worst_first_and_in_full_with_its_source() {
+    let mut fleet = tour();
+    let office = crate::model::registry::KeyPath::new(
+        r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
+    );
+    for name in ["FS1", "FS2"] {
+        let names = vec!["Office16.PROPLUS".to_owned()];
+        let told = crate::model::particulars::Asked::Told(names);
+        fleet.seen(name).particulars.subkeys.insert(office.clone(), told);
+    }
+    fleet.seen("FS3").particulars.services = crate::model::particulars::Asked::Told([].into());
+    let plan = fleet.plan();
+    let folded = render(&plan, &options());
+    check(
+        &folded,
+        &[
+            "PREFLIGHT",
+            "1 block",
+            "! FS[1-2]  office-client-installed: found Office16.PROPLUS",
+            "not read",
+            "AUTHORISE",
+            "every 15 minutes",
+            r"CORP\Exchange Servers",
+            "FS[1-2]$",
+            "BLOCKED",
+            "✗ FS3  product-version: expected the File Server Resource Manager",
+        ],
+    );
+    let host = Some(HostName::new("FS3"));
+    let alone = render(&plan, &RenderOptions { host, ..options() });
+    check(
+        &alone,
+        &[
+            "block     product-version  found no service SrmSvc",
+            "Win32_Service SrmSvc, 2026-11-02 20:00:00Z",
+            "ok        os-supported",
         ],
     );
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::any;
 use proptest::proptest;
 
+use crate::model::particulars::AccessEntry;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
@@ -278,4 +279,26 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_access_list_is_read_in_whatever_namespace_its_parts_stand() {
+    let read = Read::AccessList(KeyPath::new("SOFTWARE"));
+    let out = "<p:Descriptor xmlns:d='urn:x'><d:ControlFlags>4</d:ControlFlags>\
+               <d:DACL><p:AccessMask>983103</p:AccessMask><p:AceFlags>3</p:AceFlags>\
+               <p:AceType>0</p:AceType><p:Trustee><d:Name>NETWORK SERVICE</d:Name>\
+               <d:SIDString>S-1-5-20</d:SIDString></p:Trustee></d:DACL></p:Descriptor>\
+               <p:ReturnValue>0</p:ReturnValue>";
+    let entry = AccessEntry {
+        sid: "S-1-5-20".to_owned(),
+        allows: true,
+        mask: 983_103,
+        inherited_below: true,
+    };
+    check(&read, out, Answer::AccessList { code: 0, entries: Some(vec![entry]) });
+    let refused = "<p:Descriptor xsi:nil='true'/><p:ReturnValue>5</p:ReturnValue>";
+    check(&read, refused, Answer::AccessList { code: 5, entries: None });
+    let short = "<p:Descriptor><p:DACL><p:AceType>0</p:AceType></p:DACL></p:Descriptor>\
+                 <p:ReturnValue>0</p:ReturnValue>";
+    check_refused(&read, short, "less");
 }

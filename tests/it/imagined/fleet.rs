@@ -370,6 +370,8 @@ fn answer(now: Timestamp, machine: &Machine, read: &Read) -> Answer {
         }
         Read::CheckAccess { .. } => Answer::Access { code: 0, granted: Some(true) },
         Read::RmsTemplates => Answer::Templates { code: 0, names: Vec::new() },
+        Read::AccessList(_) => Answer::AccessList { code: 0, entries: None },
+        Read::ClientRestart => Answer::ClientRestart { code: 0, pending: Some(false) },
         Read::Query { wql, .. } => Answer::Instances(query(now, machine, wql)),
     }
 }

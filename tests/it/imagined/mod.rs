@@ -110,6 +110,8 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         domains: Vec::new(),
         blockers: Vec::new(),
         notes: Vec::new(),
+        findings: Vec::new(),
+        authorise: None,
     }
 }
 
