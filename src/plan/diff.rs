@@ -252,7 +252,10 @@ mod tests {
         let diff = super::diff(&[wanted()], &observation, Variants::Converge);
         let [change] = diff.changes.as_slice() else { panic!("{:?}", diff.changes) };
         assert_eq!(change.path, ValuePath::new(KEY, "/_wmcs/licensing"));
-        assert_eq!((&change.before, &change.after), (&State::Present(Value::Sz(DATA.into())), &State::Absent));
+        assert_eq!(
+            (&change.before, &change.after),
+            (&State::Present(Value::Sz(DATA.into())), &State::Absent)
+        );
         assert!(diff.notes[0].text.contains("is removed"), "{:?}", diff.notes);
     }
 

@@ -54,12 +54,12 @@ pub fn odd_peers(hosts: &[Host], survey: &Survey, pack: &RulePack) -> BTreeMap<H
             let text = match usual {
                 Some(usual) => format!(
                     "held other values than its peers of {group}: {}",
-                    differing([*usual, held].into_iter())
+                    differing(&[usual, held])
                 ),
                 // Of two that differ, neither is the odd one.
                 None => format!(
                     "the members of {group} did not hold the same values: {}",
-                    differing(members.iter().map(|(_, held)| held))
+                    differing(&members.iter().map(|(_, held)| held).collect::<Vec<_>>())
                 ),
             };
             notes.insert((*name).clone(), Note { id: "odd-peer".to_owned(), text });
@@ -72,10 +72,10 @@ pub fn odd_peers(hosts: &[Host], survey: &Survey, pack: &RulePack) -> BTreeMap<H
 type Held = BTreeMap<String, String>;
 
 /// The paths at which not all hold the same, by key and name.
-fn differing<'h>(all: impl Iterator<Item = &'h Held> + Clone) -> String {
-    let paths: BTreeSet<&String> = all.clone().flat_map(BTreeMap::keys).collect();
+fn differing(all: &[&Held]) -> String {
+    let paths: BTreeSet<&String> = all.iter().flat_map(|held| held.keys()).collect();
     let differs = |path: &&String| {
-        let mut held = all.clone().map(|held| held.get(*path));
+        let mut held = all.iter().map(|held| held.get(*path));
         let first = held.next().flatten();
         held.any(|other| other != first)
     };

@@ -88,14 +88,14 @@ fn the_lab_is_not_made_from_a_variable_meant_for_the_fleet() {
 #[test]
 fn a_waiver_names_a_host_and_a_blocker() {
     let waived = plan("plan --waive FS07.a.example:product-version", &[]).consent.waive;
-    let waiver = |reason: Option<&str>| Waiver {
+    let expected = |reason: Option<&str>| Waiver {
         host: HostName::new("FS07.a.example"),
         id: "product-version".to_owned(),
         reason: reason.map(str::to_owned),
     };
-    assert_eq!(waived, [waiver(None)]);
+    assert_eq!(waived, [expected(None)]);
     let waived = plan("plan --waive FS07.a.example:product-version=a:b=c", &[]).consent.waive;
-    assert_eq!(waived, [waiver(Some("a:b=c"))]);
+    assert_eq!(waived, [expected(Some("a:b=c"))]);
     for wrong in ["FS07", "FS07:", ":id", "FS07:id=", "FS07=id"] {
         assert!(resolve(&format!("plan --waive {wrong}"), &[]).is_err(), "{wrong}");
     }

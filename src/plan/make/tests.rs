@@ -242,7 +242,7 @@ fn a_limit_narrows_the_work_and_never_the_organisation() {
 #[test]
 fn servers_that_the_inventory_lacks_hold_the_step_until_waived() {
     let mut fleet = Fleet::new(&["EX1"]);
-    fleet.survey.organisations = vec![crate::plan::sample::organisation(&["EX1", "EX7"])];
+    fleet.survey.organisations = vec![sample::organisation(&["EX1", "EX7"])];
     assert_eq!(step(&fleet.plan()).unwrap().missing, ["EX7"]);
     fleet.waived_servers = vec!["ex7.corp.contoso.com".into()];
     assert!(step(&fleet.plan()).unwrap().missing.is_empty());
@@ -278,7 +278,7 @@ fn a_failed_pattern_blocks_the_plan() {
     let select = |_: &str| Err("no group `fs`; did you mean `fci`?".to_owned());
     let plan = make(&PlanInput {
         id: String::new(),
-        now: crate::plan::sample::now(),
+        now: sample::now(),
         tool: String::new(),
         lab: true,
         inputs: Vec::new(),

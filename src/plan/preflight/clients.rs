@@ -48,7 +48,7 @@ pub(super) fn lines(case: Case<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     lines.extend(minimum(case));
     match case.role {
-        Role::Exchange => lines.push(msdrm(case));
+        Role::Exchange => lines.push(msdrm(case)),
         Role::Fci => lines.extend([msdrm(case), resource_manager(case)]),
         Role::Sharepoint if case.product == Some(Product::Sharepoint2010) => {
             lines.push(msdrm(case));
