@@ -17,9 +17,9 @@ use crate::cli::stats;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::link::Clock;
-use crate::model::host::HostName;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
+use crate::model::preflight::Waiver;
 use crate::net::clock::SystemClock;
 use crate::plan::undo::UndoInput;
 use crate::plan::undo::questions;
@@ -82,10 +82,10 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
 }
 
 /// The waivers with the names that the run's plan has.
-fn waivers(request: &PlanRequest, plan: &Plan) -> Result<Vec<(HostName, String)>, Stop> {
-    let waived = request.consent.waive.iter().map(|(name, id)| {
-        let host = plan::find(plan, name)?;
-        Ok((host, id.clone()))
+fn waivers(request: &PlanRequest, plan: &Plan) -> Result<Vec<Waiver>, Stop> {
+    let waived = request.consent.waive.iter().map(|waiver| {
+        let host = plan::find(plan, waiver.host.as_str())?;
+        Ok(Waiver { host, ..waiver.clone() })
     });
     waived.collect()
 }

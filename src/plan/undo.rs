@@ -15,6 +15,7 @@ use crate::model::plan::Note;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Undoes;
+use crate::model::preflight::Waiver;
 use crate::model::probe::Probe;
 use crate::model::registry::KeyPath;
 use crate::plan::lint;
@@ -79,7 +80,7 @@ pub struct UndoInput<'a> {
     /// The hosts and organisations as they are now, asked by [`questions`].
     pub survey: &'a Survey,
     /// `--waive HOST:BLOCKER`.
-    pub waivers: &'a [(HostName, String)],
+    pub waivers: &'a [Waiver],
 }
 
 /// What must be read before a run can be taken back: of each host that it may have written.

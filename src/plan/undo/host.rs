@@ -44,6 +44,9 @@ pub(super) fn undo(original: &PlannedHost, input: &UndoInput<'_>) -> PlannedHost
         after_step: None,
         blockers: Vec::new(),
         notes: Vec::new(),
+        // They told of the host before it was changed.
+        findings: Vec::new(),
+        authorise: None,
         ..original.clone()
     };
     let written = input.written.hosts.get(&original.name).filter(|part| !part.is_empty());

@@ -12,6 +12,7 @@ use rmsfleet::model::facts::Survey;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::model::preflight::Waiver;
 use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::State;
 use rmsfleet::model::registry::Value;
@@ -86,13 +87,7 @@ fn back(fleet: &Fleet, original: &Plan, disk: &Memory, run: &str) -> Plan {
     back_but(fleet, original, disk, run, &[])
 }
 
-fn back_but(
-    fleet: &Fleet,
-    original: &Plan,
-    disk: &Memory,
-    run: &str,
-    waivers: &[(HostName, String)],
-) -> Plan {
+fn back_but(fleet: &Fleet, original: &Plan, disk: &Memory, run: &str, waivers: &[Waiver]) -> Plan {
     let written = written(disk);
     let survey = look(fleet, original, &written);
     undo(&UndoInput {
@@ -376,7 +371,8 @@ fn what_somebody_has_changed_since_stays_and_the_others_go_back() {
     assert_eq!(registries(&fleet)["FS2"], before["FS2"]);
     assert_eq!(registries(&fleet)["FS3"], before["FS3"]);
     // Decided by name, the rest of the host goes back too.
-    let waived = [(HostName::new("FS1"), "drifted".to_owned())];
+    let host = HostName::new("FS1");
+    let waived = [Waiver { host, id: "drifted".to_owned(), reason: None }];
     let undo = back_but(&fleet, &original, &disk, "run-1", &waived);
     let (_, report) = start_as("run-3", &fleet, &undo, None);
     assert_eq!(report.unwrap().exit, Exit::Ok);
