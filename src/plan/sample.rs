@@ -1,5 +1,7 @@
 //! Small hosts, packs and surveys for the tests of planning and reporting.
 
+mod sound;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -26,15 +28,9 @@ use crate::model::irm::ExchangeServer;
 use crate::model::irm::IrmConfiguration;
 use crate::model::irm::Organisation;
 use crate::model::origin::Origin;
-use crate::model::particulars::Asked;
-use crate::model::particulars::FarmIrm;
-use crate::model::particulars::Particulars;
-use crate::model::particulars::Service;
-use crate::model::particulars::WebAnswer;
 use crate::model::plan::Plan;
 use crate::model::preflight::Preflight;
 use crate::model::preflight::Waiver;
-use crate::model::probe::Probe;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::Listing;
@@ -129,31 +125,11 @@ pub(crate) fn observation(name: &str, role: Role) -> Observation {
             last_boot: "2026-10-01T03:00:00Z".parse().unwrap(),
             local_time: now(),
         },
-        particulars: particulars(&questions),
+        particulars: sound::particulars(&questions),
         values: questions.values.into_iter().map(|path| (path, absent.clone())).collect(),
         listings: questions.listings.into_iter().map(|key| (key, Listing::NoKey)).collect(),
         access: questions.access.into_iter().map(|key| (key, Access::Granted)).collect(),
         up_seconds: None,
-    }
-}
-
-/// A host on which nothing stands against anything.
-fn particulars(questions: &Probe) -> Particulars {
-    let service = Service { state: "Running".into(), account: Some("LocalSystem".into()) };
-    let services = questions.services.iter().map(|name| name.to_lowercase());
-    // Configuration Manager's client is nobody's by nature.
-    let services = services.filter(|name| name != "ccmexec").map(|name| (name, service.clone()));
-    let off = FarmIrm { enabled: Some(false), use_directory: Some(false), server: None };
-    Particulars {
-        services: Asked::Told(services.collect()),
-        subkeys: questions.subkeys.iter().map(|key| (key.clone(), Asked::Told(vec![]))).collect(),
-        members: Asked::Told(Vec::new()),
-        cached: Asked::Told(0),
-        policies: Asked::Told((Vec::new(), 0)),
-        connector: Asked::Told(WebAnswer::Status(401)),
-        farm: Asked::Told(off),
-        events: Asked::Told(Vec::new()),
-        ..Particulars::default()
     }
 }
 
