@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::model::care::Care;
 use crate::model::conditions::Conditions;
 use crate::model::gate::StageGates;
-use crate::model::product::Role;
 use crate::model::preflight::Preflight;
+use crate::model::product::Role;
 
 /// How many hosts a batch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

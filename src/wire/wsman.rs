@@ -179,6 +179,7 @@ fn form(read: &Read) -> Form<'_> {
             Invoke {
                 class: CLIENT_UTILITIES,
                 method: "DetermineIfRebootPending",
+                selectors: Vec::new(),
                 parameters: Vec::new(),
             },
             Out::ClientRestart,

@@ -41,9 +41,9 @@ mod peers_channel;
 #[cfg(test)]
 mod peers_doctor;
 #[cfg(test)]
-mod peers_exports;
-#[cfg(test)]
 mod peers_evidence;
+#[cfg(test)]
+mod peers_exports;
 #[cfg(test)]
 #[cfg(unix)]
 mod peers_kerberos;
