@@ -44,11 +44,8 @@ use crate::plan::ours::Ours;
 use crate::plan::preflight;
 use crate::plan::preflight::CLOCK_SKEW;
 use crate::plan::probe;
-<<<<<<< HEAD
 use crate::plan::standing;
 use crate::plan::tenant;
-=======
->>>>>>> a8f4aff (Ask Configuration Manager's client by its class)
 use crate::plan::surroundings;
 use crate::plan::tenant;
 use crate::plan::verdict;
