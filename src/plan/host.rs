@@ -47,7 +47,6 @@ use crate::plan::probe;
 use crate::plan::standing;
 use crate::plan::surroundings;
 use crate::plan::tenant;
-use crate::plan::tenant;
 use crate::plan::verdict;
 use crate::plan::window;
 
