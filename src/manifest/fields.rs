@@ -85,19 +85,6 @@ impl<'n> Fields<'n> {
         self.read(key, diagnostics, read)
     }
 
-    /// A key that this version does not honour: keeping quiet would promise what is not done.
-    pub(super) fn refuse(&mut self, key: &'static str, why: &str, diagnostics: &mut Diagnostics) {
-        if let Some(entry) = self.take(key) {
-            diagnostics.push(
-                Diagnostic::error(
-                    entry.key.span,
-                    format!("`{key}` is not supported by this version"),
-                )
-                .help(format!("remove it: {why}")),
-            );
-        }
-    }
-
     /// Complains of every key that nobody asked for.
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) {
         for entry in self.entries {

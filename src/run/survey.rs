@@ -201,7 +201,7 @@ async fn look_around<C: Connect>(
     if probe.request.is_none() && !probe.farm {
         return;
     }
-    let mut shell = match connect.shell(target, gate::POWERSHELL).await {
+    let mut shell = match connect.shell(target, POWERSHELL).await {
         Ok(shell) => shell,
         Err(error) => {
             let reason = format!("its PowerShell does not answer: {}", error.failure().text());

@@ -492,6 +492,9 @@ fn refused(read: &Read, code: u32) -> Answer {
         Read::EnumValues(_) => Answer::Values { code, values: Vec::new() },
         Read::EnumKeys(_) => Answer::Keys { code, names: Vec::new() },
         Read::CheckAccess { .. } => Answer::Access { code, granted: None },
+        Read::RmsTemplates => Answer::Templates { code, names: Vec::new() },
+        Read::AccessList(_) => Answer::AccessList { code, entries: None },
+        Read::ClientRestart => Answer::ClientRestart { code, pending: None },
         Read::Query { .. } => Answer::Instances(Vec::new()),
     }
 }
