@@ -41,9 +41,12 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
     let places = Places::new(&loaded.playbook_text, &mut said);
     patterns(&loaded, &places, &mut said);
     if !said.has_errors() {
-        let names = |text: &str| match pattern::is_surveyed(text) {
-            true => None,
-            false => pattern::select_for_stage(text, hosts).ok(),
+        let names = |text: &str| {
+            if pattern::is_surveyed(text) {
+                None
+            } else {
+                pattern::select_for_stage(text, hosts).ok()
+            }
         };
         let found = fits::findings(&loaded.playbook, hosts, &names, SystemClock.now());
         // The built-in playbook is made to fit every inventory.

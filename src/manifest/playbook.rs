@@ -32,6 +32,8 @@ use crate::model::rollout::Playbook;
 use crate::model::rollout::Variants;
 
 const PLAN_VALID_HOURS: u32 = 72;
+const VARIANTS: [(&str, Variants); 2] =
+    [("keep", Variants::Keep), ("converge", Variants::Converge)];
 
 /// Reads a playbook; all complaints come at once.
 pub fn parse(source: &Source) -> Result<Playbook, Diagnostics> {
@@ -63,8 +65,6 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
     let marks = fields.read("marks", diagnostics, scalar::boolean).unwrap_or(true);
     let restarts = restart::restarts(&mut fields, &conditions, diagnostics);
     let stages = stage::stages(&mut fields, defaults.budget, &conditions.gates, diagnostics);
-    const VARIANTS: [(&str, Variants); 2] =
-        [("keep", Variants::Keep), ("converge", Variants::Converge)];
     let variants = fields
         .read("variants", diagnostics, |node| scalar::choice(node, &VARIANTS))
         .unwrap_or_default();

@@ -287,7 +287,7 @@ mod tests {
         check(Role::Fci, &exchange_version(15, 2, 1)[..1], Err("Conflict"));
         let older = format!(r"{SHAREPOINT}\14.0\Version");
         let older = (older.as_str(), Value::Sz("14.0.0.4762".to_owned()));
-        check(Role::Fci, &[older.clone()], Err("Conflict"));
+        check(Role::Fci, std::slice::from_ref(&older), Err("Conflict"));
         let [major, minor, build] = exchange_version(15, 1, 2507);
         check(Role::Exchange, &[major, minor, build, older], Err("Conflict"));
     }

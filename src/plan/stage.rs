@@ -138,6 +138,7 @@ mod tests {
     #[test]
     fn the_last_batch_size_repeats_and_percents_round_up() {
         use BatchSize::Count;
+        use BatchSize::Doubling;
         use BatchSize::Percent;
         check_batches(10, &[Count(1), Percent(15), Count(5)], &[1, 2, 5, 2]);
         check_batches(5, &[Count(2)], &[2, 2, 1]);
@@ -147,7 +148,6 @@ mod tests {
         check_batches(0, &[Count(1)], &[]);
         check_batches(2, &[Count(0)], &[1, 1]);
         check_batches(2, &[Count(u32::MAX)], &[2]);
-        use BatchSize::Doubling;
         check_batches(20, &[Doubling], &[1, 2, 4, 5, 5, 3]);
         check_batches(9, &[Count(2), Doubling], &[2, 4, 3]);
         check_batches(20, &[Count(7), Doubling], &[7, 7, 6]);

@@ -17,6 +17,7 @@ use crate::plan::window::Opening;
 use crate::run::action::Action;
 use crate::run::action::GatePlace;
 use crate::run::action::Happened;
+use crate::run::action::Looked;
 use crate::run::action::Options;
 use crate::run::action::StepOutcome;
 use crate::run::action::Stop;
@@ -55,6 +56,8 @@ pub struct Scheduler<'p> {
     ready: VecDeque<Action>,
     ending: Ending,
     inherited: resumed::Inherited,
+    /// Answers to looks, weighed at the time of the next poll: a window may close meanwhile.
+    looks: Vec<(HostName, Looked)>,
     /// The time of the last poll.
     now: Timestamp,
 }
@@ -112,6 +115,7 @@ impl<'p> Scheduler<'p> {
             position: Position::Before,
             ending: Ending::Completed,
             inherited: resumed::Inherited::default(),
+            looks: Vec::new(),
             now: plan.created,
         }
     }
@@ -119,6 +123,9 @@ impl<'p> Scheduler<'p> {
     /// The next action at this time, or `None` while there is nothing to do but wait for an answer.
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         self.now = now;
+        for (host, result) in std::mem::take(&mut self.looks) {
+            self.looked(&host, result);
+        }
         loop {
             if let Some(action) = self.ready.pop_front() {
                 return Some(action);
@@ -139,7 +146,7 @@ impl<'p> Scheduler<'p> {
             }
             Happened::Configured { host, result } => self.configured(&host, result),
             Happened::Ranked { stage, ranks } => self.ranked(stage, &ranks),
-            Happened::Looked { host, result } => self.looked(&host, result),
+            Happened::Looked { host, result } => self.looks.push((host, result)),
             Happened::Restarted { host, result } => self.restarted(&host, result),
             Happened::StepEnded { stage, result } => self.step_ended(stage, result),
             Happened::GatesEnded { stage, place, result } => self.gated(stage, place, result),

@@ -29,7 +29,7 @@ fn bench() -> Option<TempDir> {
     for (name, kind) in [("anna", "ed25519"), ("ben", "ecdsa"), ("carl", "rsa")] {
         let made = ssh_keygen(at, &["-q", "-t", kind, "-N", "", "-C", name, "-f", name]);
         if made.is_none() {
-            eprintln!("skipped: ssh-keygen is not installed");
+            crate::shared::skip("ssh-keygen is not installed");
             return None;
         }
         let public = fs::read_to_string(at.join(format!("{name}.pub"))).unwrap();

@@ -142,8 +142,9 @@ fn what_is_broken_is_named_and_what_to_do_is_said() {
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(7), "{text}");
     for case in &cases {
-        let from = text.find(&format!("{}\n", case.name)).unwrap_or_else(|| panic!("{text}"));
-        let rest = &text[from..];
+        let heading = format!("{}\n", case.name);
+        let from = text.find(&heading).unwrap_or_else(|| panic!("{text}"));
+        let (_, rest) = text.split_at(from);
         // Up to the next line that is not indented: another host, or the summary.
         let mut lines = rest.lines();
         let head = lines.next().unwrap_or_default();

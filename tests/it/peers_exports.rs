@@ -89,7 +89,7 @@ fn expected<'a>(values: impl Iterator<Item = (&'a ValuePath, &'a State)>) -> Jso
         let data = match value {
             Value::Sz(text) | Value::ExpandSz(text) => json!(text),
             Value::Binary(bytes) => {
-                json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+                json!(rmsfleet::plan::seal::hex(bytes))
             }
             Value::Dword(number) => json!(number),
             Value::Qword(number) => json!(number),
@@ -120,7 +120,6 @@ fn check(peers: &Path, bytes: &[u8], expected: &Json, what: &str) {
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && !said.contains("\n0 passed"), "{what}: {said}");
     assert!(said.contains("PASS"), "{what}: no importer is there: {said}");
-    println!("{what}\n{said}");
 }
 
 /// The sections of a file, without its mark and first line.

@@ -114,12 +114,11 @@ fn frozen(case: &Case<'_>, name: Option<&str>, hosts: &[&Host], found: &mut Vec<
     };
     let freeze = Place::Playbook(vec!["change".to_owned(), "freeze".to_owned()]);
     let which = name.map_or_else(String::new, |name| format!(" in window `{name}`"));
-    match opens {
-        None => found.push(error(
+    if opens.is_none() {
+        found.push(error(
             freeze,
             format!("{} can never be touched{which}: {why}", some(hosts)),
             "shorten the freeze, or open the window on other days",
-        )),
-        Some(_) => {}
+        ));
     }
 }

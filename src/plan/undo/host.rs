@@ -105,7 +105,7 @@ fn take_back(
     marks(planned, written, seen, input.run);
     restart(planned, original, written, seen, input.run);
     let marked = (input.original.plan.marks && planned.restart) || planned.mark_paid;
-    let marks = marked.then(|| lease::key());
+    let marks = marked.then(lease::key);
     let touched = planned.changes.iter().map(|change| change.path.key.clone()).chain(marks);
     let rights = diff::rights(touched, seen);
     planned.blockers.extend(rights);

@@ -38,7 +38,9 @@ impl Happened {
     pub(super) fn of(records: &[Record]) -> Option<Self> {
         let first = records.first()?;
         let mut happened = Self { run: first.run.clone(), ..Self::default() };
-        records.iter().for_each(|record| happened.take(record));
+        for record in records {
+            happened.take(record);
+        }
         Some(happened)
     }
 

@@ -68,7 +68,9 @@ fn push_table(text: &mut String, table: &Table) {
     text.push_str("<tbody>\n");
     for row in &table.rows {
         text.push_str("<tr>");
-        row.iter().for_each(|cell| push_cell(text, cell));
+        for cell in row {
+            push_cell(text, cell);
+        }
         text.push_str("</tr>\n");
     }
     text.push_str("</tbody></table>\n");

@@ -39,7 +39,7 @@ fn text_of_a_host_stays_text() {
     let text = markdown(&plan, "0", &failed);
     assert!(!text.contains("<script") && !text.contains("\n# b") && !text.contains(" [d]("));
     let xml = junit(&plan, &failed);
-    assert!(!xml.contains("<script") && xml.contains("failures=\"1\""), "{xml}");
+    assert!(!xml.contains("<script") && xml.contains("failures=\"4\""), "{xml}");
 }
 
 #[test]

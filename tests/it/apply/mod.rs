@@ -140,7 +140,8 @@ fn check_intents(fleet: &Fleet) {
             _ => continue,
         };
         let before = log[..place].iter().rev().find(|earlier| {
-            earlier.starts_with(&format!("[{host} "))
+            // Where a phase begins is told between the intent and the act.
+            (earlier.starts_with(&format!("[{host} ")) && !earlier.contains("phase-started"))
                 || (act.starts_with("Set-") && earlier.starts_with("[run "))
         });
         let told = before.is_some_and(|event| intents.iter().any(|kind| event.contains(kind)));

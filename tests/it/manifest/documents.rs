@@ -159,7 +159,7 @@ fn an_organisation_step_says_how_it_is_done() {
     check(format!("{irm}\nmode: manual"), (6, 5), "`mode` is no key of this step", "remove it");
     check(
         format!("{farm}\nset: {{ CertificateServerUrl: https://x }}"),
-        (6, 34),
+        (6, 10),
         "needs one of",
         "write `connector`",
     );

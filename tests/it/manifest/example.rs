@@ -95,10 +95,9 @@ fn the_example_of_the_format_lints_clean() {
     assert_eq!(playbook.on_abort, OnAbort::FinishInFlight);
     let formats: Vec<ReportFormat> =
         playbook.conditions.reports.iter().map(|report| report.format).collect();
-    use ReportFormat::Html;
-    use ReportFormat::Jsonl;
-    use ReportFormat::Junit;
-    use ReportFormat::Markdown;
-    assert_eq!(formats, [Html, Markdown, Junit, Jsonl]);
+    assert_eq!(
+        formats,
+        [ReportFormat::Html, ReportFormat::Markdown, ReportFormat::Junit, ReportFormat::Jsonl]
+    );
     assert_eq!(playbook.conditions.gates.len(), 8);
 }

@@ -61,7 +61,7 @@ fn host(name: &str, place: usize) -> PlannedHost {
         "SP" => (vec![domain("farm:SP-1", 1)], Drain::Hook("away".to_owned())),
         "FC" if place < 2 => (vec![domain("cluster:CL-1", 1), domain("site:ams", 3)], Drain::None),
         "FC" => (vec![domain("cluster:CL-2", 1), domain("site:fra", 3)], Drain::None),
-        "FS" if place % 2 == 0 => (vec![domain("site:ams", 3)], Drain::None),
+        "FS" if place.is_multiple_of(2) => (vec![domain("site:ams", 3)], Drain::None),
         "FS" => (vec![domain("site:fra", 3)], Drain::None),
         _ => {
             host.scope = Scope::Connector;
