@@ -61,7 +61,8 @@ fn registries(fleet: &Fleet) -> BTreeMap<String, Registry> {
     })
 }
 
-/// A run that died before it touched a host leaves its lease there, which runs out by itself.
+/// A run that died before it touched a host leaves its lease there, which runs out by itself; one
+/// that lost the connection as its last act leaves the empty key.
 fn without_leases(mut registries: BTreeMap<String, Registry>) -> BTreeMap<String, Registry> {
     let marks = KeyPath::new(MARKS_KEY);
     for registry in registries.values_mut() {
@@ -223,10 +224,10 @@ fn random_luck(dice: &mut Dice) -> Luck {
     luck
 }
 
-/// 2000 of them, or as many as `RMSFLEET_SIMULATIONS` says.
+/// 500 of them, or as many as `RMSFLEET_SIMULATIONS` says.
 fn cases() -> u64 {
     let asked = std::env::var_os("RMSFLEET_SIMULATIONS");
-    asked.map_or(2000, |text| text.to_str().and_then(|text| text.parse().ok()).unwrap())
+    asked.map_or(500, |text| text.to_str().and_then(|text| text.parse().ok()).unwrap())
 }
 
 /// Applies a random plan under random luck, and takes it back; says how often anything changed.
@@ -245,7 +246,7 @@ fn there_and_back(seed: u64) -> bool {
     let death = [Death::After, Death::Before, Death::Torn][dice.up_to(3)];
     let dies = dice.chance(30).then(|| (dice.up_to(40) + 1, death));
     let (disk, report) = start(&fleet, &plan, dies);
-    let applied = registries(&fleet);
+    let applied = without_leases(registries(&fleet));
     mend(&fleet);
     let undo = back(&fleet, &plan, &disk, "run-1");
     assert_eq!(undo.blockers, []);
@@ -258,7 +259,7 @@ fn there_and_back(seed: u64) -> bool {
         let redo = back(&fleet, &undo, &second, "run-2");
         let (_, redone) = start_as("run-3", &fleet, &redo, None);
         assert_eq!(redone.unwrap().exit, Exit::Ok);
-        assert_eq!(registries(&fleet), applied, "and there again");
+        assert_eq!(without_leases(registries(&fleet)), applied, "and there again");
     }
     applied != before
 }
