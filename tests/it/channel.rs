@@ -30,6 +30,8 @@ use rmsfleet::wire::ntlm::acceptor;
 use rmsfleet::wire::session;
 use rmsfleet::wire::session::Session;
 
+use crate::tls::ended;
+
 /// What the host does with a sealed request.
 enum Act {
     /// Sends the request's envelope back, sealed, with this status.
@@ -180,9 +182,7 @@ async fn check_more(script: Vec<Act>, expected: &[&str]) -> usize {
         assert!(fits, "expected {expected}, got {got}");
     }
     drop(channel);
-    let mut end = TcpStream::connect(("127.0.0.1", target.endpoint.port)).unwrap();
-    end.write_all(b"END").unwrap();
-    thread.join().unwrap()
+    ended(target.endpoint.port, thread).await
 }
 
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
@@ -227,9 +227,7 @@ async fn a_connection_dropped_while_idle_is_replaced_with_its_context() {
     let logons: u64 = stats.snapshot().values().map(|counters| counters.logons).sum();
     assert_eq!(logons, 2);
     drop(channel);
-    let mut end = TcpStream::connect(("127.0.0.1", target.endpoint.port)).unwrap();
-    end.write_all(b"END").unwrap();
-    assert_eq!(thread.join().unwrap(), 0);
+    assert_eq!(ended(target.endpoint.port, thread).await, 0);
 }
 
 /// The gate: a pool alone would send the second request on a new connection, without a logon.

@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::peers_rollout::Bench;
 
 const CONNECTOR: &str = "https://rmsconnector.contoso.com";
-const TENANT: &str = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com";
 
 /// How often a cmdlet ran, on all hosts together.
 fn times(stats: &Value, cmdlet: &str) -> u64 {
@@ -97,7 +96,7 @@ fn peers_the_clean_up_of_a_migration_goes_in_its_order() {
     let Some(bench) = Bench::start() else { return };
     bench.server().set("EX01", &json!({"irm_test": "pass"}));
     bench.server().set("EX02", &json!({"irm_test": "pass"}));
-    let on = "version: 1\nname: on\nstages:\n  - { name: ex, hosts: exchange }\n  - { name: on, \
+    let on = "version: 1\nname: turn-on\nstages:\n  - { name: ex, hosts: exchange }\n  - { name: turned-on, \
               org_step: exchange.set-irm-configuration, verify: { test-irm-configuration: { \
               sender: irmtest@contoso.com } } }\n";
     std::fs::write(bench.path().join("on.yml"), on).unwrap();
@@ -150,7 +149,6 @@ fn peers_the_clean_up_of_a_migration_goes_in_its_order() {
     }
     let said = bench.expect(&["plan", "-i", "inventory.yml", "-p", "on.yml", "--no-input"], 0);
     assert!(said.contains("nothing to do"), "{said}");
-    let _ = TENANT;
 }
 
 #[test]

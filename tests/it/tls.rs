@@ -154,8 +154,14 @@ async fn talk(manner: Manner, tls: TlsTrust, calls: usize) -> (Vec<String>, Vec<
         }
         Err(error) => got.push(words(&error)),
     }
+    (got, ended(port, thread).await)
+}
+
+/// Tells a host of a script that the test is over; what it gives. Waits beside the runtime, because
+/// the host waits for connections to end, and those end in tasks of their own.
+pub(crate) async fn ended<T: Send + 'static>(port: u16, thread: JoinHandle<T>) -> T {
     TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"END").unwrap();
-    (got, thread.join().unwrap())
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap()
 }
 
 /// A server with this certificate that answers two requests.
@@ -269,8 +275,7 @@ async fn http_on_a_port_of_https_is_said_in_words() {
         .unwrap_err();
     let text = error.failure().text();
     assert!(text.contains("does not answer in HTTP on this port"), "{text}");
-    TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"END").unwrap();
-    assert_eq!(thread.join().unwrap(), [""]);
+    assert_eq!(ended(port, thread).await, [""]);
 }
 
 #[tokio::test]
@@ -318,10 +323,8 @@ async fn over_tls_replies_come_in_clear_and_the_connection_stays_one() {
     let config = || server.server(&server.key, &[&TLS13]);
     let identified = (200, SOAP, "<identified/>");
     let replies = vec![identified, (500, SOAP, "<fault/>"), (200, SOAP, "<answer/>")];
-    let (got, heard) = talk(Manner::Tls(config(), replies), TlsTrust::Ignore, 3).await;
-    assert_eq!(got[..2], ["<fault/>", "<answer/>"]);
-    // The host closed the connection; no second one was opened.
-    assert!(got[2].contains("connection"), "{got:?}");
+    let (got, heard) = talk(Manner::Tls(config(), replies), TlsTrust::Ignore, 2).await;
+    assert_eq!(got, ["<fault/>", "<answer/>"]);
     assert_eq!(heard.len(), 1);
     let sealed = vec![identified, (200, multipart::CONTENT_TYPE, "sealed")];
     let (got, _) = talk(Manner::Tls(config(), sealed), TlsTrust::Ignore, 1).await;

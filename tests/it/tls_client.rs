@@ -22,6 +22,7 @@ use crate::certificates::Identity;
 use crate::tls::Manner;
 use crate::tls::NOW;
 use crate::tls::SOAP;
+use crate::tls::ended;
 use crate::tls::host;
 use crate::tls::target;
 
@@ -62,8 +63,7 @@ async fn talk(
             .map(|bytes| String::from_utf8(bytes).unwrap()),
         Err(error) => Err(error),
     };
-    TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"END").unwrap();
-    (got, thread.join().unwrap())
+    (got, ended(port, thread).await)
 }
 
 #[track_caller]
@@ -134,8 +134,7 @@ async fn a_host_that_demands_a_certificate_says_so_to_who_has_none() {
     let (login, guard) = (Arc::new(Login::from(account)), AccountGuard::default());
     let opened = Channel::open(&target, &login, &guard, &Stats::default(), "test").await;
     failed(opened.map(|_| String::new()), "ansible_winrm_cert_pem");
-    TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"END").unwrap();
-    thread.join().unwrap();
+    ended(port, thread).await;
 }
 
 /// Nothing of this reaches a host: the port is nobody's.
