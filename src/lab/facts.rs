@@ -70,7 +70,15 @@ fn furnish(host: &mut FarmHost, seen: &Observation) {
         put(host, path.clone(), reading);
     }
     for (key, listing) in &seen.listings {
-        let Listing::Known(values) = listing else { continue };
+        let values = match listing {
+            Listing::Known(values) => values,
+            // Setup may leave a key here that the real host did not have.
+            Listing::NoKey => {
+                drop(host.registry.delete_key(key));
+                continue;
+            }
+            Listing::Unreadable(_) => continue,
+        };
         host.registry.plant_key(key);
         for (name, reading) in values {
             let name: &ValueName = name;

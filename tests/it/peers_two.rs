@@ -16,11 +16,13 @@ use crate::peers_rollout::inventory;
 
 fn bench(name: &str) -> Option<(PeerServer, tempfile::TempDir)> {
     let quick = json!({"delay": 0.1, "down": 0.3, "silent": 0.1, "starting": 0.1, "logon": 0.2});
+    // The key of the rights management client is part of Windows.
+    let client = json!({"HKLM\\SOFTWARE\\Microsoft\\MSDRM": {}});
     let server = PeerServer::start(&json!({
         "users": {USER: PASSWORD},
         "defaults": {"domain": "peers.test", "reboot": quick},
         "hosts": [{"name": format!("{name}0{{n}}"), "count": 4, "listen": "127.0.0.1:0",
-                   "os": "2016", "roles": ["fileserver"]}],
+                   "os": "2016", "roles": ["fileserver"], "registry": client}],
     }))?;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("inventory.yml"), inventory(&server)).unwrap();

@@ -40,7 +40,7 @@ fn peers_a_rollout_is_verified_drifts_and_is_taken_back() {
     let detailed = |words: &[&'static str]| [&with(words)[..], &["--detailed-exitcode"]].concat();
     bench.expect(&with(&["verify"]), 0);
     bench.expect(&detailed(&["verify"]), 2);
-    bench.expect(&with(&["apply", "--yes", "--confirm", "Contoso"]), 0);
+    bench.expect(&with(&["apply", "--yes", "--confirm", "Contoso", "--confirm", "SP01"]), 0);
     bench.expect(&detailed(&["verify"]), 0);
     bench.expect(&detailed(&["verify", "--run", "latest"]), 0);
     bench.expect(&detailed(&["drift"]), 0);
@@ -60,7 +60,8 @@ fn peers_a_rollout_is_verified_drifts_and_is_taken_back() {
     // What somebody else wrote stays; the other hosts go back, and the exit code says so.
     let run = latest(&bench);
     let undo = |run: &str| -> Vec<String> {
-        let words = ["undo", run, "--yes", "--no-input", "--confirm", "Contoso"];
+        let words =
+            ["undo", run, "--yes", "--no-input", "--confirm", "Contoso", "--confirm", "SP01"];
         words.iter().map(|&word| word.to_owned()).collect()
     };
     let expect = |words: &[String], exit: i32| {
@@ -93,7 +94,11 @@ fn peers_an_undo_may_be_sealed_and_applied_later() {
     let Some(bench) = Bench::start() else { return };
     let before = registries(&bench);
     let inventory = ["-i", "inventory.yml", "--no-input"];
-    bench.expect(&[&["apply", "--yes", "--confirm", "Contoso"][..], &inventory].concat(), 0);
+    bench.expect(
+        &[&["apply", "--yes", "--confirm", "Contoso", "--confirm", "SP01"][..], &inventory]
+            .concat(),
+        0,
+    );
     let run = latest(&bench);
     let writes = bench.server().stats()["hosts"]["FS01"]["actions"].clone();
     bench.expect(&["undo", &run, "--no-input", "-o", "back.rmsplan"], 0);
@@ -109,7 +114,10 @@ fn peers_an_undo_may_be_sealed_and_applied_later() {
     bench.expect(&["apply", "back.rmsplan", "--yes", "--no-input"], 8);
     assert_ne!(registries(&bench), before);
     let paused = latest(&bench);
-    bench.expect(&["resume", &paused, "--yes", "--no-input", "--confirm", "Contoso"], 0);
+    bench.expect(
+        &["resume", &paused, "--yes", "--no-input", "--confirm", "Contoso", "--confirm", "SP01"],
+        0,
+    );
     assert_eq!(registries(&bench), before);
     assert_eq!(bench.server().stats()["hosts"]["FS01"]["reboots"], 2, "there and back");
 }
