@@ -74,7 +74,7 @@ fn furnish(host: &mut FarmHost, seen: &Observation) {
             Listing::Known(values) => values,
             // Setup may leave a key here that the real host did not have.
             Listing::NoKey => {
-                drop(host.registry.delete_key(key));
+                let _ = host.registry.delete_key(key);
                 continue;
             }
             Listing::Unreadable(_) => continue,

@@ -1,7 +1,5 @@
 //! Logons by client certificate, against a server on loopback that demands and verifies it.
 
-use std::io::Write as _;
-use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
