@@ -30,8 +30,11 @@ const TYPE_MISMATCH: u32 = 2_147_749_893;
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The host holds something else than the step relies on; the step wrote nothing.
-    #[error("expected `{path}` to be {}, the host holds {}", described(.expected), told(.found))]
-    Drifted { path: ValuePath, expected: State, found: Reading },
+    #[error("expected `{path}` to be {}, the host holds {}", described(.expected), described(.found))]
+    Drifted { path: ValuePath, expected: State, found: State },
+    /// What the host holds could not be read: nobody knows whether it moved.
+    #[error("expected `{path}` to be {}, and it cannot be read: {why}", described(.expected))]
+    Unread { path: ValuePath, expected: State, why: String },
     /// The host answered the act with a return code; nothing was changed by it.
     #[error("{call} on `{target}` was refused with code {code} ({})", meaning(*.code))]
     Refused { call: &'static str, target: String, code: u32 },
@@ -158,11 +161,12 @@ pub async fn expect(
     path: &ValuePath,
     expected: &State,
 ) -> Result<(), WriteError> {
-    let found = observe(link, path).await?;
-    if matches!(&found, Reading::Known(state) if state == expected) {
-        return Ok(());
+    let (path, expected) = (path.clone(), expected.clone());
+    match observe(link, &path).await? {
+        Reading::Known(found) if found == expected => Ok(()),
+        Reading::Known(found) => Err(WriteError::Drifted { path, expected, found }),
+        Reading::Unreadable(why) => Err(WriteError::Unread { path, expected, why }),
     }
-    Err(WriteError::Drifted { path: path.clone(), expected: expected.clone(), found })
 }
 
 /// Brings a value to `change.after`. The caller has compared before and reads back afterwards.
@@ -341,14 +345,6 @@ fn described(state: &State) -> String {
     match state {
         State::Absent => "absent".to_owned(),
         State::Present(value) => format!("{} `{value}`", value.kind()),
-    }
-}
-
-fn told(reading: &Reading) -> String {
-    match reading {
-        Reading::Known(State::Absent) => "nothing".to_owned(),
-        Reading::Known(State::Present(value)) => format!("{} `{value}`", value.kind()),
-        Reading::Unreadable(why) => format!("something unreadable: {why}"),
     }
 }
 

@@ -261,6 +261,10 @@ pub fn moved(error: WriteError) -> Trouble {
         WriteError::Drifted { .. } => Failure::new(FailureKind::Drifted, error.to_string())
             .hint("plan again: the host moved since the plan was made")
             .into(),
+        // Silence is not evidence: the host may stand as planned.
+        WriteError::Unread { .. } => Failure::new(FailureKind::Fault, error.to_string())
+            .hint("`rmsfleet doctor HOST` looks at the rights; then resume the run")
+            .into(),
         WriteError::Refused { .. } | WriteError::Link(_) => error.into(),
     }
 }

@@ -44,6 +44,11 @@ impl From<WriteError> for Trouble {
                 hint: Some("look for a policy or an agent that writes this value".to_owned()),
             }
             .into(),
+            WriteError::Unread { .. } => {
+                let mut failure = Failure::new(FailureKind::Fault, error.to_string());
+                failure.chain.insert(0, "a write was accepted, and cannot be read back".to_owned());
+                failure.into()
+            }
             WriteError::Refused { .. } => {
                 Failure::new(FailureKind::WriteRefused, error.to_string()).into()
             }

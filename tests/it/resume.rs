@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use rmsfleet::error::Exit;
+use rmsfleet::event::Event;
 use rmsfleet::event::Record;
 use rmsfleet::host::restart::Pace;
 use rmsfleet::journal::chain;
@@ -51,6 +52,7 @@ mod maintenance;
 mod rollout;
 mod settled;
 mod struck;
+mod truth;
 mod undone;
 
 const SETTLE: SignedDuration = SignedDuration::from_secs(300);
@@ -249,14 +251,23 @@ fn start_as(
     (disk, report)
 }
 
-/// Puts every event that is on the disk into the log of acts, in its place.
+/// Puts every event that is on the disk into the log of acts, in its place; what announces an act
+/// with the act's own words.
 fn told(fleet: &Fleet) -> impl FnMut(&Record) + Send + 'static {
     let fleet = fleet.clone();
     move |record: &Record| {
         let tag = serde_json::to_value(&record.event).unwrap();
         let word =
             |key: &str| tag.get(key).and_then(|word| word.as_str()).unwrap_or("run").to_owned();
-        fleet.with(|world| world.log.push(format!("[{} {}]", word("host"), word("type"))));
+        let act = match &record.event {
+            Event::ChangeIntended { index, change, .. } => format!(" {index} {}", change.path.name),
+            Event::RestoreIntended { index, .. } => format!(" {index}"),
+            Event::KeyIntended { key, create: true, .. } => format!(" create {key}"),
+            Event::KeyIntended { key, create: false, .. } => format!(" drop {key}"),
+            _ => String::new(),
+        };
+        let line = format!("[{} {}{act}]", word("host"), word("type"));
+        fleet.with(|world| world.log.push(line));
     }
 }
 

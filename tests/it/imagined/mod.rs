@@ -37,7 +37,11 @@ use rmsfleet::model::verdict::Verdict;
 
 pub(crate) mod dice;
 pub(crate) mod fleet;
+pub(crate) mod link;
+pub(crate) mod machine;
 pub(crate) mod shell;
+pub(crate) mod sink;
+pub(crate) mod strike;
 
 pub(crate) const KEY: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
 

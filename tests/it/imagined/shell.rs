@@ -1,5 +1,7 @@
 //! The Exchange endpoint of an imagined organisation.
 
+use jiff::Timestamp;
+
 use rmsfleet::host::link::Argument;
 use rmsfleet::host::link::Cmdlet;
 use rmsfleet::host::link::CmdletResult;
@@ -16,6 +18,8 @@ use crate::imagined::fleet::Fleet;
 pub(crate) struct ImaginedShell {
     pub(crate) fleet: Fleet,
     pub(crate) name: String,
+    /// It ends with the boot that it belongs to.
+    pub(crate) boot: Timestamp,
     /// Exchange's endpoint, or the host's own.
     pub(crate) exchange: bool,
 }
@@ -37,13 +41,20 @@ fn bound(cmdlet: &Cmdlet) -> Parameters {
 
 impl Shell for ImaginedShell {
     async fn run(&mut self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
-        let lost = match self.fleet.cmdlet_passes(&self.name) {
-            Ok(()) => None,
-            Err((false, error)) => return Err(error),
-            Err((true, error)) => Some(error),
-        };
-        let done = self.carry_out(cmdlet);
-        lost.map_or(done, Err)
+        if self.is_stale() {
+            let (call, source) = (cmdlet.name.to_owned(), "reset by peer".into());
+            return Err(HostError::Lost { call, source });
+        }
+        match self.fleet.cmdlet_passes(&self.name) {
+            Ok(()) => self.carry_out(cmdlet),
+            Err((None, error)) => Err(error),
+            Err((Some(aftermath), error)) => {
+                // Nobody hears how it went.
+                let _untold = self.carry_out(cmdlet);
+                self.fleet.with(|world| world.suffer(&self.name, aftermath));
+                Err(error)
+            }
+        }
     }
 
     async fn close(self) {
@@ -52,6 +63,14 @@ impl Shell for ImaginedShell {
 }
 
 impl ImaginedShell {
+    fn is_stale(&self) -> bool {
+        self.fleet.with(|world| {
+            world.power();
+            let (now, machine) = (world.now, &world.machines[&self.name]);
+            machine.boot != self.boot || machine.is_away(now)
+        })
+    }
+
     fn carry_out(&self, cmdlet: &Cmdlet) -> Result<CmdletResult, HostError> {
         self.fleet.with(|world| {
             world.log.push(format!("{} {}", self.name, cmdlet.name));

@@ -37,7 +37,7 @@ const DAG: [&str; 3] = ["EX1", "EX2", "EX3"];
 const NODES: [&str; 2] = ["FS1", "FS2"];
 
 /// A DAG of three and a cluster of two, restarted one by one.
-fn estate() -> Plan {
+pub(super) fn estate() -> Plan {
     let mut hosts = Vec::new();
     for name in DAG.into_iter().chain(NODES) {
         let mut host = planned(name);
@@ -56,7 +56,7 @@ fn estate() -> Plan {
 }
 
 /// With a suspended copy and an activation block that nobody may lift.
-fn machines() -> Fleet {
+pub(super) fn machines() -> Fleet {
     let names: Vec<&str> = DAG.into_iter().chain(NODES).collect();
     let fleet = Fleet::new(&names);
     let mut farm = Availability::default();
@@ -79,7 +79,7 @@ fn machines() -> Fleet {
 }
 
 /// Effective states, policies, suspensions and pauses.
-fn standing(fleet: &Fleet) -> BTreeMap<String, String> {
+pub(super) fn standing(fleet: &Fleet) -> BTreeMap<String, String> {
     fleet.with(|world| {
         let farm = &world.availability;
         let mut all = BTreeMap::new();

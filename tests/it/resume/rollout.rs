@@ -81,7 +81,7 @@ fn gates(before: &[&str], between: &[&str], after: &[&str]) -> StageGates {
 }
 
 /// Forty hosts; two are connector nodes and are only read.
-fn rollout() -> Plan {
+pub(super) fn rollout() -> Plan {
     let hosts = KINDS
         .iter()
         .flat_map(|(kind, _)| names(kind).into_iter().enumerate())
@@ -129,7 +129,7 @@ fn rollout() -> Plan {
     plan
 }
 
-fn machines() -> Fleet {
+pub(super) fn machines() -> Fleet {
     let names = every();
     let fleet = Fleet::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for (place, name) in names.iter().enumerate() {

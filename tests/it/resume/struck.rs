@@ -1,29 +1,28 @@
 //! Every message of a rollout struck in every way: the run ends in a state that it tells truly, with
 //! nothing written that is not in the journal, and a resume brings it to its end.
 
-use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 
 use rmsfleet::error::Exit;
-use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
-use rmsfleet::model::plan::PlannedHost;
-use rmsfleet::run::action::StepOutcome;
-use rmsfleet::run::driver::RunReport;
+use rmsfleet::model::plan::Scope;
 
 use crate::imagined::fleet::Fleet;
-use crate::imagined::fleet::Strike;
-use crate::resume::Memory;
-use crate::resume::check_domains;
+use crate::imagined::strike::Blow;
+use crate::imagined::strike::Strike;
+use crate::resume::claims;
 use crate::resume::exactly;
 use crate::resume::farm;
 use crate::resume::go_on;
 use crate::resume::machines;
+use crate::resume::maintenance;
 use crate::resume::one_in;
 use crate::resume::pass_time;
+use crate::resume::rollout;
 use crate::resume::start;
-use crate::shared::skip;
+use crate::resume::truth;
 
-const STRIKES: [Strike; 9] = [
+const STRIKES: [Strike; 14] = [
     Strike::Refused,
     Strike::ResetBefore,
     Strike::ResetAfter,
@@ -33,168 +32,110 @@ const STRIKES: [Strike; 9] = [
     Strike::Fault500,
     Strike::Busy503,
     Strike::Denied401,
+    Strike::AccessDenied,
+    Strike::NeverReturns,
+    Strike::NeverReturnsAfter,
+    Strike::SecondBoot,
+    Strike::SecondBootAfter,
 ];
 
-/// After these a host may rightly stay refused, unreachable or restarted by itself.
-const LASTING: [Strike; 3] = [Strike::AccessDenied, Strike::NeverReturns, Strike::SecondBoot];
+/// Messages in a row that are struck: a second one meets what was to mend the first.
+const TIMES: [usize; 3] = [1, 2, 5];
 
-/// INVARIANT: no act on a host that was not announced before it. Counted along the log, in which
-/// acts and events stand in the order in which they happened.
-#[track_caller]
-fn check_announced(fleet: &Fleet, what: &str) {
-    let log = fleet.with(|world| world.log.clone());
-    let mut announced: BTreeMap<(String, &str), usize> = BTreeMap::new();
-    for line in &log {
-        let words: Vec<&str> = line.trim_matches(['[', ']']).split(' ').collect();
-        let (host, word) = (words[0].to_owned(), words.get(1).copied().unwrap_or_default());
-        if line.starts_with('[') {
-            let kind = match word {
-                "change-intended" | "restore-intended" | "mark-intended" | "lease-intended" => {
-                    "value"
+/// A rollout, and the machines that it goes to.
+struct Scene {
+    plan: Plan,
+    machines: fn() -> Fleet,
+    /// As an undisturbed run leaves them.
+    end: Fleet,
+    messages: usize,
+}
+
+impl Scene {
+    fn new(plan: Plan, machines: fn() -> Fleet) -> Self {
+        let end = machines();
+        let (_, report) = start(&end, &plan, None);
+        assert_eq!(report.unwrap().exit, Exit::Ok);
+        let messages = end.with(|world| world.messages);
+        Self { plan, machines, end, messages }
+    }
+
+    /// Strikes every message in every way, or one in so many of them.
+    #[track_caller]
+    fn check(&self, share: usize) {
+        let blows = STRIKES.into_iter().flat_map(|strike| TIMES.map(|times| (strike, times)));
+        let mut broken = Vec::new();
+        let mut count = 0;
+        for (place, (strike, times)) in blows.enumerate() {
+            // Each way begins at another message.
+            for at in (place * 11 % share..self.messages).step_by(share) {
+                count += 1;
+                let blow = Blow::new(at, strike, times);
+                if catch_unwind(std::panic::AssertUnwindSafe(|| self.strike(&blow))).is_err() {
+                    broken.push(format!("{strike:?} {times} times from message {at} on"));
                 }
-                "key-intended" => "key",
-                "restart-intended" => "restart",
-                _ => continue,
+            }
+        }
+        let few = &broken[..broken.len().min(40)];
+        assert!(broken.is_empty(), "{} of {count} runs: {few:#?}", broken.len());
+    }
+
+    fn strike(&self, blow: &Blow) {
+        let what = format!("{blow:?}");
+        let plan = &self.plan;
+        let fleet = (self.machines)();
+        fleet.with(|world| world.strike = Some(blow.clone()));
+        let (disk, report) = start(&fleet, plan, None);
+        truth::check_announced(&fleet, &what);
+        truth::check_told(&fleet, plan, &report.unwrap(), &what);
+        claims::check(&fleet, plan, &disk.bytes(), &what);
+        // Whatever it was is over, and somebody goes on.
+        fleet.with(|world| {
+            world.strike = None;
+            world.machines.values_mut().for_each(|machine| machine.luck.unreachable = false);
+        });
+        pass_time(&fleet, 4000);
+        let (_, report) = go_on(&fleet, plan, &disk, None);
+        let report = report.unwrap();
+        truth::check_announced(&fleet, &what);
+        assert_eq!(report.exit, Exit::Ok, "{what}: resumed: {report:#?}");
+        truth::check_told(&fleet, plan, &report, &what);
+        self.check_end(&fleet, &what);
+    }
+
+    /// Everything as after an undisturbed run; counted at the machines.
+    fn check_end(&self, fleet: &Fleet, what: &str) {
+        for (name, host) in &self.plan.hosts {
+            let of = |fleet: &Fleet| {
+                let name = name.as_str();
+                fleet.with(|world| {
+                    (world.machines[name].registry.clone(), world.machines[name].fresh)
+                })
             };
-            *announced.entry((host, kind)).or_default() += 1;
-            continue;
+            assert_eq!(of(fleet), of(&self.end), "{what}: {name}");
+            let wanted = usize::from(host.restart && host.scope == Scope::InScope);
+            let reboots = fleet.with(|world| world.machines[name.as_str()].reboots);
+            assert!(reboots <= wanted, "{what}: {reboots} restarts of {name}");
+            let orders = exactly(fleet, &format!("{name} restart"));
+            assert!(orders <= wanted, "{what}: {orders} orders for {name}");
         }
-        let kind = match word {
-            "set" | "delete" => "value",
-            "create" | "drop" => "key",
-            "restart" => "restart",
-            _ => continue,
-        };
-        let left = announced.entry((host, kind)).or_default();
-        assert!(*left > 0, "{what}: `{line}` was not announced: {log:#?}");
-        *left -= 1;
+        let ends =
+            |fleet: &Fleet| (fleet.with(|world| world.enabled), maintenance::standing(fleet));
+        assert_eq!(ends(fleet), ends(&self.end), "{what}");
     }
 }
 
-/// How many of a host's changes hold what was there, and how many what was planned.
-fn held(fleet: &Fleet, host: &PlannedHost) -> (usize, usize) {
-    let mut held = (0, 0);
-    for change in &host.changes {
-        let text = fleet.value(host.name.as_str(), &change.path);
-        let is = |state: &rmsfleet::model::registry::State| match &text {
-            None => *state == rmsfleet::model::registry::State::Absent,
-            Some(text) => state.to_string() == *text,
-        };
-        held.0 += usize::from(is(&change.before));
-        held.1 += usize::from(is(&change.after));
-    }
-    held
-}
-
-/// What the report says of each host is what the host bears out.
-#[track_caller]
-fn check_true(fleet: &Fleet, plan: &Plan, report: &RunReport, what: &str) {
-    let mut well = true;
-    for (name, host) in &plan.hosts {
-        let outcome = &report.outcomes[name];
-        let (before, after) = held(fleet, host);
-        let all = host.changes.len();
-        let reboots = fleet.with(|world| world.machines[name.as_str()].reboots);
-        let fits = match outcome {
-            Outcome::Changed { restarted, .. } => {
-                after == all && reboots == usize::from(*restarted)
-            }
-            Outcome::RestartOwed { .. } | Outcome::Unchanged => after == all,
-            Outcome::NotStarted | Outcome::Refused(_) | Outcome::Blocked => {
-                before == all && reboots == 0
-            }
-            // All values of a host or none.
-            Outcome::Failed(_) | Outcome::Unreachable(_) => before == all || after == all,
-            Outcome::InDoubt(_) => true,
-        };
-        assert!(
-            fits,
-            "{what}: {name} is told as {outcome:?}, and holds {before} old, {after} new of {all}, {reboots} restarts"
-        );
-        well &= matches!(outcome, Outcome::Changed { .. } | Outcome::Unchanged);
-        let orders = exactly(fleet, &format!("{name} restart"));
-        assert!(orders <= 1, "{what}: {name} was ordered to restart {orders} times");
-    }
-    let set = fleet.with(|world| world.enabled);
-    for (_, outcome) in &report.steps {
-        match outcome {
-            StepOutcome::Verified(_) | StepOutcome::Unchanged => assert!(set, "{what}"),
-            StepOutcome::Held(_) | StepOutcome::Refused(_) => {
-                assert!(!set, "{what}");
-                well = false;
-            }
-            StepOutcome::Failed(_) => well = false,
-        }
-    }
-    assert_eq!(report.exit == Exit::Ok, well, "{what}: exit {}, {report:#?}", report.exit);
-    assert!(exactly(fleet, "EX1 Set-IRMConfiguration") <= 1, "{what}");
-    check_domains(fleet, plan, what);
-}
-
-/// A run with one message struck: it tells the truth and does nothing unannounced.
-fn run(plan: &Plan, number: usize, strike: Strike, what: &str) -> (Fleet, Memory) {
-    let fleet = machines();
-    fleet.with(|world| world.strike = Some((number, strike)));
-    let (disk, report) = start(&fleet, plan, None);
-    let report = report.unwrap();
-    check_announced(&fleet, what);
-    check_true(&fleet, plan, &report, what);
-    (fleet, disk)
-}
-
-fn strike(plan: &Plan, number: usize, strike: Strike) {
-    let what = format!("{strike:?} at message {number}");
-    let (fleet, disk) = run(plan, number, strike, &what);
-    // Whatever it was is over, and somebody goes on.
-    fleet.with(|world| {
-        world.strike = None;
-        world.machines.values_mut().for_each(|machine| machine.luck.unreachable = false);
-    });
-    pass_time(&fleet, 4000);
-    let (_, report) = go_on(&fleet, plan, &disk, None);
-    let report = report.unwrap();
-    check_announced(&fleet, &what);
-    assert_eq!(report.exit, Exit::Ok, "{what}: resumed: {report:#?}");
-    for (name, host) in &plan.hosts {
-        assert_eq!(held(&fleet, host).1, host.changes.len(), "{what}: {name}");
-        let reboots = fleet.with(|world| world.machines[name.as_str()].reboots);
-        assert_eq!(reboots, usize::from(host.restart), "{what}: {name}");
-    }
-    assert!(fleet.with(|world| world.enabled), "{what}");
-}
-
-/// Only with `RMSFLEET_EXHAUSTIVE`.
 #[test]
-fn a_message_struck_in_any_way_leaves_a_state_that_is_told_truly() {
-    if one_in(2) == 2 {
-        skip("RMSFLEET_EXHAUSTIVE is not set");
-        return;
-    }
-    let plan = farm();
-    let fleet = machines();
-    start(&fleet, &plan, None).1.unwrap();
-    let messages = fleet.with(|world| world.messages);
-    assert!(messages > 300, "{messages} messages");
-    for kind in STRIKES {
-        for number in 0..messages {
-            strike(&plan, number, kind);
-        }
-    }
+fn a_message_of_a_rollout_struck_in_any_way_leaves_a_state_that_is_told_truly() {
+    Scene::new(farm(), machines).check(one_in(149));
 }
 
-/// Only with `RMSFLEET_EXHAUSTIVE`.
 #[test]
-fn a_host_struck_for_good_is_told_truly() {
-    if one_in(2) == 2 {
-        skip("RMSFLEET_EXHAUSTIVE is not set");
-        return;
-    }
-    let plan = farm();
-    let fleet = machines();
-    start(&fleet, &plan, None).1.unwrap();
-    for kind in LASTING {
-        for number in 0..fleet.with(|world| world.messages) {
-            run(&plan, number, kind, &format!("{kind:?} at message {number}"));
-        }
-    }
+fn a_message_struck_while_hosts_are_out_of_service_leaves_a_state_that_is_told_truly() {
+    Scene::new(maintenance::estate(), maintenance::machines).check(one_in(149));
+}
+
+#[test]
+fn a_message_to_one_of_forty_hosts_struck_in_any_way_leaves_a_state_that_is_told_truly() {
+    Scene::new(rollout::rollout(), rollout::machines).check(one_in(4001));
 }
