@@ -267,10 +267,39 @@ async fn second<B: Bedside>(
         }
     };
     match first_words(&mut link).await {
-        Ok(_) => sheet.ok(Check::Quota, "a second connection is let in beside the first".into()),
+        Ok(_) => {
+            let limits = limits(&mut link).await;
+            let seen = format!("a second connection is let in beside the first; {limits}");
+            sheet.ok(Check::Quota, seen);
+        }
         Err(error) => sheet.quota(&error, user),
     }
     Ok(())
+}
+
+/// What the service allows one account, in its own words; who may not read it loses nothing.
+async fn limits(link: &mut impl Reader) -> String {
+    let told = match link.read(&Read::Settings).await {
+        Ok(Answer::Settings(told)) => told,
+        Ok(other) => return format!("limits not read: {}", unexpected("settings", &other)),
+        Err(error) => return format!("limits not read: {}", error.failure().text()),
+    };
+    let mut parts: Vec<String> = [
+        ("Service/MaxConnections", "connections"),
+        ("Service/MaxConcurrentOperationsPerUser", "operations per user"),
+        ("Winrs/MaxShellsPerUser", "shells per user"),
+        ("MaxEnvelopeSizekb", "kB per message"),
+    ]
+    .into_iter()
+    .filter_map(|(path, unit)| Some(format!("{} {unit}", told.get(path)?)))
+    .collect();
+    if told.get("Service/AllowUnencrypted").is_some_and(|value| value == "true") {
+        parts.push("AllowUnencrypted is on, so that others may send in clear".to_owned());
+    }
+    match parts.is_empty() {
+        true => "limits not told".to_owned(),
+        false => format!("at most {}", parts.join(", ")),
+    }
 }
 
 /// Opens a pool, reads the IRM configuration, closes the pool.

@@ -147,6 +147,7 @@ impl World {
         self.log.push(name.to_owned());
         match read {
             Read::Identify => Answer::Identity { vendor: "imagined".into(), version: "1".into() },
+            Read::Settings => Answer::Settings([("MaxTimeoutms".into(), "60000".into())].into()),
             Read::Value { path, kind } => match self.code(name, &path.key) {
                 0 => self.value(path, *kind),
                 code => Answer::Value { code, value: None },

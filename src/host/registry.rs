@@ -359,6 +359,7 @@ pub(crate) fn unexpected(expected: &str, got: &Answer) -> HostError {
         Answer::AccessList { .. } => "an access list",
         Answer::ClientRestart { .. } => "whether a restart is pending",
         Answer::Instances(_) => "instances",
+        Answer::Settings(_) => "settings",
         Answer::Templates { .. } => "templates",
         Answer::Done { .. } => "a return code",
     };

@@ -105,6 +105,7 @@ pub(super) fn reads() -> Vec<Read> {
         Kind::ALL.into_iter().map(|kind| Read::Value { path: path(), kind }).collect();
     reads.extend([
         Read::Identify,
+        Read::Settings,
         Read::EnumValues(KeyPath::new(r"SOFTWARE\Microsoft")),
         Read::EnumKeys(KeyPath::new("SOFTWARE")),
         Read::CheckAccess { key: KeyPath::new("SOFTWARE"), required: 2 },
@@ -229,6 +230,7 @@ fn follow(answer: Answer, header: &Header) {
         | Answer::AccessList { .. }
         | Answer::ClientRestart { .. }
         | Answer::Instances(_)
+        | Answer::Settings(_)
         | Answer::Templates { .. }
         | Answer::Done { .. } => {}
     }

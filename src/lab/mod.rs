@@ -10,6 +10,7 @@ pub mod classes;
 pub mod cluster;
 pub mod cmd;
 pub mod cmdlet;
+pub mod config;
 pub mod edge;
 pub mod enumeration;
 pub mod exchange;

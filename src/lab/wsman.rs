@@ -1,5 +1,6 @@
 //! From a judged request to the part of the host that answers it.
 
+use crate::lab::config;
 use crate::lab::fault;
 use crate::lab::fault::LabFault;
 use crate::lab::host::Call;
@@ -30,6 +31,9 @@ pub fn route(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outco
     let cmd = strip_prefix(resource, namespace::SHELL).is_some_and(|rest| rest == "/cmd");
     if cmd && !call.exchange_path {
         return winrs::answer(host, request, call);
+    }
+    if resource == namespace::CONFIG && !call.exchange_path {
+        return config::answer(host, request, call);
     }
     let class = strip_prefix(resource, namespace::WMI).filter(|_| !call.exchange_path);
     match class.and_then(|rest| rest.rsplit_once('/')) {

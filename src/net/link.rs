@@ -96,6 +96,7 @@ impl<C: SoapCall> Reader for WsmanLink<C> {
         let namespace = match read {
             Read::Query { namespace, .. } => namespace.as_str(),
             Read::Identify
+            | Read::Settings
             | Read::Value { .. }
             | Read::EnumValues(_)
             | Read::EnumKeys(_)

@@ -13,6 +13,7 @@ pub mod operation;
 pub mod psrp;
 pub(crate) mod regprov;
 pub mod session;
+pub(crate) mod settings;
 pub mod shell;
 pub mod soap;
 pub mod spnego;

@@ -16,4 +16,6 @@ pub const POWERSHELL: &str = "http://schemas.microsoft.com/powershell";
 pub const CLIXML: &str = "http://schemas.microsoft.com/powershell/2004/04";
 /// Prefix of every WMI class's namespace: `…/wmi/root/cimv2/Win32_Service`.
 pub const WMI: &str = "http://schemas.microsoft.com/wbem/wsman/1/wmi/";
+/// Resource and namespace of WinRM's own settings.
+pub const CONFIG: &str = "http://schemas.microsoft.com/wbem/wsman/1/config";
 pub const ANONYMOUS: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";

@@ -18,6 +18,8 @@ pub const CREATE_SUB_KEY: u32 = 4;
 pub enum Read {
     /// WS-Man Identify, authenticated.
     Identify,
+    /// Get of `winrm/config`: the service's limits and switches.
+    Settings,
     /// `StdRegProv.Get<Kind>Value`.
     Value { path: ValuePath, kind: Kind },
     /// `StdRegProv.EnumValues`.
@@ -90,6 +92,8 @@ pub enum Answer {
         pending: Option<bool>,
     },
     Instances(Vec<Instance>),
+    /// By path, as in `Service/MaxConnections`.
+    Settings(BTreeMap<String, String>),
     Templates {
         code: u32,
         names: Vec<String>,

@@ -8,6 +8,7 @@ use crate::wire::operation::Answer;
 use crate::wire::operation::Read;
 use crate::wire::operation::Write;
 use crate::wire::regprov;
+use crate::wire::settings;
 use crate::wire::soap;
 use crate::wire::soap::Header;
 use crate::wire::soap::WsmanError;
@@ -45,6 +46,7 @@ impl Sent<'_> {
             Self::Pull { .. } => "Pull".to_owned(),
             Self::Read(read) => match form(read) {
                 Form::Identify => "Identify".to_owned(),
+                Form::Settings => "Get".to_owned(),
                 Form::Query { .. } => "Enumerate".to_owned(),
                 Form::Invoke(invoke, _) => invoke.name(),
             },
@@ -69,6 +71,7 @@ pub enum Reply {
 pub fn encode_read(read: &Read, header: &Header) -> Result<Vec<u8>, WsmanError> {
     match form(read) {
         Form::Identify => encode_identify(),
+        Form::Settings => soap::encode(settings::get(), header),
         Form::Query { namespace, wql } => soap::encode(wmi::enumerate(namespace, wql), header),
         Form::Invoke(invoke, _) => soap::encode(invoke.request(), header),
     }
@@ -101,6 +104,7 @@ pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, Ws
         Sent::Write(write) => Answer::Done { code: act(write)?.decode(id, bytes)?.code()? },
         Sent::Read(read) => match form(read) {
             Form::Identify => decode_identify(bytes)?,
+            Form::Settings => settings::decode(id, bytes)?,
             Form::Query { .. } => return Ok(Reply::Page(wmi::page(None, id, bytes)?)),
             Form::Invoke(invoke, out) => {
                 let output = invoke.decode(id, bytes)?;
@@ -138,6 +142,7 @@ pub fn decode_identify(bytes: &[u8]) -> Result<Answer, WsmanError> {
 /// How a question travels.
 enum Form<'a> {
     Identify,
+    Settings,
     Query { namespace: &'a str, wql: &'a str },
     Invoke(Invoke, Out),
 }
@@ -156,6 +161,7 @@ enum Out {
 fn form(read: &Read) -> Form<'_> {
     match read {
         Read::Identify => Form::Identify,
+        Read::Settings => Form::Settings,
         Read::Query { namespace, wql } => Form::Query { namespace, wql },
         Read::Value { path, kind } => Form::Invoke(regprov::get(path, *kind), Out::Value(*kind)),
         Read::EnumValues(key) => Form::Invoke(regprov::on_key("EnumValues", key), Out::Values),

@@ -90,6 +90,11 @@ async fn reads(link: Link<'_>, sheet: &mut Sheet) {
     let identity = link.read(&Read::Identify).await;
     let is_identity = |answer| matches!(answer, Answer::Identity { .. });
     sheet.equal("Identify", identity.map(is_identity), &true);
+    let settings = link.read(&Read::Settings).await.map(|answer| match answer {
+        Answer::Settings(told) => told.get("MaxTimeoutms").cloned(),
+        _ => None,
+    });
+    sheet.equal("Get of winrm/config", settings, &Some("60000".to_owned()));
     let query = |wql: &str| Read::Query { namespace: "root/cimv2".into(), wql: wql.into() };
     let os = link.read(&query("select * from Win32_OperatingSystem")).await;
     let has_boot = |answer| match answer {

@@ -31,7 +31,12 @@ fn case(
 
 fn cases() -> Vec<Case> {
     vec![
-        case("WELL", json!({}), "", &["messages are encrypted", "(3)", "second connection"]),
+        case(
+            "WELL",
+            json!({}),
+            "",
+            &["messages are encrypted", "(3)", "second connection", "500 kB per message"],
+        ),
         case("BARE500", json!({}), "", &["logon     expected", "HTTP 500", "AllowUnencrypted"]),
         case("BARE401", json!({}), "", &["logon     the connection", "HTTP 401", "load balancer"]),
         case("CUT", json!({}), "", &["identity  the connection broke", "clock     skipped"]),

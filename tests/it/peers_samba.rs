@@ -64,6 +64,10 @@ impl Domain {
         assert!(waited.success(), "Samba's key distribution centre does not listen");
     }
 
+    fn mounted(&self) -> PathBuf {
+        Path::new("/etc/netns").join(&self.network)
+    }
+
     fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
@@ -87,6 +91,7 @@ impl Drop for Domain {
             let all = String::from_utf8_lossy(&all.stdout).into_owned();
             let _ = Command::new("kill").args(all.split_whitespace()).status();
         }
+        let _ = std::fs::remove_dir_all(self.mounted());
         let _ = Command::new("ip").args(["netns", "del", &self.network]).status();
     }
 }
@@ -104,6 +109,32 @@ fn peers_samba_issues_tickets_that_are_used_and_judges_our_ntlm() {
     let mut child = domain.inside(own.to_str().unwrap());
     inside(child.env(AS, BOB), "kerberos, Samba's KDC");
     with_rc4(&domain);
+    found_by_dns(&domain);
+}
+
+/// Nothing but the realm's name is configured; the controller's own DNS knows who issues tickets.
+fn found_by_dns(domain: &Domain) {
+    // What `ip netns exec` mounts over the system's files. The controller does not publish an
+    // address on loopback; that it is to be asked, and where, comes from DNS.
+    let folder = domain.mounted();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
+    std::fs::write(folder.join("hosts"), "127.0.0.1 localhost dc1.peers.ad dc1.peers.ad.\n").unwrap();
+    let file = domain.file("dns.conf");
+    let text = "[libdefaults]\n default_realm = PEERS.AD\n dns_lookup_kdc = true\n \
+                dns_canonicalize_hostname = false\n rdns = false\n[domain_realm]\n localhost = \
+                PEERS.AD\n";
+    std::fs::write(&file, text).unwrap();
+    let tickets = format!("FILE:{}", domain.file("dns.tickets"));
+    let inside_it = |program: &str| {
+        let mut command = domain.inside(program);
+        command.env("KRB5_CONFIG", &file).env("KRB5CCNAME", &tickets);
+        command
+    };
+    kinit(inside_it("kinit").arg(BOB));
+    let own = std::env::current_exe().unwrap();
+    let mut child = inside_it(own.to_str().unwrap());
+    inside(child.env(AS, BOB), "kerberos, Samba's KDC found by DNS");
 }
 
 /// RC4 pads with one byte that the length counts. The peer hands that byte on as part of the message,

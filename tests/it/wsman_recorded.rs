@@ -355,3 +355,40 @@ fn a_damaged_reply_never_panics() {
         let _ = wsman::decode_identify(&reply);
     });
 }
+
+/// Get of `winrm/config`: our request asks as the recorded one did, and the replies decode.
+#[test]
+fn recorded_settings_are_asked_for_and_read() {
+    for size in ["150", "500", "4096"] {
+        let folder = format!("derived/pypsrp-pairs/wsman_update_envelope_size_{size}");
+        let Some(folder) = shared::captures(&folder) else { return };
+        let reply = fs::read(folder.join("00.response.xml")).unwrap();
+        let header = header_for(&reply);
+        let sent = Sent::Read(&Read::Settings);
+        let Reply::Answer(Answer::Settings(told)) = wsman::decode(sent, &header, &reply).unwrap()
+        else {
+            panic!("no settings");
+        };
+        let expected = [
+            ("MaxEnvelopeSizekb", size),
+            ("Service/MaxConnections", "300"),
+            ("Service/MaxConcurrentOperationsPerUser", "1500"),
+            ("Service/Auth/CbtHardeningLevel", "Relaxed"),
+            ("Client/Auth/Digest", "true"),
+            ("Client/TrustedHosts", ""),
+            ("Winrs/MaxShellsPerUser", "2147483647"),
+        ];
+        for (path, value) in expected {
+            assert_eq!(told.get(path).map(String::as_str), Some(value), "{path}");
+        }
+        let ours = wsman::encode_read(&Read::Settings, &header).unwrap();
+        let (ours, theirs) = (
+            xml::parse(&ours).unwrap(),
+            xml::parse(&fs::read(folder.join("00.request.xml")).unwrap()).unwrap(),
+        );
+        for (space, name) in [(namespace::ADDRESSING, "Action"), (namespace::WSMAN, "ResourceURI")]
+        {
+            assert_eq!(header_text(&ours, space, name), header_text(&theirs, space, name));
+        }
+    }
+}
