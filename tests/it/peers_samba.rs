@@ -119,7 +119,8 @@ fn found_by_dns(domain: &Domain) {
     let folder = domain.mounted();
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
-    std::fs::write(folder.join("hosts"), "127.0.0.1 localhost dc1.peers.ad dc1.peers.ad.\n").unwrap();
+    std::fs::write(folder.join("hosts"), "127.0.0.1 localhost dc1.peers.ad dc1.peers.ad.\n")
+        .unwrap();
     let file = domain.file("dns.conf");
     let text = "[libdefaults]\n default_realm = PEERS.AD\n dns_lookup_kdc = true\n \
                 dns_canonicalize_hostname = false\n rdns = false\n[domain_realm]\n localhost = \

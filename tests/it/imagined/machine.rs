@@ -110,7 +110,7 @@ pub(crate) fn create(registry: &mut BTreeMap<KeyPath, BTreeMap<ValueName, Value>
 pub(crate) fn answer(now: Timestamp, machine: &Machine, read: &Read) -> Answer {
     match read {
         Read::Identify => Answer::Identity { vendor: "none".into(), version: "1".into() },
-        Read::Settings => Answer::Settings(Default::default()),
+        Read::Settings => Answer::Settings(BTreeMap::new()),
         Read::Value { path, .. } => match machine.registry.get(&path.key) {
             None => Answer::Value { code: 2, value: None },
             Some(values) => match values.get(&path.name) {
