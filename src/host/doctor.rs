@@ -296,10 +296,10 @@ async fn limits(link: &mut impl Reader) -> String {
     if told.get("Service/AllowUnencrypted").is_some_and(|value| value == "true") {
         parts.push("AllowUnencrypted is on, so that others may send in clear".to_owned());
     }
-    match parts.is_empty() {
-        true => "limits not told".to_owned(),
-        false => format!("at most {}", parts.join(", ")),
+    if parts.is_empty() {
+        return "limits not told".to_owned();
     }
+    format!("at most {}", parts.join(", "))
 }
 
 /// Opens a pool, reads the IRM configuration, closes the pool.
