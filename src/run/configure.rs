@@ -98,32 +98,52 @@ async fn ready<C: Connect, K: Clock>(
     past: &HostHistory,
 ) -> Result<(C::Link, BTreeSet<usize>), Trouble> {
     let mut link = means.connect(host).await?;
+    match compare(means, host, past, &mut link).await {
+        Ok(standing) => Ok((link, standing)),
+        Err(Trouble::Failure(failure)) if failure.kind == FailureKind::Drifted => {
+            // Another run that is at work on it is why it moved, and a reason to stop.
+            lease::stand_back(means, host, &mut link).await?;
+            Err(failure.into())
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+async fn compare<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    past: &HostHistory,
+    link: &mut impl Writer,
+) -> Result<BTreeSet<usize>, Trouble> {
     let mut standing = BTreeSet::new();
     // INVARIANT: a host that moved since the plan is not written at all.
     for (index, change) in host.changes.iter().enumerate() {
-        if stands(&mut link, change, past).await? {
+        // The last record may be lost, and one only: before the first value it is the lease's.
+        let next = past.intended.last().map_or(0, |last| last + 1);
+        let lost = index == next && (past.leased || !means.plan.marks);
+        if stands(link, change, past, lost || past.intended.contains(&index)).await? {
             standing.insert(index);
         }
     }
     for (path, expected) in &host.equal {
-        registry::expect(&mut link, path, expected).await.map_err(moved)?;
+        registry::expect(link, path, expected).await.map_err(moved)?;
     }
-    Ok((link, standing))
+    Ok(standing)
 }
 
-/// Whether the change was made by an earlier process. What it verified must have stayed; where it
-/// may have died in the middle, the value holds what was there or what was wanted, and nothing
-/// else, whatever is recorded: the last record may be lost.
+/// Whether the change was made by an earlier process. What it verified must have stayed; what it may
+/// have written when it died holds what was there or what was wanted, and nothing else.
 async fn stands(
     link: &mut impl Writer,
     change: &Change,
     past: &HostHistory,
+    may_be_ours: bool,
 ) -> Result<bool, Trouble> {
     if past.all_verified {
         registry::expect(link, &change.path, &change.after).await.map_err(moved)?;
         return Ok(true);
     }
-    if past.begun {
+    if past.begun && may_be_ours {
         let found = registry::observe(link, &change.path).await?;
         if matches!(&found, Reading::Known(state) if *state == change.after) {
             return Ok(true);

@@ -40,15 +40,7 @@ pub async fn take<C: Connect, K: Clock>(
         return Ok(());
     }
     let now = means.clock.now();
-    let found = lease::read(link).await?;
-    let (borne, others): (Vec<FoundLease>, Vec<FoundLease>) = found
-        .into_iter()
-        .filter(|found| found.run != means.run)
-        .partition(|found| !found.counts(now) || host.leases.contains(&found.told()));
-    if let Some(rival) = model::rival(&others, means.run, None, now) {
-        return Err(leased(means, host, rival));
-    }
-    for old in &borne {
+    for old in &borne(means, host, link).await? {
         means.emit(intent(host, &old.run, false))?;
         lease::remove(link, &old.run).await?;
     }
@@ -83,6 +75,36 @@ pub async fn take<C: Connect, K: Clock>(
         }
     }
     Ok(())
+}
+
+/// Says whose the host is, if it is another run's.
+pub async fn stand_back<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<(), Trouble> {
+    if means.plan.marks {
+        borne(means, host, link).await?;
+    }
+    Ok(())
+}
+
+/// Leases of other runs that keep nobody away: expired, or seen by the plan and waived.
+async fn borne<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    link: &mut impl Writer,
+) -> Result<Vec<FoundLease>, Trouble> {
+    let now = means.clock.now();
+    let found = lease::read(link).await?;
+    let (borne, others): (Vec<FoundLease>, Vec<FoundLease>) = found
+        .into_iter()
+        .filter(|found| found.run != means.run)
+        .partition(|found| !found.counts(now) || host.leases.contains(&found.told()));
+    match model::rival(&others, means.run, None, now) {
+        Some(rival) => Err(leased(means, host, rival)),
+        None => Ok(borne),
+    }
 }
 
 /// Makes sure that the host is this run's before a later act; a lease that has long to go stays as

@@ -107,6 +107,11 @@ impl<C: Connect, K: Clock> Means<'_, C, K> {
         lock(&self.touched).remove(host);
     }
 
+    /// Whether a lease of this run may stand on the host.
+    pub fn is_leased(&self, host: &HostName) -> bool {
+        lock(&self.leased).contains_key(host)
+    }
+
     pub fn is_touched(&self, host: &HostName) -> bool {
         lock(&self.touched).contains(host)
     }

@@ -21,15 +21,18 @@ use crate::host::peers::View;
 use crate::host::peers::short;
 use crate::model::care::Drain;
 use crate::model::host::HostName;
+use crate::model::lease::FoundLease;
 use crate::model::plan::FailureDomain;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
 use crate::run::action::Looked;
 use crate::run::action::Stop;
 use crate::run::domains;
+use crate::run::lease;
 use crate::run::means::Means;
 use crate::run::means::target;
 use crate::run::order::Rank;
+use crate::run::trouble::Trouble;
 
 /// Looks until the host may go down, or until its time is over. `ours` are down by this run.
 pub async fn look<C: Connect, K: Clock>(
@@ -43,6 +46,17 @@ pub async fn look<C: Connect, K: Clock>(
     let seconds = SignedDuration::from_secs(budget.into());
     let deadline = means.clock.now().saturating_add(seconds).unwrap_or(means.clock.now());
     let mut told = None;
+    // INVARIANT: its own lease stands before the leases of its peers are read. Of two runs that do so
+    // at least one sees the other.
+    if !means.rehearsal && !means.is_leased(&host.name) {
+        let claimed = async {
+            let mut link = means.connect(host).await?;
+            lease::keep(means, host, &mut link).await
+        };
+        if let Err(trouble) = claimed.await {
+            return Ok(Looked::Held(format!("left up: {}", trouble.failure()?.text())));
+        }
+    }
     loop {
         if means.stopped() >= Stop::SafePoint {
             return Ok(Looked::Stopped);
@@ -89,7 +103,53 @@ pub(super) async fn objection<C: Connect, K: Clock>(
             first.get_or_insert(format!("`{}`: {reason}", domain.id));
         }
     }
+    // Last, because it costs a logon on each of them.
+    if first.is_none() && means.plan.marks {
+        first = claimed(means, host, ours).await?;
+    }
     Ok(first)
+}
+
+/// Whether another run works on a peer and may take it down; `None` if none does.
+async fn claimed<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    ours: &[HostName],
+) -> Result<Option<String>, SinkError> {
+    let shares = |peer: &&PlannedHost| {
+        let mut own = host.domains.iter().filter(|domain| domains::stands_in(domain));
+        own.any(|domain| peer.domains.iter().any(|other| other.id == domain.id))
+    };
+    let peers = means.plan.hosts.values().filter(|peer| peer.scope == Scope::InScope);
+    let others = peers.filter(|peer| peer.name != host.name && !ours.contains(&peer.name));
+    for peer in others.filter(shares) {
+        let leases = async {
+            let mut link = means.connect(peer).await?;
+            Ok::<_, Trouble>(crate::host::lease::read(&mut link).await?)
+        };
+        let now = means.clock.now();
+        match leases.await {
+            Ok(found) => {
+                let counts = |lease: &&FoundLease| {
+                    lease.run != means.run
+                        && lease.counts(now)
+                        && !peer.leases.contains(&lease.told())
+                };
+                if let Some(rival) = found.iter().find(counts) {
+                    return Ok(Some(format!("on {} {}", peer.name, rival.told())));
+                }
+            }
+            Err(Trouble::Sink(error)) => return Err(error),
+            // One that is down already is counted as such.
+            Err(Trouble::Host(HostError::NotConnected { .. })) => {}
+            // Silence is not evidence.
+            Err(trouble) => {
+                let why = trouble.failure()?.text();
+                return Ok(Some(format!("the leases on {} could not be read: {why}", peer.name)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Told when it changes.

@@ -24,6 +24,7 @@ use crate::run::step::line::Line;
 use crate::run::step::seen::Seen;
 use crate::run::trouble::Trouble;
 
+mod claim;
 mod line;
 mod proof;
 mod seen;
@@ -77,11 +78,13 @@ impl Work<'_> {
         lock(&means.logged_on).insert(self.step.via.clone());
         let ended = self.act(means, &mut line).await;
         line.close().await;
-        match ended? {
-            Ended::Well(done) => Ok(done),
+        let done = match ended? {
+            Ended::Well(done) => done,
             // What the act left is read over a new connection; the act itself is never repeated.
-            Ended::Unclear(error) => self.settle(means, error).await,
-        }
+            Ended::Unclear(error) => self.settle(means, error).await?,
+        };
+        claim::give_back(means, self.step).await?;
+        Ok(done)
     }
 
     async fn act<C: Connect, K: Clock>(
@@ -112,16 +115,21 @@ impl Work<'_> {
                 .hint("look at the servers; then plan again, without this stage if it was done")
                 .into());
         }
-        if let Some(moved) = found.moved(means.plan, step) {
-            return Err(Failure::new(FailureKind::Drifted, moved)
-                .hint("plan again: it moved since the plan was made")
-                .into());
-        }
+        expected(means, step, &found)?;
         if means.stopped() >= Stop::SafePoint {
             return Ok(Ended::Well(StepDone::Stopped));
         }
         if means.rehearsal {
             return Ok(Ended::Well(StepDone::Rehearsed));
+        }
+        // INVARIANT: of two runs that found it undone, on whatever workstations, one does it: the
+        // other is kept away, or reads that it is done.
+        if claim::take(means, step).await? {
+            let found = Seen::through(line, step).await?;
+            if found.is_of(step) && found.holds(&step.act) {
+                return Ok(Ended::Well(StepDone::Unchanged));
+            }
+            expected(means, step, &found)?;
         }
         // INVARIANT: the intent is recorded before the act, which goes out once.
         means.emit(Event::StepIntended {
@@ -243,6 +251,20 @@ impl Work<'_> {
                 Ok(StepDone::Verified(StepState::Told { told }))
             }
         }
+    }
+}
+
+/// INVARIANT: what moved since the plan is not set.
+fn expected<C, K>(
+    means: &Means<'_, C, K>,
+    step: &OrganisationStep,
+    found: &Seen,
+) -> Result<(), Trouble> {
+    match found.moved(means.plan, step) {
+        None => Ok(()),
+        Some(moved) => Err(Failure::new(FailureKind::Drifted, moved)
+            .hint("plan again: it moved since the plan was made")
+            .into()),
     }
 }
 

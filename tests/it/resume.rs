@@ -53,6 +53,7 @@ mod rollout;
 mod settled;
 mod struck;
 mod truth;
+mod two;
 mod undone;
 
 const SETTLE: SignedDuration = SignedDuration::from_secs(300);
@@ -243,17 +244,27 @@ fn start_as(
     plan: &Plan,
     dies: Option<(usize, Death)>,
 ) -> (Memory, Result<RunReport, RunError>) {
-    let disk = Memory(Arc::new(Mutex::new(Stored { dies, ..Stored::default() })));
-    let clock = fleet.clone();
-    let now = move || clock.with(|world| world.now);
-    let mut sink = writer::over(Box::new(disk.clone()), run, now, told(fleet));
+    let (disk, mut sink) = sink(fleet, run, dies);
     let report = wait(execute(RunContext { run, ..context(fleet, plan, &mut sink) }));
     (disk, report)
 }
 
+/// A new journal, on a disk that may die.
+fn sink(
+    fleet: &Fleet,
+    run: &str,
+    dies: Option<(usize, Death)>,
+) -> (Memory, impl rmsfleet::event::Sink + use<>) {
+    let disk = Memory(Arc::new(Mutex::new(Stored { dies, ..Stored::default() })));
+    let clock = fleet.clone();
+    let now = move || clock.with(|world| world.now);
+    let sink = writer::over(Box::new(disk.clone()), run, now, told(fleet));
+    (disk, sink)
+}
+
 /// Puts every event that is on the disk into the log of acts, in its place; what announces an act
 /// with the act's own words.
-fn told(fleet: &Fleet) -> impl FnMut(&Record) + Send + 'static {
+fn told(fleet: &Fleet) -> impl FnMut(&Record) + Send + use<> {
     let fleet = fleet.clone();
     move |record: &Record| {
         let tag = serde_json::to_value(&record.event).unwrap();

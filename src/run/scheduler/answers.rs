@@ -38,8 +38,7 @@ impl Scheduler<'_> {
             Configured::Stopped => self.end(host, Outcome::NotStarted),
             Configured::Abandoned(failure) => self.end(host, outcome_of(failure)),
             Configured::Failed(failure) => {
-                // One in doubt is mostly one that went away in the middle: nobody knows it to be up.
-                if matches!(failure.kind, FailureKind::Unreachable | FailureKind::InDoubt) {
+                if is_lost(&failure) {
                     self.domains.lost(planned);
                 }
                 self.fail(planned, failure);
@@ -58,7 +57,7 @@ impl Scheduler<'_> {
             }
             Restarted::Failed(failure) => {
                 self.domains.proved(planned);
-                if failure.kind == FailureKind::Unreachable {
+                if is_lost(&failure) {
                     self.domains.lost(planned);
                 }
                 self.fail(planned, failure);
@@ -97,7 +96,9 @@ impl Scheduler<'_> {
                 return;
             }
             Err(failure) => match failure.kind {
-                FailureKind::Drifted | FailureKind::WrongHost | FailureKind::Leased => {
+                FailureKind::Drifted | FailureKind::WrongHost => StepOutcome::Refused(failure),
+                FailureKind::Leased => {
+                    self.halt(Ending::Locked, failure.text());
                     StepOutcome::Refused(failure)
                 }
                 FailureKind::Unreachable => StepOutcome::Failed(failure),
@@ -174,6 +175,11 @@ impl Scheduler<'_> {
         self.hosts.insert(host.clone(), Standing::Ended(outcome.clone()));
         self.ready.push_back(Action::HostEnded { host: host.clone(), outcome });
     }
+}
+
+/// One in doubt is mostly one that went away in the middle: nobody knows it to be up.
+fn is_lost(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Unreachable | FailureKind::InDoubt)
 }
 
 fn refused_account(failure: &Failure) -> String {

@@ -39,18 +39,17 @@ use crate::imagined::fleet::Luck;
 use crate::imagined::hosts_stage;
 use crate::imagined::plan;
 use crate::imagined::planned;
-use crate::resume::DEATHS;
 use crate::resume::Death;
 use crate::resume::Memory;
-use crate::resume::NAMES;
 use crate::resume::farm;
-use crate::resume::go_on_as;
 use crate::resume::machines;
 use crate::resume::pass_time;
 use crate::resume::path;
 use crate::resume::start;
 use crate::resume::start_as;
 use crate::resume::wait;
+
+mod killed;
 
 type Registry = BTreeMap<KeyPath, BTreeMap<ValueName, Value>>;
 
@@ -273,95 +272,6 @@ fn taken_back_a_run_leaves_every_registry_as_it_was() {
         changed += u64::from(one);
     }
     assert!(changed > cases() / 2, "only {changed} runs changed anything");
-}
-
-/// Every server is as before the run; the organisation too.
-#[track_caller]
-fn check_back(fleet: &Fleet, untouched: &Fleet, what: &str) {
-    assert_eq!(registries(fleet), registries(untouched), "{what}");
-    let enabled = |fleet: &Fleet| fleet.with(|world| world.enabled);
-    assert_eq!(enabled(fleet), enabled(untouched), "{what}");
-}
-
-/// Kills the undo at each of its lines in turn, in one way, and goes on with it.
-#[track_caller]
-fn check_deaths_of_undo(death: Death, every: usize) {
-    let original = farm();
-    let untouched = machines();
-    let applied = machines();
-    let (first, report) = start(&applied, &original, None);
-    assert_eq!(report.unwrap().exit, Exit::Ok);
-    pass_time(&applied, 4000);
-    let undo = back(&applied, &original, &first, "run-1");
-    let (disk, report) = start_as("run-2", &applied, &undo, None);
-    assert_eq!(report.unwrap().exit, Exit::Ok);
-    check_back(&applied, &untouched, "undisturbed");
-    for at in (0..disk.lines()).step_by(every) {
-        let what = format!("{death:?} at line {at} of the undo");
-        let fleet = machines();
-        let (first, _) = start(&fleet, &original, None);
-        pass_time(&fleet, 4000);
-        let undo = back(&fleet, &original, &first, "run-1");
-        let restarts = |fleet: &Fleet| -> Vec<usize> {
-            fleet.with(|world| world.machines.values().map(|own| own.reboots).collect())
-        };
-        let (before, writes) = (restarts(&fleet), fleet.with(|world| world.log.len()));
-        let (disk, died) = start_as("run-2", &fleet, &undo, Some((at, death)));
-        assert!(died.is_err(), "{what}");
-        pass_time(&fleet, [0, 20, 50, 4000][at % 4]);
-        let sets = |fleet: &Fleet| fleet.count("EX1 Set-IRMConfiguration");
-        let (_, report) = go_on_as("run-2", &fleet, &undo, &disk, None);
-        let report = report.unwrap();
-        assert_eq!(report.exit, Exit::Ok, "{what}: {report:?}");
-        check_back(&fleet, &untouched, &what);
-        assert_eq!(sets(&fleet), 2, "{what}: once there, once back");
-        for (before, after) in before.iter().zip(restarts(&fleet)) {
-            assert!(after - before <= 1, "{what}: a host restarts twice");
-        }
-        for name in NAMES {
-            let line = format!("{name} set One");
-            let sets = fleet
-                .with(|world| world.log.iter().skip(writes).filter(|own| **own == line).count());
-            assert_eq!(sets, 1, "{what}: {name} is written once");
-        }
-    }
-}
-
-#[test]
-fn killed_after_any_record_an_undo_ends_like_one_that_was_not() {
-    check_deaths_of_undo(Death::After, 1);
-}
-
-#[test]
-fn killed_before_any_record_an_undo_ends_like_one_that_was_not() {
-    check_deaths_of_undo(Death::Before, 5);
-}
-
-#[test]
-fn a_run_killed_at_any_record_is_taken_back_from_what_the_hosts_say() {
-    let original = farm();
-    let untouched = machines();
-    let (disk, _) = start(&machines(), &original, None);
-    for death in DEATHS {
-        for at in (2..disk.lines()).step_by(5) {
-            let what = format!("{death:?} at line {at}");
-            let fleet = machines();
-            let (disk, _) = start(&fleet, &original, Some((at, death)));
-            mend(&fleet);
-            let undo = back(&fleet, &original, &disk, "run-1");
-            let (_, report) = start_as("run-2", &fleet, &undo, None);
-            assert_eq!(report.unwrap().exit, Exit::Ok, "{what}");
-            let lost = matches!(death, Death::Lost | Death::LostTorn);
-            for (name, before) in registries(&untouched) {
-                let mut after = registries(&fleet).remove(&name).unwrap();
-                if lost {
-                    // A key whose record is lost stays, with nothing in it.
-                    after.retain(|key, values| before.contains_key(key) || !values.is_empty());
-                }
-                assert_eq!(after, before, "{what}: {name}");
-            }
-        }
-    }
 }
 
 #[test]

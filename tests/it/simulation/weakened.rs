@@ -8,9 +8,11 @@ use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::plan::OrganisationStep;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedWork;
+use rmsfleet::model::plan::Scope;
 use rmsfleet::run::action::Configured;
 use rmsfleet::run::action::Gated;
 use rmsfleet::run::action::Happened;
+use rmsfleet::run::action::Looked;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Restarted;
 use rmsfleet::run::action::StepDone;
@@ -50,10 +52,24 @@ pub(super) enum Weakness {
     Deaf,
     /// Whatever is asked for is done twice.
     Echo,
+    /// A host that went away is told as one that answered with a fault.
+    Lost,
+    /// Another run's lease is told as a value that moved.
+    Leased,
+    /// A look that found a peer down is told as clear.
+    Looks,
+    AfterStep,
+    LeftOut,
+    Blocked,
+    Scope,
+    /// Every account is told as accepted before any was tried.
+    Proven,
+    /// A restart that was held is told as proved.
+    Owed,
 }
 
 /// Every weakness, with the words in which the watch must complain of it.
-const ALL: [(Weakness, &str); 22] = [
+const ALL: [(Weakness, &str); 32] = [
     (Weakness::Forks, "forks"),
     (Weakness::RestartLimit, "limit"),
     (Weakness::Domains, "is over"),
@@ -76,6 +92,16 @@ const ALL: [(Weakness, &str); 22] = [
     (Weakness::FailedStep, "after the halt"),
     (Weakness::Deaf, "after the halt"),
     (Weakness::Echo, "twice"),
+    (Weakness::Freezes, "a step in a freeze"),
+    (Weakness::Lost, "that do not answer"),
+    (Weakness::Leased, "after the halt"),
+    (Weakness::Looks, "goes down unseen"),
+    (Weakness::AfterStep, "before its step"),
+    (Weakness::LeftOut, "is left out"),
+    (Weakness::Blocked, "is blocked"),
+    (Weakness::Scope, "out of scope"),
+    (Weakness::Proven, "after the halt"),
+    (Weakness::Owed, "a step before a restart it needs"),
 ];
 
 impl Weakness {
@@ -112,6 +138,9 @@ impl Weakness {
             Self::Needs => steps(&mut plan, |step| step.needs.clear()),
             Self::Missing => steps(&mut plan, |step| step.missing.clear()),
             Self::Satisfied => steps(&mut plan, |step| step.satisfied = false),
+            Self::AfterStep => plan.hosts.values_mut().for_each(|host| host.after_step = None),
+            Self::Blocked => plan.hosts.values_mut().for_each(|host| host.blockers.clear()),
+            Self::Scope => plan.hosts.values_mut().for_each(|host| host.scope = Scope::InScope),
             Self::Confirmation
             | Self::Unproved
             | Self::Unverified
@@ -119,7 +148,13 @@ impl Weakness {
             | Self::Red
             | Self::FailedStep
             | Self::Deaf
-            | Self::Echo => {}
+            | Self::Echo
+            | Self::Lost
+            | Self::Leased
+            | Self::Looks
+            | Self::LeftOut
+            | Self::Proven
+            | Self::Owed => {}
         }
         plan
     }
@@ -129,6 +164,9 @@ impl Weakness {
         if self == Self::Confirmation {
             options.confirmed.insert("Contoso".to_owned());
         }
+        if self == Self::LeftOut {
+            options.left_out.clear();
+        }
         options
     }
 
@@ -136,7 +174,8 @@ impl Weakness {
     pub(super) fn hears(self, happened: Happened) -> Option<Happened> {
         Some(match (self, happened) {
             (Self::Deaf, Happened::StopRequested(_)) => return None,
-            (Self::Unproved, Happened::Restarted { host, .. }) => {
+            (Self::Unproved, Happened::Restarted { host, .. })
+            | (Self::Owed, Happened::Restarted { host, result: Restarted::Held(_) }) => {
                 Happened::Restarted { host, result: Restarted::Proved }
             }
             (Self::Unverified, Happened::Configured { host, .. }) => {
@@ -153,6 +192,22 @@ impl Weakness {
             }
             (Self::FailedStep, Happened::StepEnded { stage, .. }) => {
                 Happened::StepEnded { stage, result: Ok(StepDone::Verified(irm(true).into())) }
+            }
+            (
+                Self::Lost | Self::Leased,
+                Happened::Configured { host, result: Configured::Failed(mut failure) },
+            ) => {
+                failure.kind = match (self, failure.kind) {
+                    (Self::Lost, FailureKind::Unreachable | FailureKind::InDoubt) => {
+                        FailureKind::Fault
+                    }
+                    (Self::Leased, FailureKind::Leased) => FailureKind::Drifted,
+                    (_, kind) => kind,
+                };
+                Happened::Configured { host, result: Configured::Failed(failure) }
+            }
+            (Self::Looks, Happened::Looked { host, result: Looked::Held(_) }) => {
+                Happened::Looked { host, result: Looked::Clear }
             }
             (_, happened) => happened,
         })
