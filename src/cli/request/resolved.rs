@@ -1,0 +1,208 @@
+//! Flags with the environment behind them.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::cli::args::LabArgs;
+use crate::cli::args::Shared;
+use crate::cli::request::Action;
+use crate::cli::request::By;
+use crate::cli::request::Consent;
+use crate::cli::request::Files;
+use crate::cli::request::Lab;
+use crate::cli::request::Output;
+use crate::cli::request::PlanRequest;
+use crate::cli::request::Source;
+use crate::cli::sealed;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::terminal;
+use crate::cli::usage::UsageError;
+use crate::journal::control::Word;
+use crate::manifest::inventory::BasicScope;
+use crate::model::host::HostName;
+use crate::model::preflight::Waiver;
+
+/// The shared flags with the environment behind them.
+pub(super) struct Resolved<'a> {
+    pub(super) shared: Shared,
+    pub(super) around: &'a Surroundings,
+}
+
+impl Resolved<'_> {
+    pub(super) fn path(&self, flag: &str, typed: Option<&PathBuf>) -> Option<PathBuf> {
+        typed.cloned().or_else(|| self.around.flag(flag).map(PathBuf::from))
+    }
+
+    pub(super) fn text(&self, flag: &str, typed: Option<&String>) -> Option<String> {
+        typed.cloned().or_else(|| self.around.flag(flag).map(str::to_owned))
+    }
+
+    pub(super) fn rules(&self) -> Option<PathBuf> {
+        self.path("rules", self.shared.rules.as_ref())
+    }
+
+    pub(super) fn switch(&self, flag: &str, typed: bool) -> Result<bool, UsageError> {
+        match self.around.flag(flag) {
+            _ if typed => Ok(true),
+            None | Some("0" | "false" | "no") => Ok(false),
+            Some("1" | "true" | "yes") => Ok(true),
+            Some(other) => Err(UsageError::new(
+                format!("RMSFLEET_{} is `{other}`", flag.to_uppercase().replace('-', "_")),
+                "write 1 or 0",
+            )),
+        }
+    }
+
+    pub(super) fn number<N: FromStr>(&self, flag: &str, typed: Option<N>) -> Result<Option<N>, UsageError> {
+        let Some(text) = self.around.flag(flag) else { return Ok(typed) };
+        match (typed, text.parse()) {
+            (Some(number), _) | (None, Ok(number)) => Ok(Some(number)),
+            (None, Err(_)) => Err(UsageError::new(
+                format!("RMSFLEET_{} is `{text}`", flag.to_uppercase().replace('-', "_")),
+                "write a number",
+            )),
+        }
+    }
+
+    /// The lab's farm is made from `-i FILE`, and only from the flag: a variable meant for the
+    /// real fleet must not change what the demonstration is.
+    pub(super) fn lab_inventory(&self) -> Source {
+        self.shared.inventory.clone().map_or(Source::EmbeddedLab, Source::File)
+    }
+
+    pub(super) fn files(&self, lab: Option<&Lab>) -> Result<Files, UsageError> {
+        let inventory = if lab.is_some() {
+            self.lab_inventory()
+        } else {
+            Source::File(
+                self.path("inventory", self.shared.inventory.as_ref())
+                    .unwrap_or_else(|| Path::new("inventory.yml").to_owned()),
+            )
+        };
+        let vars = self.shared.var.iter().map(|text| {
+            text.split_once('=')
+                .filter(|(name, _)| !name.trim().is_empty())
+                .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+                .ok_or_else(|| {
+                    UsageError::new(
+                        format!("--var `{text}` has no name or no `=`"),
+                        "write --var name=value",
+                    )
+                })
+        });
+        Ok(Files {
+            is_named: self.path("inventory", self.shared.inventory.as_ref()).is_some(),
+            inventory,
+            playbook: self.path("playbook", self.shared.playbook.as_ref()),
+            rules: self.rules(),
+            credentials: self.path("credentials", self.shared.credentials.as_ref()),
+            vars: vars.collect::<Result<_, _>>()?,
+            basic: if self.shared.danger_basic_over_http {
+                BasicScope::Anywhere
+            } else {
+                BasicScope::Tls
+            },
+        })
+    }
+
+    pub(super) fn state(&self) -> Result<PathBuf, UsageError> {
+        self.path("run-dir", self.shared.run_dir.as_ref())
+            .or_else(|| self.around.state_dir.clone())
+            .ok_or_else(|| {
+                UsageError::new("no folder to record runs in was found", "give --run-dir DIR")
+            })
+    }
+
+    pub(super) fn consent(&self) -> Result<Consent, UsageError> {
+        let waive = self.shared.waive.iter().map(|text| {
+            let (what, reason) = match text.split_once('=') {
+                Some((what, reason)) => (what, Some(reason.trim())),
+                None => (text.as_str(), None),
+            };
+            what.rsplit_once(':')
+                .filter(|(host, id)| !host.is_empty() && !id.is_empty())
+                .filter(|_| reason.is_none_or(|reason| !reason.is_empty()))
+                .map(|(host, id)| Waiver {
+                    host: HostName::new(host),
+                    id: id.to_owned(),
+                    reason: reason.map(str::to_owned),
+                })
+                .ok_or_else(|| {
+                    UsageError::new(
+                        format!("--waive `{text}` does not name a host, a blocker and a reason"),
+                        "write --waive 'HOST:ID=why', as the plan prints it",
+                    )
+                })
+        });
+        let no_input = self.switch("no-input", self.shared.no_input)?;
+        Ok(Consent {
+            yes: self.shared.yes,
+            confirm: self.shared.confirm.clone(),
+            waive: waive.collect::<Result<_, _>>()?,
+            waive_servers: self.shared.waive_server.clone(),
+            may_ask: !no_input && self.around.stdin_is_terminal,
+        })
+    }
+
+    pub(super) fn plan(&self, out: Option<PathBuf>, lab: &LabArgs) -> Result<PlanRequest, UsageError> {
+        let lab = lab.lab.then(|| Lab { faults: lab.faults.clone(), facts: lab.facts.clone() });
+        Ok(PlanRequest {
+            files: self.files(lab.as_ref())?,
+            limit: self.text("limit", self.shared.limit.as_ref()),
+            forks: self.number("forks", self.shared.forks)?.filter(|forks| *forks > 0),
+            consent: self.consent()?,
+            out,
+            save_facts: None,
+            detailed_exitcode: self.switch("detailed-exitcode", self.shared.detailed_exitcode)?,
+            lab,
+            state: self.state()?,
+            by: self.by(),
+        })
+    }
+
+    pub(super) fn tell(&self, run: String, word: Word) -> Result<Action, UsageError> {
+        Ok(Action::Tell { state: self.state()?, run, word, by: self.by() })
+    }
+
+    pub(super) fn by(&self) -> By {
+        By { operator: self.around.operator(), workstation: self.around.workstation() }
+    }
+
+    /// A sealed plan is carried out as it is.
+    pub(super) fn refuse_another(&self, limited: bool) -> Result<(), UsageError> {
+        match sealed::maker_of_another(&self.shared, limited) {
+            None => Ok(()),
+            Some(flag) => Err(UsageError::new(
+                format!("{flag} cannot change a plan that is sealed"),
+                format!("make another plan with it: rmsfleet plan {flag} ... -o FILE"),
+            )),
+        }
+    }
+
+    /// What goes back is told by the run and by its hosts; only what stands in the way is up to a
+    /// person.
+    pub(super) fn refuse_another_but_waivers(&self, plan: &PlanRequest) -> Result<(), UsageError> {
+        let shared = Shared { waive: Vec::new(), ..self.shared.clone() };
+        match sealed::maker_of_another(&shared, plan.limit.is_some()) {
+            None => Ok(()),
+            Some(flag) => Err(UsageError::new(
+                format!("{flag} says nothing to a run that is taken back"),
+                "a run goes back as a whole; what must stay is left with --waive HOST:drifted",
+            )),
+        }
+    }
+
+    pub(super) fn output(&self) -> Result<Output, UsageError> {
+        let format = terminal::format(self.shared.format, self.around)?;
+        Ok(Output {
+            format,
+            look: terminal::look(&self.shared, format, self.around)?,
+            json_into: self.path("json-into", self.shared.json_into.as_ref()),
+            log_file: self.path("log-file", self.shared.log_file.as_ref()),
+            stats: self.switch("stats", self.shared.stats)?,
+            full: self.switch("full", self.shared.full)?,
+            host: self.shared.host.clone(),
+        })
+    }
+}
