@@ -1,10 +1,13 @@
 //! Everything a run can say. One stream feeds the journal, the terminal and JSON.
 
+pub mod ledger;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::change::Change;
+use crate::model::hook::Errand;
 use crate::model::host::HostName;
 use crate::model::maintenance::Act;
 use crate::model::maintenance::Membership;
@@ -264,6 +267,26 @@ pub enum Event {
         hook: String,
         ok: bool,
         said: String,
+    },
+    /// A program of the controller is about to run around a stage or the run.
+    StageHookIntended {
+        #[serde(flatten)]
+        errand: Errand,
+        /// An earlier part of the run announced it and nobody saw it end well.
+        #[serde(default, skip_serializing_if = "is_false")]
+        again: bool,
+    },
+    StageHookEnded {
+        #[serde(flatten)]
+        errand: Errand,
+        ok: bool,
+        said: String,
+    },
+    /// Its turn came, and it did not run.
+    StageHookSkipped {
+        #[serde(flatten)]
+        errand: Errand,
+        reason: String,
     },
     StepHeld {
         organisation: String,

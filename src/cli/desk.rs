@@ -60,14 +60,17 @@ async fn run(name: &str, arguments: &[String], input: String) -> Result<ProgramR
         let what = what.to_owned();
         move |error: std::io::Error| format!("`{name}` {what}: {error}")
     };
-    let mut child = Command::new(name)
+    let mut command = Command::new(name);
+    command
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed("cannot be started"))?;
+        .kill_on_drop(true);
+    // A Ctrl-C at the terminal is for the run, which lets its programs end.
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.spawn().map_err(failed("cannot be started"))?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
@@ -124,6 +127,24 @@ mod tests {
         assert_eq!(endless, Err("`cat` did not end within 0 s".to_owned()));
         let missing = check(&["no-such-program-anywhere"], "", 30).await.unwrap_err();
         assert!(missing.starts_with("`no-such-program-anywhere` cannot be started"), "{missing}");
+    }
+
+    /// A lock that a program inherits would outlive the run that holds it.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_program_gets_neither_a_lock_nor_another_open_file_and_a_group_of_its_own() {
+        let path = std::env::temp_dir().join(format!("rmsfleet-lock-{}", std::process::id()));
+        let lock = std::fs::File::create(&path).unwrap();
+        lock.lock().unwrap();
+        let open = check(&["sh", "-c", "readlink /proc/$$/fd/*"], "", 30).await.unwrap().1;
+        let own = check(&["sh", "-c", "cut -d' ' -f5 /proc/$$/stat"], "", 30).await.unwrap().1;
+        drop(lock);
+        std::fs::remove_file(&path).unwrap();
+        let odd = open.lines().filter(|line| !line.starts_with("pipe:") && !line.contains("/fd"));
+        assert_eq!(odd.collect::<Vec<_>>(), [""; 0], "{open}");
+        assert!(open.lines().count() >= 3, "{open}");
+        let ours = std::fs::read_to_string("/proc/self/stat").unwrap();
+        assert_ne!(own.trim(), ours.split(' ').nth(4).unwrap(), "a Ctrl-C would reach it");
     }
 
     #[tokio::test]

@@ -42,11 +42,7 @@ pub async fn mailbox(shell: &mut impl Shell, server: &str) -> Result<MailboxServ
         expected: format!("{server} to be a member of a DAG"),
         got: "a mailbox server without one".to_owned(),
     })?;
-    let mut components = BTreeMap::new();
-    for state in ask(shell, COMPONENT_STATE, &[("Identity", server)]).await? {
-        let name = required(&state, COMPONENT_STATE, "Component")?;
-        components.insert(name, component(&state)?);
-    }
+    let components = components(shell, server).await?;
     let mut copies = Vec::new();
     for copy in ask(shell, COPY_STATUS, &[("Server", server)]).await? {
         copies.push(database_copy(&copy)?);
@@ -58,6 +54,19 @@ pub async fn mailbox(shell: &mut impl Shell, server: &str) -> Result<MailboxServ
     let queued = queued(shell, server).await?;
     let server = server.to_owned();
     Ok(MailboxServer { server, dag, components, policy, move_now, copies, transport: true, queued })
+}
+
+/// Every component of a server, by name.
+pub async fn components(
+    shell: &mut impl Shell,
+    server: &str,
+) -> Result<BTreeMap<String, Component>, HostError> {
+    let mut components = BTreeMap::new();
+    for object in ask(shell, COMPONENT_STATE, &[("Identity", server)]).await? {
+        let name = required(&object, COMPONENT_STATE, "Component")?;
+        components.insert(name, component(&object)?);
+    }
+    Ok(components)
 }
 
 /// The state of one component of any server of the organisation.

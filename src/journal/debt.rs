@@ -75,6 +75,9 @@ impl Debt {
             | Event::MaintenanceLeft { .. }
             | Event::HookIntended { .. }
             | Event::HookEnded { .. }
+            | Event::StageHookIntended { .. }
+            | Event::StageHookEnded { .. }
+            | Event::StageHookSkipped { .. }
             | Event::StageEnded { .. }
             | Event::PlanApproved { .. }
             | Event::HostsLeftOut { .. }

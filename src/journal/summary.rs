@@ -152,6 +152,9 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::MaintenanceLeft { .. }
         | Event::HookIntended { .. }
         | Event::HookEnded { .. }
+        | Event::StageHookIntended { .. }
+        | Event::StageHookEnded { .. }
+        | Event::StageHookSkipped { .. }
         | Event::StageEnded { .. }
         | Event::PlanApproved { .. }
         | Event::HostsLeftOut { .. }
@@ -291,6 +294,9 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::HookIntended { .. }
         | Event::StepAwaited { .. }
         | Event::HookEnded { .. }
+        | Event::StageHookIntended { .. }
+        | Event::StageHookEnded { .. }
+        | Event::StageHookSkipped { .. }
         | Event::LeaseIntended { .. }
         | Event::StageEnded { .. } => {}
     }

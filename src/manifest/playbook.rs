@@ -5,6 +5,7 @@
 
 mod clock;
 mod gates;
+mod hooks;
 mod org_step;
 pub mod places;
 mod preflight;
@@ -57,14 +58,15 @@ fn read(root: &Node, diagnostics: &mut Diagnostics) -> Option<Playbook> {
     let mut conditions = Conditions {
         windows: clock::windows(&mut fields, diagnostics),
         gates: gates::gates(&mut fields, diagnostics),
-        hooks: restart::hooks(&mut fields, diagnostics),
+        hooks: hooks::hooks(&mut fields, diagnostics),
         reports: reports::reports(&mut fields, diagnostics),
         ..Conditions::default()
     };
+    conditions.around = hooks::around(&mut fields, &conditions.hooks, diagnostics);
     let plan_valid_hours = change(&mut fields, &mut conditions, diagnostics);
     let marks = fields.read("marks", diagnostics, scalar::boolean).unwrap_or(true);
     let restarts = restart::restarts(&mut fields, &conditions, diagnostics);
-    let stages = stage::stages(&mut fields, defaults.budget, &conditions.gates, diagnostics);
+    let stages = stage::stages(&mut fields, defaults.budget, &conditions, diagnostics);
     let variants = fields
         .read("variants", diagnostics, |node| scalar::choice(node, &VARIANTS))
         .unwrap_or_default();
@@ -195,20 +197,22 @@ fn change(
     hours.unwrap_or(PLAN_VALID_HOURS)
 }
 
+/// Where the allowed signers stand beside a playbook that does not say.
+const SIGNERS: &str = "allowed_signers";
+
 /// `approvals: { required: 2, distinct_from_author: true, signers: FILE }`. The file's digest and
 /// the plan's author are filled in where files are read.
 fn approvals(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Approvals> {
     let mut inner = open(fields, "approvals", diagnostics)?;
     let required = inner.require("required", diagnostics, |node| scalar::integer(node, 1, 10));
     let distinct = inner.read("distinct_from_author", diagnostics, scalar::boolean);
-    let signers =
-        inner.require("signers", diagnostics, |node| scalar::text(node).map(str::to_owned));
+    let signers = text(&mut inner, "signers", diagnostics);
     inner.finish(diagnostics);
     Some(Approvals {
         required: required?,
         distinct_from_author: distinct.unwrap_or(true),
         allowed_signers: String::new(),
-        signers: signers?,
+        signers: signers.unwrap_or_else(|| SIGNERS.to_owned()),
         author: String::new(),
     })
 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::gate::Gate;
-use crate::model::gate::Hook;
+use crate::model::hook::Around;
+use crate::model::hook::Hook;
 use crate::model::report::Report;
 use crate::model::window::Freeze;
 use crate::model::window::Window;
@@ -19,6 +20,9 @@ pub struct Conditions {
     pub gates: BTreeMap<String, Gate>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hooks: BTreeMap<String, Hook>,
+    /// Hooks around the run as a whole.
+    #[serde(skip_serializing_if = "Around::is_empty")]
+    pub around: Around,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub windows: BTreeMap<String, Window>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

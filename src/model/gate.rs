@@ -31,7 +31,13 @@ impl Gate {
     /// Whether it can be green only while the host is in service.
     pub fn needs_service(&self) -> bool {
         match self {
-            Self::Exchange { checks, .. } => checks.contains(&ExchangeCheck::NotInMaintenance),
+            Self::Exchange { checks, .. } => checks.iter().any(|check| match check {
+                ExchangeCheck::NotInMaintenance | ExchangeCheck::ComponentStatesAsFound => true,
+                ExchangeCheck::ServicesRunning
+                | ExchangeCheck::CopiesHealthy
+                | ExchangeCheck::QueuesBelow(_)
+                | ExchangeCheck::TestIrmConfiguration { .. } => false,
+            }),
             Self::Http { .. }
             | Self::EventLog { .. }
             | Self::Service { .. }
@@ -50,6 +56,9 @@ impl Gate {
 pub enum ExchangeCheck {
     /// `Test-ServiceHealth` finds every required service running.
     ServicesRunning,
+    /// Every component is as it was before the run took the server out of service; on a server
+    /// that it did not take out, none is held down in the name that such work is done in.
+    ComponentStatesAsFound,
     /// Every database copy is Mounted or Healthy.
     CopiesHealthy,
     /// `ServerWideOffline` is Active.
@@ -78,14 +87,4 @@ impl StageGates {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// A program that the controller runs around a host's restart. `{{ host.* }}` was filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hook {
-    pub argv: Vec<String>,
-    /// In seconds.
-    pub timeout: u32,
-    /// The hook that takes this one back.
-    pub undo: Option<String>,
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use crate::model::maintenance::act::Act;
 
 mod act;
+pub mod components;
 
 /// Under whose name component states are set; Microsoft's own procedure uses it too.
 pub const REQUESTER: &str = "Maintenance";

@@ -7,6 +7,7 @@ pub mod conditions;
 pub mod facts;
 pub mod farm;
 pub mod gate;
+pub mod hook;
 pub mod host;
 pub mod irm;
 pub mod lease;

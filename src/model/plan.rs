@@ -11,6 +11,7 @@ use crate::model::change::Change;
 use crate::model::conditions::Conditions;
 use crate::model::facts::Identity;
 use crate::model::gate::StageGates;
+use crate::model::hook::Around;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::preflight::Finding;
@@ -172,6 +173,8 @@ pub struct PlannedStage {
     pub work: PlannedWork,
     #[serde(default, skip_serializing_if = "StageGates::is_empty")]
     pub gates: StageGates,
+    #[serde(default, skip_serializing_if = "Around::is_empty")]
+    pub hooks: Around,
 }
 
 /// The run that a plan takes back.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::model::care::Care;
 use crate::model::conditions::Conditions;
 use crate::model::gate::StageGates;
+use crate::model::hook::Around;
 use crate::model::preflight::Preflight;
 use crate::model::product::Role;
 
@@ -192,6 +193,8 @@ pub struct PlaybookStage {
     pub vars: Vec<(String, String)>,
     pub work: StageWork,
     pub gates: StageGates,
+    #[serde(default)]
+    pub hooks: Around,
 }
 
 /// What becomes of known other forms of our values that stand under names of their own.

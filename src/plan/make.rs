@@ -289,6 +289,7 @@ fn stages(
                         restarts: stage::restart_order(&restarts),
                     },
                     gates: stage.gates.clone(),
+                    hooks: stage.hooks.clone(),
                 });
             }
             StageWork::Step(_) => stages.extend(step_stages(stage, steps.take(place))),
@@ -310,6 +311,7 @@ fn step_stages(stage: &PlaybookStage, steps: Vec<OrganisationStep>) -> Vec<Plann
             },
             work: PlannedWork::Step(Box::new(step)),
             gates: stage.gates.clone(),
+            hooks: stage.hooks.clone(),
         })
         .collect()
 }

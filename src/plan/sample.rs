@@ -15,6 +15,7 @@ use crate::model::facts::Observation;
 use crate::model::facts::OperatingSystem;
 use crate::model::facts::Survey;
 use crate::model::gate::StageGates;
+use crate::model::hook::Around;
 use crate::model::host::Configure;
 use crate::model::host::Endpoint;
 use crate::model::host::Host;
@@ -306,6 +307,7 @@ pub(crate) fn stage(name: &str, pattern: &str) -> PlaybookStage {
             budget: Budget::Percent(10),
         },
         gates: StageGates::default(),
+        hooks: Around::default(),
     }
 }
 
@@ -341,6 +343,7 @@ pub(crate) fn playbook() -> Playbook {
                 vars: Vec::new(),
                 work: StageWork::Step(StepOrder::ExchangeIrm(IrmOrder::default())),
                 gates: StageGates::default(),
+                hooks: Around::default(),
             },
         ],
         conditions: Conditions::default(),

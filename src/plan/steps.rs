@@ -173,6 +173,7 @@ fn servers(input: &PlanInput<'_>, role: Role, order: &ServerOrder) -> Vec<Organi
 mod tests {
     use super::*;
     use crate::model::gate::StageGates;
+    use crate::model::hook::Around;
     use crate::model::plan::PlannedWork;
     use crate::model::rollout::IrmOrder;
     use crate::model::rollout::PlaybookStage;
@@ -181,7 +182,13 @@ mod tests {
 
     fn stage(name: &str, order: StepOrder) -> PlaybookStage {
         let (name, work) = (name.to_owned(), StageWork::Step(order));
-        PlaybookStage { name, vars: Vec::new(), work, gates: StageGates::default() }
+        PlaybookStage {
+            name,
+            vars: Vec::new(),
+            work,
+            gates: StageGates::default(),
+            hooks: Around::default(),
+        }
     }
 
     fn planned(fleet: &Fleet) -> Vec<OrganisationStep> {

@@ -162,6 +162,9 @@ impl Board {
                 let colour = if *green { "green" } else { "red" };
                 self.stage = format!("stage {stage}   gate {gate}   {colour}: {seen}");
             }
+            Event::StageHookIntended { errand, again: _ } => {
+                self.stage = format!("hook {} {}", errand.hook, errand.place());
+            }
             Event::HookIntended { host, hook } => self.see(host, format!("hook {hook}")),
             Event::Halted { .. } => self.stage.push_str("   stopping"),
             Event::RunStarted { .. }
@@ -180,6 +183,8 @@ impl Board {
             | Event::StepAwaited { .. }
             | Event::GateFailed { .. }
             | Event::HookEnded { .. }
+            | Event::StageHookEnded { .. }
+            | Event::StageHookSkipped { .. }
             | Event::StageEnded { .. }
             | Event::RunEnded { .. } => {}
         }

@@ -154,6 +154,9 @@ impl Lines {
             | Event::GateFailed { .. }
             | Event::HookIntended { .. }
             | Event::HookEnded { .. }
+            | Event::StageHookIntended { .. }
+            | Event::StageHookEnded { .. }
+            | Event::StageHookSkipped { .. }
             | Event::StageEnded { .. }
             | Event::PlanApproved { .. }
             | Event::HostsLeftOut { .. }

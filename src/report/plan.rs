@@ -1,6 +1,7 @@
 //! A plan for people, and as JSON: the same facts, in the order in which a reader needs them.
 
 mod authorise;
+mod hooks;
 mod host;
 mod preflight;
 mod restarts;
@@ -286,6 +287,7 @@ fn stages(plan: &Plan, options: &RenderOptions) -> Vec<String> {
             }
         };
         lines.push(format!("    {:width$}  {text}", stage.name));
+        lines.extend(hooks::lines(plan, &stage.hooks, width + 6, options));
         if let (true, PlannedWork::Hosts { batches, .. }) = (options.full, &stage.work) {
             for (place, batch) in batches.iter().enumerate() {
                 lines.push(format!("    {:width$}    {}  {}", "", place + 1, compress(batch)));
@@ -300,6 +302,8 @@ fn stages(plan: &Plan, options: &RenderOptions) -> Vec<String> {
             limits.restart
         );
         lines.insert(0, options.style.paint(Tint::Strong, &title));
+        let around = hooks::lines(plan, &plan.conditions.around, 4, options);
+        lines.splice(1..1, around);
     }
     lines
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::event::Event;
 use crate::event::Record;
+use crate::event::ledger::Ledger;
 use crate::model::change::Change;
 use crate::model::host::HostName;
 use crate::model::maintenance::Membership;
@@ -13,6 +14,7 @@ use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
 use crate::model::registry::State;
 use crate::model::registry::Value;
+use crate::plan::template;
 use crate::report::words::ending;
 
 /// What the records leave open on one host.
@@ -38,7 +40,8 @@ struct Left {
 pub fn render(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
     let (hosts, steps) = fold(records);
     let open: Vec<_> = hosts.iter().filter(|(_, left)| left.is_open()).collect();
-    if open.is_empty() && steps.is_empty() {
+    let hooks = hooks(plan, run, records);
+    if open.is_empty() && steps.is_empty() && hooks.is_none() {
         return None;
     }
     let mut text = format!(
@@ -56,10 +59,35 @@ pub fn render(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
              product's own management shell:\n\n    {look} | Format-List\n"
         ));
     }
+    text.extend(hooks);
     for (name, left) in open {
         text.push_str(&host(plan, run, name, left));
     }
     Some(text)
+}
+
+/// Hooks around stages and the run that were begun and not taken back.
+fn hooks(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
+    let mut ledger = Ledger::default();
+    for record in records {
+        ledger.take(&record.event);
+    }
+    let change = plan.conditions.change.as_deref();
+    let undone = ledger.open().filter_map(|(stage, name)| {
+        let undo = plan.conditions.hooks.get(name)?.undo.as_ref()?;
+        let argv = &plan.conditions.hooks.get(undo)?.argv;
+        let words = argv.iter().map(|part| {
+            template::fill_around(part, stage, change, run).unwrap_or_else(|_| part.clone())
+        });
+        let place = stage.map_or_else(|| "the run".to_owned(), |stage| format!("stage {stage}"));
+        let words = words.collect::<Vec<_>>().join(" ");
+        Some(format!(
+            "\n## {place}\n\nThe hook `{name}` was run before {place}, and nothing took it back. On \
+             the workstation:\n\n    {words}\n"
+        ))
+    });
+    let text: String = undone.collect();
+    (!text.is_empty()).then_some(text)
 }
 
 fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, String), String>) {

@@ -274,6 +274,26 @@ pub fn words(event: &Event) -> Words {
             let text = format!("{hook}: {said}");
             if *ok { detail("Hook", host(at), text) } else { problem("Hook", host(at), text) }
         }
+        Event::StageHookIntended { errand, again } => {
+            let text = errand.place();
+            if *again {
+                let text = format!("{text}; it may have run before, its end was not seen");
+                Words::new("Hook", Tint::Change, name(&errand.hook), text, Weight::Problem)
+            } else {
+                normal("Hook", name(&errand.hook), text)
+            }
+        }
+        Event::StageHookEnded { errand, ok, said } => {
+            let about = name(&errand.hook);
+            if *ok {
+                detail("Hook", about, format!("{}: {said}", errand.place()))
+            } else {
+                problem("Hook", about, format!("{}: {said}", errand.place()))
+            }
+        }
+        Event::StageHookSkipped { errand, reason } => {
+            normal("Skipped", name(&errand.hook), format!("hook {}: {reason}", errand.place()))
+        }
         Event::StageEnded { stage } => detail("Done", name(stage), String::new()),
         Event::Halted { reason } => problem("Halted", About::Run, reason.clone()),
         Event::RunEnded { exit, name } => {

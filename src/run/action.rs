@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Exit;
 use crate::event::Event;
+use crate::model::hook::Turn;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -85,6 +86,11 @@ pub enum Action {
         /// The hosts that they are about.
         hosts: Vec<HostName>,
     },
+    /// Run the hooks around this stage, or around the run; answered by [`Happened::HooksEnded`].
+    Hooks {
+        stage: Option<usize>,
+        turn: Turn,
+    },
     StepUnchanged {
         stage: usize,
     },
@@ -137,7 +143,22 @@ pub enum Happened {
         place: GatePlace,
         result: Gated,
     },
+    HooksEnded {
+        stage: Option<usize>,
+        turn: Turn,
+        result: Hooked,
+    },
     StopRequested(Stop),
+}
+
+/// How hooks around a stage or the run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hooked {
+    Done,
+    /// One did not do what it is there for, and why.
+    Failed(String),
+    /// The user ended the run meanwhile.
+    Stopped,
 }
 
 /// Which of a stage's gates.

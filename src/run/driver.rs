@@ -20,6 +20,7 @@ use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::restart::Pace;
+use crate::model::hook::Turn;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
@@ -35,12 +36,14 @@ use crate::run::action::Configured;
 use crate::run::action::GatePlace;
 use crate::run::action::Gated;
 use crate::run::action::Happened;
+use crate::run::action::Hooked;
 use crate::run::action::Looked;
 use crate::run::action::Options;
 use crate::run::action::Restarted;
 use crate::run::action::StepDone;
 use crate::run::action::StepOutcome;
 use crate::run::action::Stop;
+use crate::run::around::around;
 use crate::run::configure::configure;
 use crate::run::controller::Controller;
 use crate::run::gates::gates;
@@ -169,6 +172,8 @@ async fn drive<C: Connect, K: Clock>(
         touched: Mutex::default(),
         restarting: Mutex::default(),
         others: Mutex::default(),
+        found: Mutex::new(past.found()),
+        ledger: Mutex::new(past.history.hooks.clone()),
         capacity: Mutex::default(),
     };
     let mut may_stop = true;
@@ -232,6 +237,7 @@ struct Flight<'a> {
     ranking: Option<usize>,
     stage: Option<usize>,
     gates: Option<(usize, GatePlace)>,
+    hooks: Option<(Option<usize>, Turn)>,
     exit: Option<Exit>,
 }
 
@@ -296,6 +302,13 @@ impl<'a> Flight<'a> {
                     Ok(Happened::GatesEnded { stage, place, result })
                 }));
             }
+            Action::Hooks { stage, turn } => {
+                self.hooks = Some((stage, turn));
+                self.work.push(Box::pin(async move {
+                    let result = around(means, stage, turn).await?;
+                    Ok(Happened::HooksEnded { stage, turn, result })
+                }));
+            }
             Action::Finish(exit) => self.exit = Some(exit),
             Action::StageStarted { .. }
             | Action::BatchStarted { .. }
@@ -331,6 +344,7 @@ impl<'a> Flight<'a> {
                 }
             }
             Happened::GatesEnded { .. } => self.gates = None,
+            Happened::HooksEnded { .. } => self.hooks = None,
             Happened::LoggedOn(_) | Happened::StopRequested(_) => {}
         }
         Ok(())
@@ -369,6 +383,9 @@ impl<'a> Flight<'a> {
         }
         if let Some((stage, place)) = self.gates.take() {
             news.push(Happened::GatesEnded { stage, place, result: Gated::Stopped });
+        }
+        if let Some((stage, turn)) = self.hooks.take() {
+            news.push(Happened::HooksEnded { stage, turn, result: Hooked::Stopped });
         }
         if let Some(stage) = self.stage.take() {
             let touched =
@@ -432,6 +449,7 @@ fn announce(plan: &Plan, action: &Action) -> Option<Event> {
         | Action::Look { .. }
         | Action::Restart(_)
         | Action::Gates { .. }
+        | Action::Hooks { .. }
         | Action::Step { .. }
         | Action::Finish(_) => return None,
     })

@@ -28,6 +28,7 @@ use crate::run::action::GatePlace;
 use crate::run::action::Gated;
 use crate::run::action::Stop;
 use crate::run::means::Means;
+use crate::run::means::lock;
 use crate::run::means::target;
 use crate::run::rehearse;
 
@@ -337,9 +338,12 @@ async fn exchange<C: Connect, K: Clock>(
         Ok(shell) => shell,
         Err(error) => return Look::unread(&error),
     };
+    let found = lock(&means.found).get(&host.name).cloned();
+    let found = found.as_ref().and_then(|found| found.mailbox.as_ref());
+    let found = found.map(|own| &own.components);
     let mut all = Look::green(String::new());
     for check in checks {
-        let look = gate::exchange::check(&mut shell, host.name.short(), check).await;
+        let look = gate::exchange::check(&mut shell, host.name.short(), check, found).await;
         all.green &= look.green;
         if !all.seen.is_empty() {
             all.seen.push_str("; ");

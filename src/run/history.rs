@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::event::Event;
 use crate::event::Phase;
 use crate::event::Record;
+use crate::event::ledger::Ledger;
 use crate::model::host::HostName;
 use crate::model::maintenance::Act;
 use crate::model::maintenance::Membership;
@@ -30,6 +31,8 @@ pub struct History {
     pub hosts: BTreeMap<HostName, HostHistory>,
     /// By organisation and stage; records of the first version name no stage.
     pub steps: BTreeMap<(String, String), StepHistory>,
+    /// Hooks around stages and the run.
+    pub hooks: Ledger,
     /// Hosts that the run leaves out, from its first process on.
     pub left_out: BTreeSet<HostName>,
     /// The last process came to its end.
@@ -71,6 +74,8 @@ pub struct HostHistory {
     pub others: Vec<String>,
     /// The host may be out of service, and this is what brings it back.
     pub maintenance: Option<Maintenance>,
+    /// How it stood before it was taken out of service, whether or not it is back.
+    pub found: Option<Membership>,
     /// How the host's work ended, if it has.
     pub outcome: Option<Outcome>,
 }
@@ -236,7 +241,9 @@ impl History {
             }
             Event::RestartProved { host, .. } => self.at(host).restart = RestartHistory::Proved,
             Event::MaintenanceFound { host, found } => {
-                self.at(host).maintenance = Some(Maintenance { found: found.clone(), last: None });
+                let host = self.at(host);
+                host.found = Some(found.clone());
+                host.maintenance = Some(Maintenance { found: found.clone(), last: None });
             }
             Event::MaintenanceIntended { host, act } => {
                 if let Some(open) = &mut self.at(host).maintenance {
@@ -260,6 +267,9 @@ impl History {
             | Event::StepHeld { organisation, step, .. } => {
                 let key = (organisation.clone(), step.clone());
                 self.steps.entry(key).or_insert(StepHistory::Open);
+            }
+            event @ (Event::StageHookIntended { .. } | Event::StageHookEnded { .. }) => {
+                self.hooks.take(event);
             }
             Event::HostsLeftOut { hosts, limit: _ } => {
                 self.left_out = hosts.iter().cloned().collect();
@@ -288,6 +298,7 @@ impl History {
             | Event::HookIntended { .. }
             | Event::StepAwaited { .. }
             | Event::HookEnded { .. }
+            | Event::StageHookSkipped { .. }
             | Event::StageEnded { .. }
             | Event::Halted { .. } => {}
         }
@@ -295,6 +306,12 @@ impl History {
 }
 
 impl Past {
+    /// How the hosts stood that an earlier process took out of service.
+    pub fn found(&self) -> BTreeMap<HostName, Membership> {
+        let hosts = self.history.hosts.iter();
+        hosts.filter_map(|(name, host)| Some((name.clone(), host.found.clone()?))).collect()
+    }
+
     /// Hosts on which an earlier process may have left the run's lease.
     pub fn leased(&self) -> BTreeMap<HostName, Option<Timestamp>> {
         let hosts = self.history.hosts.iter().filter(|(_, host)| host.leased);

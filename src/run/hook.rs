@@ -1,4 +1,4 @@
-//! Programs of the controller around a host's restart.
+//! Programs of the controller, and those around a host's restart.
 
 use std::time::Duration;
 
@@ -61,19 +61,7 @@ async fn run<C: Connect, K: Clock>(
     };
     // INVARIANT: what a hook may do is recorded before it begins.
     means.emit(Event::HookIntended { host: host.name.clone(), hook: name.to_owned() })?;
-    let timeout = Duration::from_secs(hook.timeout.into());
-    let ended = means.controller.program(&argv, String::new(), timeout).await;
-    let (ok, said) = match ended {
-        Ok(result) => {
-            let said = format!("{}{}", result.stdout, result.stderr);
-            let code =
-                result.exit_code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-            let said = format!("exit {code}: {}", said.trim());
-            (result.exit_code == Some(0), said)
-        }
-        Err(text) => (false, text),
-    };
-    let said: String = said.chars().take(KEPT).collect();
+    let (ok, said) = program(means, &argv, hook.timeout).await;
     means.emit(Event::HookEnded {
         host: host.name.clone(),
         hook: name.to_owned(),
@@ -81,4 +69,23 @@ async fn run<C: Connect, K: Clock>(
         said: said.clone(),
     })?;
     if ok { Ok(Ok(())) } else { failed(said) }
+}
+
+/// Runs a program: whether it ended well, and what it said.
+pub(super) async fn program<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    argv: &[String],
+    seconds: u32,
+) -> (bool, String) {
+    let timeout = Duration::from_secs(seconds.into());
+    let (ok, said) = match means.controller.program(argv, String::new(), timeout).await {
+        Ok(result) => {
+            let said = format!("{}{}", result.stdout, result.stderr);
+            let code =
+                result.exit_code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+            (result.exit_code == Some(0), format!("exit {code}: {}", said.trim()))
+        }
+        Err(text) => (false, text),
+    };
+    (ok, said.chars().take(KEPT).collect())
 }

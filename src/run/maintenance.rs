@@ -30,6 +30,7 @@ use crate::model::plan::PlannedHost;
 use crate::run::action::Stop;
 use crate::run::history::Maintenance;
 use crate::run::means::Means;
+use crate::run::means::lock;
 use crate::run::means::target;
 use crate::run::peers;
 use crate::run::trouble::Trouble;
@@ -75,6 +76,7 @@ async fn drain<C: Connect, K: Clock>(
         refuse(host, &now)?;
         // INVARIANT: how the host was found is on disk before the first act that changes it.
         means.emit(Event::MaintenanceFound { host: host.name.clone(), found: now.clone() })?;
+        lock(&means.found).insert(host.name.clone(), now.clone());
         *open = Some(Maintenance { found: now.clone(), last: None });
     }
     let queued = now.mailbox.as_ref().is_some_and(|own| own.queued > 0);

@@ -15,11 +15,13 @@ use tokio::sync::watch;
 
 use crate::event::Event;
 use crate::event::SinkError;
+use crate::event::ledger::Ledger;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::Target;
 use crate::host::restart::Pace;
 use crate::model::host::HostName;
+use crate::model::maintenance::Membership;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::run::action::Stop;
@@ -62,6 +64,10 @@ pub struct Means<'a, C, K> {
     pub restarting: Mutex<BTreeSet<HostName>>,
     /// Services beside the role's that ran before a host's restart.
     pub others: Mutex<BTreeMap<HostName, Vec<String>>>,
+    /// How hosts stood before this run took them out of service.
+    pub found: Mutex<BTreeMap<HostName, Membership>>,
+    /// Hooks around stages and the run, as far as they came.
+    pub ledger: Mutex<Ledger>,
     /// Failure domains as they were last told: members up, members, votes.
     pub capacity: Mutex<BTreeMap<String, Capacity>>,
 }

@@ -5,6 +5,7 @@
 //! records go to an `event::Sink`.
 
 pub mod action;
+pub mod around;
 pub mod configure;
 pub mod controller;
 pub mod domains;

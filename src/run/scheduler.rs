@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
+use crate::model::hook::Turn;
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::plan::OrganisationStep;
@@ -32,6 +33,7 @@ use crate::run::standing::owed;
 use crate::run::standing::standings;
 
 mod answers;
+mod around;
 mod gates;
 mod looks;
 mod restarts;
@@ -55,6 +57,7 @@ pub struct Scheduler<'p> {
     position: Position,
     ready: VecDeque<Action>,
     ending: Ending,
+    hooks: around::Hooks,
     inherited: resumed::Inherited,
     /// Answers to looks, weighed at the time of the next poll: a window may close meanwhile.
     looks: Vec<(HostName, Looked)>,
@@ -68,6 +71,11 @@ enum Position {
     Before,
     /// Gates are being looked at.
     Gates(GatePlace),
+    /// Hooks around a stage, or around the run, are running.
+    Hooks {
+        place: Option<usize>,
+        turn: Turn,
+    },
     Batch {
         batch: usize,
         announced: bool,
@@ -114,6 +122,7 @@ impl<'p> Scheduler<'p> {
             stage: 0,
             position: Position::Before,
             ending: Ending::Completed,
+            hooks: around::Hooks::default(),
             inherited: resumed::Inherited::default(),
             looks: Vec::new(),
             now: plan.created,
@@ -150,11 +159,13 @@ impl<'p> Scheduler<'p> {
             Happened::Restarted { host, result } => self.restarted(&host, result),
             Happened::StepEnded { stage, result } => self.step_ended(stage, result),
             Happened::GatesEnded { stage, place, result } => self.gated(stage, place, result),
+            Happened::HooksEnded { stage, turn, result } => self.hooks_ended(stage, turn, result),
             Happened::StopRequested(Stop::Go) => {}
             Happened::StopRequested(Stop::Pause) => {
                 self.halt(Ending::Paused, "paused by the user".to_owned());
             }
-            Happened::StopRequested(Stop::Finish | Stop::SafePoint | Stop::Now) => {
+            Happened::StopRequested(stop @ (Stop::Finish | Stop::SafePoint | Stop::Now)) => {
+                self.hooks.is_given_up |= stop == Stop::Now;
                 self.halt(Ending::Stopped, "stopped by the user".to_owned());
             }
         }
@@ -193,14 +204,16 @@ impl<'p> Scheduler<'p> {
             return self.wind_down();
         }
         match self.position {
-            Position::Before => self.enter_stage(),
+            Position::Before => self.open_run() || self.enter_stage(),
             Position::Batch { batch, announced: false } => self.announce(batch),
             Position::Batch { batch, announced: true } => self.run_batch(batch),
             Position::Restarts => self.run_restarts(),
             Position::StepDue => self.run_step(),
-            Position::Gates(_) | Position::Ranking | Position::StepRunning | Position::Finished => {
-                false
-            }
+            Position::Gates(_)
+            | Position::Hooks { .. }
+            | Position::Ranking
+            | Position::StepRunning
+            | Position::Finished => false,
             Position::After => {
                 if self.did_something() {
                     self.look(GatePlace::After);
@@ -210,6 +223,9 @@ impl<'p> Scheduler<'p> {
                 true
             }
             Position::Leaving => {
+                if self.leave_stage() {
+                    return true;
+                }
                 self.ready.push_back(Action::StageEnded { stage: self.stage });
                 self.stage += 1;
                 self.position = Position::Before;
@@ -221,7 +237,9 @@ impl<'p> Scheduler<'p> {
     fn enter_stage(&mut self) -> bool {
         match self.work() {
             None => {
-                self.finish();
+                if !self.leave_run() {
+                    self.finish();
+                }
                 return true;
             }
             Some(PlannedWork::Hosts { .. } | PlannedWork::Step(_)) => {}
@@ -378,10 +396,15 @@ impl<'p> Scheduler<'p> {
                 Standing::Configuring | Standing::Looking(_) | Standing::Restarting(_)
             )
         };
-        let waits =
-            matches!(self.position, Position::StepRunning | Position::Gates(_) | Position::Ranking);
+        let waits = matches!(
+            self.position,
+            Position::StepRunning | Position::Gates(_) | Position::Hooks { .. } | Position::Ranking
+        );
         if waits || self.hosts.values().any(in_flight) {
             return false;
+        }
+        if self.take_hooks_back() {
+            return true;
         }
         if self.position != Position::Before {
             self.ready.push_back(Action::StageEnded { stage: self.stage });
@@ -427,7 +450,8 @@ impl<'p> Scheduler<'p> {
         self.position = Position::Finished;
         let outcomes = self.outcomes();
         let ended = || outcomes.iter().map(|(host, own)| (own, self.was_to_restart(host)));
-        let steps = self.steps.values();
+        let hooks = self.hooks.failure.clone().map(StepOutcome::Failed);
+        let steps = self.steps.values().chain(&hooks);
         let exit = if self.plan.undoes.is_some() {
             undo_exit(self.ending, ended, steps)
         } else {

@@ -48,6 +48,7 @@ use crate::imagined::step_stage;
 
 mod claims;
 mod disk;
+mod hooks;
 mod maintenance;
 mod rollout;
 mod settled;

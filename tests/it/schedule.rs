@@ -65,6 +65,7 @@ fn line(action: &Action) -> Option<String> {
         Action::Configure(host) => format!("configure {host}"),
         Action::Restart(host) => format!("restart {host}"),
         Action::Gates { place, .. } => format!("gates {place:?}"),
+        Action::Hooks { stage, turn } => format!("hooks {stage:?} {turn:?}"),
         Action::Step { stage } => format!("step {stage}"),
         Action::StepUnchanged { stage } => format!("step {stage} unchanged"),
         Action::StepHeld { stage, reason } => format!("step {stage} held: {reason}"),

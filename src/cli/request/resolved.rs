@@ -54,7 +54,11 @@ impl Resolved<'_> {
         }
     }
 
-    pub(super) fn number<N: FromStr>(&self, flag: &str, typed: Option<N>) -> Result<Option<N>, UsageError> {
+    pub(super) fn number<N: FromStr>(
+        &self,
+        flag: &str,
+        typed: Option<N>,
+    ) -> Result<Option<N>, UsageError> {
         let Some(text) = self.around.flag(flag) else { return Ok(typed) };
         match (typed, text.parse()) {
             (Some(number), _) | (None, Ok(number)) => Ok(Some(number)),
@@ -145,7 +149,11 @@ impl Resolved<'_> {
         })
     }
 
-    pub(super) fn plan(&self, out: Option<PathBuf>, lab: &LabArgs) -> Result<PlanRequest, UsageError> {
+    pub(super) fn plan(
+        &self,
+        out: Option<PathBuf>,
+        lab: &LabArgs,
+    ) -> Result<PlanRequest, UsageError> {
         let lab = lab.lab.then(|| Lab { faults: lab.faults.clone(), facts: lab.facts.clone() });
         Ok(PlanRequest {
             files: self.files(lab.as_ref())?,

@@ -1,6 +1,8 @@
 use clap::Parser;
 
 use super::*;
+use crate::model::host::HostName;
+use crate::model::preflight::Waiver;
 
 fn around(variables: &[(&str, &str)]) -> Surroundings {
     Surroundings {

@@ -1,19 +1,31 @@
 //! An Exchange server's own view of itself, by named cmdlets of its endpoint.
 
+use std::collections::BTreeMap;
+
 use crate::host::cmdlet::ask;
 use crate::host::cmdlet::text;
 use crate::host::gate::Look;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
+use crate::host::maintenance;
 use crate::model::gate::ExchangeCheck;
+use crate::model::maintenance::Component;
+use crate::model::maintenance::components::unlike;
 use crate::wire::psrp::object::PsObject;
 
-/// One look at one check; `server` is the short name.
-pub async fn check(shell: &mut impl Shell, server: &str, check: &ExchangeCheck) -> Look {
+/// One look at one check; `server` is the short name, `found` its components before the run took it
+/// out of service, if it did.
+pub async fn check(
+    shell: &mut impl Shell,
+    server: &str,
+    check: &ExchangeCheck,
+    found: Option<&BTreeMap<String, Component>>,
+) -> Look {
     let result = match check {
+        ExchangeCheck::ComponentStatesAsFound => as_found(shell, server, found).await,
         ExchangeCheck::ServicesRunning => services(shell, server).await,
         ExchangeCheck::CopiesHealthy => copies(shell, server).await,
-        ExchangeCheck::NotInMaintenance => maintenance(shell, server).await,
+        ExchangeCheck::NotInMaintenance => in_service(shell, server).await,
         ExchangeCheck::QueuesBelow(limit) => queues(shell, server, *limit).await,
         ExchangeCheck::TestIrmConfiguration { sender } => irm(shell, sender).await,
     };
@@ -41,6 +53,23 @@ async fn services(shell: &mut impl Shell, server: &str) -> Result<Look, HostErro
     })
 }
 
+async fn as_found(
+    shell: &mut impl Shell,
+    server: &str,
+    found: Option<&BTreeMap<String, Component>>,
+) -> Result<Look, HostError> {
+    let now = maintenance::components(shell, server).await?;
+    let odd = unlike(found, &now);
+    Ok(match (now.len(), found) {
+        (0, _) => Look::red("the server names no component"),
+        (_, _) if !odd.is_empty() => Look::red(odd.join(", ")),
+        (count, Some(_)) => Look::green(format!("{count} components are as found")),
+        (count, None) => Look::green(format!(
+            "not taken out of service by this run, and none of {count} components is held down"
+        )),
+    })
+}
+
 async fn copies(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
     let copies = ask(shell, "Get-MailboxDatabaseCopyStatus", &[("Server", server)]).await?;
     let mut odd = Vec::new();
@@ -57,7 +86,7 @@ async fn copies(shell: &mut impl Shell, server: &str) -> Result<Look, HostError>
     })
 }
 
-async fn maintenance(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
+async fn in_service(shell: &mut impl Shell, server: &str) -> Result<Look, HostError> {
     let parameters = [("Identity", server), ("Component", "ServerWideOffline")];
     let states = ask(shell, "Get-ServerComponentState", &parameters).await?;
     let state = states.first().and_then(|state| text(state, "State"));

@@ -141,8 +141,12 @@ fn exchange(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Ga
 
 /// `services-running`, or a mapping of one key: `{ queues-below: 200 }`.
 fn check(node: &Node) -> Result<ExchangeCheck, Mismatch> {
-    const WORDS: [(&str, u8); 3] =
-        [("services-running", 0), ("copies-healthy", 2), ("not-in-maintenance", 3)];
+    const WORDS: [(&str, u8); 4] = [
+        ("services-running", 0),
+        ("component-states-as-found", 1),
+        ("copies-healthy", 2),
+        ("not-in-maintenance", 3),
+    ];
     let wrong = || {
         Mismatch::new(format!("needs a check, found {}", node.kind())).help(
             "write a word, `{ queues-below: 200 }` or `{ test-irm-configuration: { sender: \
@@ -173,6 +177,7 @@ fn check(node: &Node) -> Result<ExchangeCheck, Mismatch> {
         },
         Value::Scalar { .. } => Ok(match scalar::choice(node, &WORDS)? {
             0 => ExchangeCheck::ServicesRunning,
+            1 => ExchangeCheck::ComponentStatesAsFound,
             2 => ExchangeCheck::CopiesHealthy,
             _ => ExchangeCheck::NotInMaintenance,
         }),

@@ -6,7 +6,6 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
 use crate::manifest::playbook::gates;
-use crate::manifest::playbook::named;
 use crate::manifest::playbook::open;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
@@ -18,7 +17,7 @@ use crate::model::care::Drain;
 use crate::model::care::RestartOrder;
 use crate::model::care::Warning;
 use crate::model::conditions::Conditions;
-use crate::model::gate::Hook;
+use crate::model::hook::Hook;
 use crate::model::rollout::RestartDomain;
 use crate::model::rollout::RestartSettings;
 use crate::model::rollout::RestartWhen;
@@ -275,40 +274,4 @@ fn order(node: &Node, drain: &Drain) -> Result<RestartOrder, Mismatch> {
     }
     Err(Mismatch::new(format!("needs `drain: {needs}`, which knows what the hosts carry"))
         .help(format!("add `drain: {needs}`, or leave the word out")))
-}
-
-/// The mapping under `hooks`: name to a program of the controller.
-pub(super) fn hooks(
-    fields: &mut Fields<'_>,
-    diagnostics: &mut Diagnostics,
-) -> BTreeMap<String, Hook> {
-    let known = known(fields);
-    named(fields, "hooks", diagnostics, |node, diagnostics| {
-        let mut inner = Fields::open(node, "a hook", node.span, diagnostics)?;
-        inner.read("run_on", diagnostics, |node| scalar::choice(node, &[("controller", ())]));
-        let argv = inner.require("argv", diagnostics, gates::argv);
-        let timeout = inner.require("timeout", diagnostics, scalar::seconds);
-        let undo = inner.read("undo", diagnostics, |node| {
-            let name = scalar::text(node)?;
-            if known.iter().any(|key| key == name) {
-                return Ok(name.to_owned());
-            }
-            let near = did_you_mean(name, known.iter().map(String::as_str));
-            Err(Mismatch::new(format!("names no hook, found `{name}`"))
-                .help(near.unwrap_or_else(|| format!("add `{name}:` below `hooks`"))))
-        });
-        inner.finish(diagnostics);
-        Some(Hook { argv: argv?, timeout: timeout?, undo })
-    })
-}
-
-fn known(fields: &mut Fields<'_>) -> Vec<String> {
-    match fields.take("hooks").map(|entry| &entry.value.value) {
-        Some(Value::Mapping(entries)) => {
-            entries.iter().map(|entry| entry.key.text.clone()).collect()
-        }
-        Some(Value::Null | Value::Scalar { .. } | Value::Sequence(_) | Value::Vault) | None => {
-            Vec::new()
-        }
-    }
 }

@@ -7,6 +7,7 @@ use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
 use crate::manifest::pattern;
 use crate::manifest::playbook::gates;
+use crate::manifest::playbook::hooks;
 use crate::manifest::playbook::org_step;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
@@ -15,7 +16,7 @@ use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
-use crate::model::gate::Gate;
+use crate::model::conditions::Conditions;
 use crate::model::gate::StageGates;
 use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
@@ -27,7 +28,7 @@ use crate::model::rollout::StepOrder;
 pub(super) fn stages(
     fields: &mut Fields<'_>,
     usual: Budget,
-    gates: &BTreeMap<String, Gate>,
+    conditions: &Conditions,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<PlaybookStage>> {
     let Some(Entry { key, value }) = fields.take("stages") else {
@@ -54,7 +55,7 @@ pub(super) fn stages(
     let mut orders: Vec<(StepOrder, Span)> = Vec::new();
     let mut stages = Vec::new();
     for item in items {
-        let Some(stage) = stage(item, usual, gates, diagnostics) else { continue };
+        let Some(stage) = stage(item, usual, conditions, diagnostics) else { continue };
         if let Some(first) = names.insert(stage.name.clone(), item.span) {
             diagnostics.push(
                 Diagnostic::error(item.span, format!("a second stage is named `{}`", stage.name))
@@ -85,17 +86,19 @@ pub(super) fn stages(
 fn stage(
     node: &Node,
     usual: Budget,
-    known: &BTreeMap<String, Gate>,
+    conditions: &Conditions,
     diagnostics: &mut Diagnostics,
 ) -> Option<PlaybookStage> {
     let mut fields = Fields::open(node, "a stage", node.span, diagnostics)?;
     let name = fields.require("name", diagnostics, |node| scalar::text(node).map(str::to_owned));
     let vars = vars(&mut fields, diagnostics);
+    let known = &conditions.gates;
     let gates = StageGates {
         before: gates::names(&mut fields, "gates_before", known, diagnostics),
         between: gates::names(&mut fields, "gates_between", known, diagnostics),
         after: gates::names(&mut fields, "gates_after", known, diagnostics),
     };
+    let hooks = hooks::around(&mut fields, &conditions.hooks, diagnostics);
     let hosts = fields.take("hosts");
     let work = match (fields.take("org_step"), hosts) {
         (Some(step), None) => org_step::read(step, &mut fields, diagnostics).map(StageWork::Step),
@@ -141,7 +144,7 @@ fn stage(
         );
     }
     let vars = vars.map_or_else(Vec::new, |(_, vars)| vars);
-    Some(PlaybookStage { name: name?, vars, work: work?, gates })
+    Some(PlaybookStage { name: name?, vars, work: work?, gates, hooks })
 }
 
 /// Variables that a stage may set. The others say what a host is or how it is found, and patterns

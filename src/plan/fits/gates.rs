@@ -154,6 +154,10 @@ fn unused(case: &Case<'_>, found: &mut Vec<Finding>) {
             hooks.insert(name);
         }
     }
+    let around = playbook.stages.iter().map(|stage| &stage.hooks);
+    for around in around.chain([&playbook.conditions.around]) {
+        hooks.extend(around.before.iter().chain(&around.after));
+    }
     let undone: Vec<&String> =
         playbook.conditions.hooks.values().filter_map(|hook| hook.undo.as_ref()).collect();
     hooks.extend(undone);

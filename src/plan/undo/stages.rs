@@ -95,6 +95,7 @@ pub(super) fn stages(
                     name: stage.name.clone(),
                     work,
                     gates: gates(&stage.gates),
+                    hooks: stage.hooks.clone(),
                 }));
             }
             PlannedWork::Step(step) if input.written.has_step(&step.organisation, &stage.name) => {
@@ -103,6 +104,7 @@ pub(super) fn stages(
                         name: stage.name.clone(),
                         work: PlannedWork::Step(Box::new(work)),
                         gates: gates(&stage.gates),
+                        hooks: stage.hooks.clone(),
                     }),
                     Err(text) => dealt.notes.push(note("step-stays", text)),
                 }

@@ -1,6 +1,7 @@
 //! A plan, and what became of it, as blocks.
 
 use crate::event::Record;
+use crate::model::hook::Around;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
@@ -150,6 +151,7 @@ fn stages(plan: &Plan) -> Vec<Block> {
             .into_iter()
             .filter(|(_, names)| !names.is_empty())
             .map(|(place, names)| format!("{place}: {}", names.join(", ")))
+            .chain(hooks(&stage.hooks))
             .collect();
         let (work, stops) = match &stage.work {
             PlannedWork::Hosts { batches, budget, .. } => {
@@ -170,7 +172,7 @@ fn stages(plan: &Plan) -> Vec<Block> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let columns = vec!["Stage", "Batches, in order", "Gates", "Aborts"];
+    let columns = vec!["Stage", "Batches, in order", "Gates and hooks", "Aborts"];
     let counts = if plan.count_unreachable_as_failed { "counts" } else { "does not count" };
     let flight = match plan.on_abort {
         OnAbort::FinishInFlight => "are finished",
@@ -182,7 +184,20 @@ fn stages(plan: &Plan) -> Vec<Block> {
         count(usize::try_from(plan.limits.forks).unwrap_or(usize::MAX), "host"),
         plan.limits.restart
     );
-    vec![heading("Order"), Block::Table(Table { columns, rows }), Block::Text(limits)]
+    let mut blocks = vec![heading("Order"), Block::Table(Table { columns, rows })];
+    let around: Vec<String> = hooks(&plan.conditions.around).collect();
+    if !around.is_empty() {
+        blocks.push(Block::Text(format!("Around the whole run, {}.", around.join("; "))));
+    }
+    blocks.push(Block::Text(limits));
+    blocks
+}
+
+/// `hooks before: suspend-alerts`.
+fn hooks(around: &Around) -> impl Iterator<Item = String> {
+    let lists = [("before", &around.before), ("after", &around.after)];
+    let some = lists.into_iter().filter(|(_, names)| !names.is_empty());
+    some.map(|(place, names)| format!("hooks {place}: {}", names.join(", ")))
 }
 
 fn clock(plan: &Plan) -> Vec<Block> {

@@ -2,6 +2,9 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::event::Phase;
+use crate::model::hook::Errand;
+use crate::model::hook::Hook;
+use crate::model::hook::Turn;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::registry::ValuePath;
@@ -84,4 +87,43 @@ fn a_step_whose_end_nobody_saw_is_named() {
     let text = told(vec![intended.clone()]).unwrap();
     assert!(text.contains("## Contoso") && text.contains("Get-IRMConfiguration"), "{text}");
     assert_eq!(told(vec![intended, Event::StepUnchanged { organisation, step }]), None);
+}
+
+#[test]
+fn a_hook_that_nothing_took_back_is_named_with_what_takes_it_back() {
+    let errand = |turn, hook: &str, undoes: Option<&str>| Errand {
+        stage: Some("mail".to_owned()),
+        turn,
+        hook: hook.to_owned(),
+        undoes: undoes.map(str::to_owned),
+    };
+    let begun =
+        Event::StageHookIntended { errand: errand(Turn::Before, "quiet", None), again: false };
+    let back = Event::StageHookEnded {
+        errand: errand(Turn::Undo, "loud", Some("quiet")),
+        ok: true,
+        said: String::new(),
+    };
+    let render_with = |events: &[Event]| {
+        let mut plan = sample::plan();
+        let hook = |argv: &[&str], undo: Option<&str>| Hook {
+            argv: argv.iter().map(|part| (*part).to_owned()).collect(),
+            timeout: 60,
+            undo: undo.map(str::to_owned),
+        };
+        plan.conditions.hooks.insert("quiet".to_owned(), hook(&["mute"], Some("loud")));
+        plan.conditions
+            .hooks
+            .insert("loud".to_owned(), hook(&["unmute", "{{ stage.name }}", "{{ run.id }}"], None));
+        let record = |event: &Event| Record {
+            seq: 1,
+            ts: Timestamp::UNIX_EPOCH,
+            run: "r1".to_owned(),
+            event: event.clone(),
+        };
+        render(&plan, "r1", &events.iter().map(record).collect::<Vec<_>>())
+    };
+    let text = render_with(std::slice::from_ref(&begun)).unwrap();
+    assert!(text.contains("## stage mail") && text.contains("    unmute mail r1\n"), "{text}");
+    assert_eq!(render_with(&[begun, back]), None);
 }

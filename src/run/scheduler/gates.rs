@@ -89,16 +89,13 @@ impl Scheduler<'_> {
     }
 
     fn pass(&mut self, place: GatePlace) {
-        self.position = match (place, self.work()) {
-            (GatePlace::Before, Some(PlannedWork::Step(_))) => Position::StepDue,
-            (GatePlace::Before, Some(PlannedWork::Hosts { .. }) | None) => {
-                Position::Batch { batch: 0, announced: false }
+        match place {
+            GatePlace::Before => self.pass_before(),
+            GatePlace::Between(batch) => {
+                self.position = Position::Batch { batch: batch + 1, announced: false };
             }
-            (GatePlace::Between(batch), _) => {
-                Position::Batch { batch: batch + 1, announced: false }
-            }
-            (GatePlace::After, _) => Position::Leaving,
-        };
+            GatePlace::After => self.position = Position::Leaving,
+        }
     }
 
     /// Whether the stage has done anything that its last gates could judge.

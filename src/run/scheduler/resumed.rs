@@ -12,6 +12,7 @@ use crate::model::plan::PlannedWork;
 use crate::run::action::Action;
 use crate::run::action::Options;
 use crate::run::action::StepOutcome;
+use crate::run::around;
 use crate::run::history::History;
 use crate::run::history::HostHistory;
 use crate::run::history::StepHistory;
@@ -68,6 +69,15 @@ impl<'p> Scheduler<'p> {
                 Turn::Over(outcome) => *standing = Standing::Ended(outcome),
             }
         }
+        for (stage, _) in history.hooks.open() {
+            let place = stage.map(|name| plan.stages.iter().position(|own| own.name == name));
+            match place {
+                None => scheduler.hooks.inherit(None),
+                Some(Some(place)) => scheduler.hooks.inherit(Some(place)),
+                Some(None) => {}
+            }
+        }
+        scheduler.hooks.owed = around::owed(plan, history);
         // What has ended is in the journal already.
         scheduler.ready.retain(|action| match action {
             Action::HostEnded { host, .. } => {
@@ -126,7 +136,12 @@ pub fn is_finished(plan: &Plan, history: &History) -> bool {
                 )
         }
     };
+    let taken_back = |(_, hook): (Option<&str>, &str)| {
+        plan.conditions.hooks.get(hook).is_none_or(|hook| hook.undo.is_none())
+    };
     history.ended
+        && history.hooks.open().all(taken_back)
+        && around::owed(plan, history).is_empty()
         && plan.hosts.values().filter(|host| host.has_work()).all(settled)
         && plan.stages.iter().all(done)
 }

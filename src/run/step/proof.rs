@@ -63,7 +63,7 @@ async fn look<C: Connect, K: Clock>(
     there.endpoint = endpoint.clone();
     match means.connect.shell(&there, CONFIGURATION).await {
         Ok(mut shell) => {
-            let look = check(&mut shell, host.name.short(), asked).await;
+            let look = check(&mut shell, host.name.short(), asked, None).await;
             shell.close().await;
             look
         }

@@ -9,7 +9,7 @@ use rmsfleet::event::Event;
 use rmsfleet::model::care::Drain;
 use rmsfleet::model::care::Warning;
 use rmsfleet::model::gate::Gate;
-use rmsfleet::model::gate::Hook;
+use rmsfleet::model::hook::Hook;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;

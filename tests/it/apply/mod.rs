@@ -32,6 +32,7 @@ use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::state;
 
+pub(crate) mod around;
 mod debt;
 mod gates;
 mod lease;
@@ -96,7 +97,7 @@ fn two_values(names: &[&str], restart: bool) -> Plan {
 }
 
 /// Machines as [`two_values`] has seen them.
-fn ready(names: &[&str]) -> Fleet {
+pub(crate) fn ready(names: &[&str]) -> Fleet {
     let fleet = Fleet::new(names);
     for name in names {
         fleet.put(name, &path("One"), "old").put(name, &path("Kept"), "kept");

@@ -9,6 +9,7 @@ use rmsfleet::model::change::Change;
 use rmsfleet::model::conditions::Conditions;
 use rmsfleet::model::facts::Identity;
 use rmsfleet::model::gate::StageGates;
+use rmsfleet::model::hook::Around;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::host::Scheme;
@@ -166,7 +167,12 @@ pub(crate) fn hosts_stage(
     restarts: Vec<HostName>,
 ) -> PlannedStage {
     let work = PlannedWork::Hosts { batches, budget, restarts };
-    PlannedStage { name: name.to_owned(), work, gates: StageGates::default() }
+    PlannedStage {
+        name: name.to_owned(),
+        work,
+        gates: StageGates::default(),
+        hooks: Around::default(),
+    }
 }
 
 pub(crate) fn step_stage(name: &str, step: OrganisationStep) -> PlannedStage {
@@ -174,6 +180,7 @@ pub(crate) fn step_stage(name: &str, step: OrganisationStep) -> PlannedStage {
         name: name.to_owned(),
         work: PlannedWork::Step(Box::new(step)),
         gates: StageGates::default(),
+        hooks: Around::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use rmsfleet::error::Exit;
+use rmsfleet::model::hook::Turn;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
@@ -46,6 +47,11 @@ pub(super) struct Watch<'p> {
     pub(super) now: Timestamp,
     pub(super) gating: Option<(usize, GatePlace)>,
     pub(super) passed: BTreeSet<(usize, String)>,
+    pub(super) hooking: Option<(Option<usize>, Turn)>,
+    /// Places whose hooks were begun and not taken back.
+    pub(super) hooked: Vec<Option<usize>>,
+    /// The user ended the run at once.
+    pub(super) given_up: bool,
     pub(super) steps: BTreeSet<usize>,
     pub(super) ended: BTreeMap<HostName, Outcome>,
     pub(super) halted: bool,
@@ -78,6 +84,9 @@ impl<'p> Watch<'p> {
             now: noon(),
             gating: None,
             passed: BTreeSet::new(),
+            hooking: None,
+            hooked: Vec::new(),
+            given_up: false,
             steps: BTreeSet::new(),
             ended: BTreeMap::new(),
             halted: false,
@@ -93,12 +102,14 @@ impl<'p> Watch<'p> {
             && self.ranking.is_none()
             && self.step_running.is_none()
             && self.gating.is_none()
+            && self.hooking.is_none()
     }
 
     fn act(&self, what: &str) {
         assert!(!self.halted && !self.must_halt, "{what} after the halt");
         assert!(self.exit.is_none(), "{what} after the end");
         assert!(self.gating.is_none(), "{what} while a gate is looked at");
+        assert!(self.hooking.is_none(), "{what} while a hook runs");
     }
 
     fn gates(&self, stage: usize, place: GatePlace) -> &'p [String] {
@@ -268,6 +279,25 @@ impl<'p> Watch<'p> {
                 assert!(self.idle(), "a gate judges what is settled");
                 self.gating = Some((*stage, *place));
             }
+            Action::Hooks { stage, turn } => {
+                assert!(self.idle(), "a hook runs alone");
+                assert!(!self.given_up, "a hook after the user has ended the run");
+                match turn {
+                    Turn::Before => {
+                        self.act("a hook before");
+                        self.hooked.push(*stage);
+                    }
+                    Turn::After => self.act("a hook after"),
+                    Turn::Undo => {
+                        assert_eq!(
+                            self.hooked.pop(),
+                            Some(*stage),
+                            "the innermost goes back first"
+                        );
+                    }
+                }
+                self.hooking = Some((*stage, *turn));
+            }
             Action::HostEnded { host, outcome } => {
                 let twice = self.ended.insert(host.clone(), outcome.clone());
                 assert_eq!(twice, None, "{host} ends twice");
@@ -290,6 +320,7 @@ impl<'p> Watch<'p> {
                 let in_scope = |host: &&PlannedHost| host.scope == Scope::InScope;
                 let hosts = self.plan.hosts.values().filter(in_scope).count();
                 assert_eq!(self.ended.len(), hosts, "a host without an outcome");
+                assert!(self.hooked.is_empty() || self.given_up, "a hook is not taken back");
                 assert!(self.exit.is_none(), "the run ends twice");
                 self.exit = Some(*exit);
             }

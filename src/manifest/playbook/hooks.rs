@@ -1,0 +1,97 @@
+//! `hooks`, and the lists of their names around stages and the run.
+
+use std::collections::BTreeMap;
+
+use crate::manifest::diagnostic::Diagnostics;
+use crate::manifest::fields::Fields;
+use crate::manifest::playbook::gates;
+use crate::manifest::playbook::named;
+use crate::manifest::scalar;
+use crate::manifest::scalar::Mismatch;
+use crate::manifest::suggest::did_you_mean;
+use crate::manifest::tree::Node;
+use crate::manifest::tree::Value;
+use crate::model::hook::Around;
+use crate::model::hook::Hook;
+
+/// What a hook around a stage or the run may have between double braces: it is about no one host.
+const NAMES: [&str; 3] = ["change.id", "run.id", "stage.name"];
+
+/// `hooks_before` and `hooks_after` of a stage, or of the playbook as a whole.
+pub(super) fn around(
+    fields: &mut Fields<'_>,
+    known: &BTreeMap<String, Hook>,
+    diagnostics: &mut Diagnostics,
+) -> Around {
+    let mut names = |key: &'static str| {
+        let list = |node: &Node| scalar::list(node, |item| one_of(item, known));
+        fields.read(key, diagnostics, list).unwrap_or_default()
+    };
+    Around { before: names("hooks_before"), after: names("hooks_after") }
+}
+
+fn one_of(node: &Node, known: &BTreeMap<String, Hook>) -> Result<String, Mismatch> {
+    let name = scalar::text(node)?;
+    let Some(hook) = known.get(name) else {
+        let near = did_you_mean(name, known.keys().map(String::as_str));
+        return Err(Mismatch::new(format!(
+            "names no hook of this playbook, found {}",
+            node.kind()
+        ))
+        .help(near.unwrap_or_else(|| format!("add `{name}:` below `hooks`"))));
+    };
+    let undo = hook.undo.as_ref().and_then(|undo| known.get(undo));
+    let parts = hook.argv.iter().chain(undo.into_iter().flat_map(|undo| &undo.argv));
+    for part in parts {
+        for rest in part.split("{{").skip(1) {
+            let inside = rest.split_once("}}").map_or("", |(inside, _)| inside.trim());
+            if !NAMES.contains(&inside) {
+                return Err(Mismatch::new(format!(
+                    "names hook `{name}`, which asks for `{inside}` and runs for no one host here"
+                ))
+                .help(
+                    "around a stage or the run there are `{{ change.id }}`, `{{ run.id }}` and \
+                       `{{ stage.name }}`"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+    Ok(name.to_owned())
+}
+
+/// The mapping under `hooks`: name to a program of the controller.
+pub(super) fn hooks(
+    fields: &mut Fields<'_>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, Hook> {
+    let known = known(fields);
+    named(fields, "hooks", diagnostics, |node, diagnostics| {
+        let mut inner = Fields::open(node, "a hook", node.span, diagnostics)?;
+        inner.read("run_on", diagnostics, |node| scalar::choice(node, &[("controller", ())]));
+        let argv = inner.require("argv", diagnostics, gates::argv);
+        let timeout = inner.require("timeout", diagnostics, scalar::seconds);
+        let undo = inner.read("undo", diagnostics, |node| {
+            let name = scalar::text(node)?;
+            if known.iter().any(|key| key == name) {
+                return Ok(name.to_owned());
+            }
+            let near = did_you_mean(name, known.iter().map(String::as_str));
+            Err(Mismatch::new(format!("names no hook, found `{name}`"))
+                .help(near.unwrap_or_else(|| format!("add `{name}:` below `hooks`"))))
+        });
+        inner.finish(diagnostics);
+        Some(Hook { argv: argv?, timeout: timeout?, undo })
+    })
+}
+
+fn known(fields: &mut Fields<'_>) -> Vec<String> {
+    match fields.take("hooks").map(|entry| &entry.value.value) {
+        Some(Value::Mapping(entries)) => {
+            entries.iter().map(|entry| entry.key.text.clone()).collect()
+        }
+        Some(Value::Null | Value::Scalar { .. } | Value::Sequence(_) | Value::Vault) | None => {
+            Vec::new()
+        }
+    }
+}
