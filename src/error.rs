@@ -42,6 +42,26 @@ pub enum Exit {
 }
 
 impl Exit {
+    pub const ALL: [Self; 17] = [
+        Self::Ok,
+        Self::Internal,
+        Self::Changes,
+        Self::Refused,
+        Self::Partial,
+        Self::Aborted,
+        Self::Unreachable,
+        Self::Blocked,
+        Self::Paused,
+        Self::Window,
+        Self::Locked,
+        Self::UndoIncomplete,
+        Self::Usage,
+        Self::Data,
+        Self::NoMatch,
+        Self::Auth,
+        Self::Interrupted,
+    ];
+
     pub fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -62,6 +82,11 @@ impl Exit {
             Self::Auth => 77,
             Self::Interrupted => 130,
         }
+    }
+
+    /// The exit of a code, as a journal has it; one that is none of ours is a fault of ours.
+    pub fn from_code(code: u8) -> Self {
+        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Internal)
     }
 
     pub fn name(self) -> &'static str {

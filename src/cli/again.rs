@@ -26,6 +26,9 @@ pub fn files(files: &Files) -> String {
     for (name, value) in &files.vars {
         push(&mut text, "--var", Path::new(&format!("{name}={value}")));
     }
+    for path in &files.var_files {
+        push(&mut text, "--var-file", path);
+    }
     match files.basic {
         BasicScope::Tls => {}
         BasicScope::Anywhere => text.push_str(" --danger-basic-over-http"),
@@ -39,6 +42,9 @@ pub fn plan(request: &PlanRequest) -> String {
     let mut text = format!("{lab}{}", files(&request.files));
     if let Some(limit) = &request.limit {
         push(&mut text, "-l", Path::new(limit));
+    }
+    if let Some(seconds) = request.timeout {
+        push(&mut text, "--timeout", Path::new(&format!("{seconds}s")));
     }
     for Waiver { host, id, reason } in &request.consent.waive {
         let reason = reason.as_ref().map_or_else(String::new, |reason| format!("={reason}"));
@@ -71,6 +77,7 @@ mod tests {
             rules: None,
             credentials: None,
             vars: Vec::new(),
+            var_files: Vec::new(),
             basic: BasicScope::Tls,
         };
         assert_eq!(files(&chosen), "");

@@ -1,5 +1,7 @@
 //! What was typed, word for word. Defaults and the environment are `cli::request`'s business.
 
+mod verbs;
+
 use std::path::PathBuf;
 
 use clap::ArgAction;
@@ -9,6 +11,24 @@ use clap::Subcommand;
 use clap::ValueEnum;
 use clap_complete::Shell;
 
+pub use crate::cli::args::verbs::ApplyArgs;
+pub use crate::cli::args::verbs::ConfigVerb;
+pub use crate::cli::args::verbs::DoctorArgs;
+pub use crate::cli::args::verbs::ExplainArgs;
+pub use crate::cli::args::verbs::ExportArgs;
+pub use crate::cli::args::verbs::ExportVerb;
+pub use crate::cli::args::verbs::InventoryVerb;
+pub use crate::cli::args::verbs::LabArgs;
+pub use crate::cli::args::verbs::LabVerb;
+pub use crate::cli::args::verbs::LockVerb;
+pub use crate::cli::args::verbs::PlanArgs;
+pub use crate::cli::args::verbs::ResumeArgs;
+pub use crate::cli::args::verbs::RulesVerb;
+pub use crate::cli::args::verbs::RunsVerb;
+pub use crate::cli::args::verbs::SchemaName;
+pub use crate::cli::args::verbs::ServeArgs;
+pub use crate::cli::args::verbs::UndoArgs;
+pub use crate::cli::args::verbs::VerifyArgs;
 use crate::cli::help;
 
 /// Roll the Microsoft RMS connector configuration out to Exchange, SharePoint and file servers.
@@ -49,6 +69,9 @@ pub struct Shared {
     /// Set an inventory variable for every host; beats the inventory. Repeatable
     #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Files")]
     pub var: Vec<String>,
+    /// Variables for every host from a YAML file; beat the inventory, and --var beats them. Repeatable
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Files")]
+    pub var_file: Vec<PathBuf>,
     /// Let Basic pass over http, where everybody on the way reads the password: test networks only
     #[arg(long, global = true, help_heading = "Files")]
     pub danger_basic_over_http: bool,
@@ -56,13 +79,16 @@ pub struct Shared {
     #[arg(long, global = true, value_name = "DIR", help_heading = "Files")]
     pub run_dir: Option<PathBuf>,
 
-    /// Only hosts that match: names, groups, `a:b`, `!not`, `&and`, `*`
+    /// Only hosts that match: names, groups, `a:b`, `!not`, `&and`, `*`; `@FILE` or `-` for a list
     #[arg(short, long, global = true, value_name = "PATTERN", help_heading = "Hosts")]
     pub limit: Option<String>,
     /// Hosts in flight at once [default: the playbook's limit]
     #[arg(short, long, global = true, value_name = "N", help_heading = "Hosts",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub forks: Option<u32>,
+    /// How long a host may take to answer one operation, whatever the inventory says: 90s, 2m
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Hosts")]
+    pub timeout: Option<String>,
     /// Bear one blocker of one host, by name, and say why; both stand in the plan. Repeatable
     #[arg(long, global = true, value_name = "HOST:ID=REASON", help_heading = "Consent")]
     pub waive: Vec<String>,
@@ -188,6 +214,19 @@ pub enum Verb {
         #[arg(value_name = "RUN")]
         run: String,
     },
+    /// Say where a run stands: hosts, what is next, what is owed; exits with the run's own code
+    #[command(after_help = help::STATUS)]
+    Status {
+        /// Its id or the beginning of it
+        #[arg(value_name = "RUN", default_value = "latest")]
+        run: String,
+    },
+    /// Follow a run that another terminal works on, until it ends
+    Watch {
+        /// Its id or the beginning of it
+        #[arg(value_name = "RUN", default_value = "latest")]
+        run: String,
+    },
     /// Look at past runs
     #[command(subcommand, arg_required_else_help = true)]
     Runs(RunsVerb),
@@ -197,13 +236,17 @@ pub enum Verb {
     /// Look at the rule pack: which values, for which product, from which source
     #[command(subcommand, arg_required_else_help = true)]
     Rules(RulesVerb),
-    /// Explain a WS-Management or Windows error code
+    /// Explain why a host is where it is in the rollout, or a WS-Management or Windows error code
     #[command(after_help = help::EXPLAIN)]
-    Explain {
-        /// Decimal, hexadecimal, with a sign, a name or a status: 2150858793, 0x80338029, http-500
-        #[arg(value_name = "CODE", allow_negative_numbers = true)]
-        code: String,
+    Explain(ExplainArgs),
+    /// Print the JSON schema of a file or of the events, for editors and programs
+    Schema {
+        #[arg(value_enum)]
+        name: SchemaName,
     },
+    /// Look at the settings that hold here
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigVerb),
     /// The simulated farm
     #[command(subcommand, arg_required_else_help = true)]
     Lab(LabVerb),
@@ -214,194 +257,6 @@ pub enum Verb {
     },
     /// Print the manual page
     Man,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum InventoryVerb {
-    /// List hosts with role, product and groups
-    List {
-        /// As in `--limit`
-        #[arg(value_name = "PATTERN")]
-        pattern: Option<String>,
-    },
-    /// Show one host with all its settings
-    Show {
-        /// Its full or short name
-        #[arg(value_name = "HOST")]
-        name: String,
-        /// Also show file, line and level of every variable
-        #[arg(long)]
-        origin: bool,
-    },
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct DoctorArgs {
-    /// One host; without it every host that has a role
-    #[arg(value_name = "HOST", conflicts_with = "limit")]
-    pub name: Option<String>,
-    #[command(flatten)]
-    pub lab: LabArgs,
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct PlanArgs {
-    /// Seal the plan into this file
-    #[arg(short, long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Also save what the hosts said, for `--lab --facts FILE`; no secret is in it
-    #[arg(long, value_name = "FILE")]
-    pub save_facts: Option<PathBuf>,
-    #[command(flatten)]
-    pub lab: LabArgs,
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct ApplyArgs {
-    /// A sealed plan from `plan -o`; without it a plan is made, shown and asked about
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Plan only, write nothing
-    #[arg(short = 'n', long, visible_aliases = ["noop", "what-if"], conflicts_with = "file")]
-    pub check: bool,
-    /// Everything but writes and restarts: read, compare, look at gates; uses no plan up
-    #[arg(long, conflicts_with = "check")]
-    pub rehearse: bool,
-    #[command(flatten)]
-    pub lab: LabArgs,
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct ResumeArgs {
-    /// Its id or the beginning of it
-    #[arg(value_name = "RUN")]
-    pub run: String,
-    /// How long a restart order that nobody saw the end of is given to begin
-    #[arg(long, value_name = "SECONDS", default_value_t = 300,
-          value_parser = clap::value_parser!(u32).range(1..=86400))]
-    pub settle: u32,
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct UndoArgs {
-    /// Its id or the beginning of it
-    #[arg(value_name = "RUN")]
-    pub run: String,
-    /// Seal the undo plan into this file and write nothing
-    #[arg(short, long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct VerifyArgs {
-    /// A sealed plan; without it inventory and playbook say what is wanted
-    #[arg(value_name = "FILE", conflicts_with = "run")]
-    pub file: Option<PathBuf>,
-    /// What the plan of this run wants: its id, the beginning of it, or `latest`
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
-    #[command(flatten)]
-    pub lab: LabArgs,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum ExportVerb {
-    /// Registry files for each host and role, and those that take them back
-    #[command(after_help = help::EXPORT_REG)]
-    Reg(ExportArgs),
-    /// A script that creates Group Policy objects, one that undoes it, and the values as a list
-    #[command(after_help = help::EXPORT_GPO)]
-    Gpo(ExportArgs),
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct ExportArgs {
-    /// A sealed plan; without it the hosts are read and a plan is made
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Where to: a folder that is empty or not there yet
-    #[arg(short, long, value_name = "DIR")]
-    pub out: PathBuf,
-    #[command(flatten)]
-    pub lab: LabArgs,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum LockVerb {
-    /// List locks with owner, host, process and last sign of life
-    List,
-    /// Remove a lock that has expired; with `--force NAME` one that has not
-    Break {
-        /// As `lock list` shows it
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// The same name again: the lock's process may still be at work
-        #[arg(long, value_name = "NAME")]
-        force: Option<String>,
-    },
-}
-
-/// The simulated farm instead of the real hosts.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub struct LabArgs {
-    /// Run against a simulated farm in this process; asks nothing
-    #[arg(long)]
-    pub lab: bool,
-    /// Make the simulated hosts from what real ones said: a file of `plan --save-facts`
-    #[arg(long, requires = "lab", value_name = "FILE")]
-    pub facts: Option<PathBuf>,
-    /// Break the farm on purpose; without names, everything at once
-    #[arg(long, requires = "lab", value_name = "NAMES", num_args = 0..=1,
-          default_missing_value = "all", value_delimiter = ',')]
-    pub faults: Vec<String>,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum RunsVerb {
-    /// List recorded runs, newest first
-    List,
-    /// Check that no line of a run's journal was changed, removed or added
-    Verify {
-        /// Its id or the beginning of it
-        #[arg(value_name = "RUN")]
-        run: String,
-    },
-    /// Show one run, event by event
-    Show {
-        /// Its id or the beginning of it
-        #[arg(value_name = "RUN")]
-        run: String,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum RulesVerb {
-    /// List every rule with its products
-    List,
-    /// Explain one rule: value, source, confidence, known foreign variants
-    Explain {
-        /// As `rules list` shows it
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum LabVerb {
-    /// Keep the farm up for other clients until a signal comes
-    #[command(after_help = help::LAB_SERVE)]
-    Serve(ServeArgs),
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub struct ServeArgs {
-    /// Break the farm on purpose; without names, everything at once
-    #[arg(long, value_name = "NAMES", num_args = 0..=1,
-          default_missing_value = "all", value_delimiter = ',')]
-    pub faults: Vec<String>,
-    /// The first host listens here, the others on the ports after it [default: free ports]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port_base: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

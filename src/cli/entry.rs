@@ -12,6 +12,7 @@ use crate::cli::apply;
 use crate::cli::approve;
 use crate::cli::args::Args;
 use crate::cli::completions;
+use crate::cli::config;
 use crate::cli::console::Console;
 use crate::cli::console::complain;
 use crate::cli::console::name_exit;
@@ -33,7 +34,9 @@ use crate::cli::request::Request;
 use crate::cli::resume;
 use crate::cli::rules;
 use crate::cli::runs;
+use crate::cli::schema;
 use crate::cli::show;
+use crate::cli::status;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::terminal;
@@ -61,7 +64,14 @@ fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> 
 
 fn resolve_and_dispatch(typed: Args, around: &Surroundings) -> Exit {
     let plain = Style { colour: false, unicode: around.speaks_unicode() };
-    let request = match Request::resolve(typed, around) {
+    let around = match around.clone().configure() {
+        Ok(around) => around,
+        Err(stop) => {
+            complain(&stop, plain);
+            return stop.exit;
+        }
+    };
+    let request = match Request::resolve(typed, &around) {
         Ok(request) => request,
         Err(error) => {
             let stop = Stop::from(error);
@@ -90,7 +100,13 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Init { dir } => init::run(&dir, console),
         Action::Completions { shell } => completions::shell(shell, console),
         Action::Man => completions::man(console),
-        Action::Explain { code } => explain::run(&code, console),
+        Action::Explain { files, what, from } => explain::run(&what, &files, &from, console),
+        Action::Status { state, run, by } => status::status(&state, &run, &by, console),
+        Action::Watch { state, run, by } => status::watch(&state, &run, &by, console),
+        Action::Schema { name } => schema::print(name, console),
+        Action::ConfigShow { settings, origin } => config::show(&settings, origin, console),
+        Action::InventoryGraph { files } => inventory::graph(&files, console),
+        Action::InventoryVerify(request) => inventory::verify(&request, console),
         Action::InventoryList { files, pattern } => {
             inventory::list(&files, pattern.as_deref(), console)
         }

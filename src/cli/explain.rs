@@ -1,6 +1,9 @@
-//! `explain CODE`: what a WS-Management, WMI or Windows error code means.
+//! `explain`: what a WS-Management, WMI or Windows error code means, or why a host is as it is.
 
 use crate::cli::console::Console;
+use crate::cli::explain_host;
+use crate::cli::explain_host::From;
+use crate::cli::request::Files;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::host::diagnosis;
@@ -9,7 +12,16 @@ use crate::wire::catalogue;
 use crate::wire::catalogue::FaultEntry;
 use crate::wire::session;
 
-pub fn run(code: &str, console: &mut Console) -> Result<Exit, Stop> {
+/// A code where it can be one; else a host.
+pub fn run(what: &str, files: &Files, from: &From, console: &mut Console) -> Result<Exit, Stop> {
+    let is_code = named(what).is_some() || parse(what).is_some();
+    if *from != From::Files || !is_code {
+        return explain_host::run(what, files, from, console);
+    }
+    code(what, console)
+}
+
+fn code(code: &str, console: &mut Console) -> Result<Exit, Stop> {
     if let Some(entry) = named(code) {
         return tell(entry.code, entry, console);
     }

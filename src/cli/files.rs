@@ -72,6 +72,7 @@ pub fn inventory(path: &Path) -> Result<InventorySources, Stop> {
         inventory,
         group_vars: vars(&beside.join("group_vars"))?,
         host_vars: vars(&beside.join("host_vars"))?,
+        var_files: Vec::new(),
         basic: BasicScope::Tls,
     })
 }

@@ -12,14 +12,16 @@ pub fn relevant_flags(mut command: Command) -> Command {
     for verb in command.get_subcommands_mut() {
         let name = verb.get_name().to_owned();
         let of_verb: &[&str] = match name.as_str() {
-            "plan" | "apply" | "resume" | "undo" | "verify" | "drift" | "export" => continue,
-            "lint" => {
-                &["inventory", "playbook", "credentials", "rules", "var", "danger_basic_over_http"]
+            "plan" | "apply" | "resume" | "undo" | "verify" | "drift" | "export" | "config" => {
+                continue;
             }
-            "inventory" => &["inventory", "var", "danger_basic_over_http", "limit"],
+            "lint" => &["inventory", "playbook", "credentials", "rules", "var", "var_file"],
+            "inventory" => &["inventory", "var", "var_file", "danger_basic_over_http", "limit"],
+            "explain" => &["inventory", "playbook", "credentials", "rules", "var", "run_dir"],
             "show" => &["full", "host"],
             "approve" => &["full", "host", "yes", "no_input"],
-            "runs" | "lock" | "pause" | "promote" | "abort" => &["run_dir"],
+            "status" => &["run_dir", "full"],
+            "runs" | "watch" | "lock" | "pause" | "promote" | "abort" => &["run_dir"],
             "rules" => &["rules"],
             _ => &[],
         };
@@ -68,7 +70,7 @@ Start here:
   rmsfleet runs list                    what was done, and how it ended
 
 Every flag with a value can come from the environment as RMSFLEET_<FLAG> (RMSFLEET_INVENTORY,
-RMSFLEET_RUN_DIR ...); consent (--yes, --confirm, --waive) is only ever given on the command line.
+RMSFLEET_RUN_DIR ...), most from rmsfleet.toml too (rmsfleet config show); consent (--yes, --confirm, --waive) is only ever given on the command line.
 
 Exit codes:
     0 ok           success; for plan also when changes exist
@@ -211,8 +213,21 @@ create-policies.ps1 creates one policy for each kind of server and links none; u
 makes them delete their values; values.md and values.csv are for typing them in by hand.
 Next: review, run, link, then rmsfleet verify policies/plan.rmsplan";
 
+pub const STATUS: &str = "\
+Examples:
+  rmsfleet status                        the latest run
+  rmsfleet status 20260109               one run
+  rmsfleet status --full                 every host of it
+
+Exit code: the run's own once it has ended; 0 while somebody works on it; 8 where it stands still and
+can go on: it waits for a person, or its process is gone.
+Next: rmsfleet watch RUN, rmsfleet resume RUN";
+
 pub const EXPLAIN: &str = "\
 Examples:
+  rmsfleet explain FS07                  by inventory and playbook: scope, stage, window, credential
+  rmsfleet explain FS07 --plan FILE      by a sealed plan: also the restart and its evidence
+  rmsfleet explain FS07 --run latest     and how far the run has come with it
   rmsfleet explain 2150858793
   rmsfleet explain 0x80338029
   rmsfleet explain 5";

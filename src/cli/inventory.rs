@@ -2,7 +2,9 @@
 
 use crate::cli::console::Console;
 use crate::cli::load;
+use crate::cli::prepare::prepare;
 use crate::cli::request::Files;
+use crate::cli::request::PlanRequest;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
 use crate::manifest::inventory::Inventory;
@@ -11,6 +13,7 @@ use crate::manifest::pattern::PatternError;
 use crate::manifest::suggest::did_you_mean;
 use crate::model::host::Host;
 use crate::model::host::HostName;
+use crate::model::preflight::Status;
 use crate::report;
 use crate::report::inventory::Variable;
 
@@ -29,14 +32,66 @@ pub fn list(files: &Files, wanted: Option<&str>, console: &mut Console) -> Resul
     Ok(Exit::Ok)
 }
 
-pub fn show(files: &Files, name: &str, origin: bool, console: &mut Console) -> Result<Exit, Stop> {
+/// The groups with their hosts.
+pub fn graph(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
     let (inventory, _) = load::inventory(files, console.style().colour)?;
-    let host = inventory.host(name).ok_or_else(|| {
+    warn(&inventory, console)?;
+    console.say(report::graph::graph(&inventory, console.style()).trim_end())?;
+    let groups: serde_json::Map<String, serde_json::Value> = inventory
+        .groups
+        .iter()
+        .map(|(name, group)| {
+            let body = serde_json::json!({ "children": group.children, "hosts": group.hosts });
+            (name.clone(), body)
+        })
+        .collect();
+    console.document(
+        "groups",
+        "groups of the inventory",
+        serde_json::json!({ "groups": groups }),
+    )?;
+    Ok(Exit::Ok)
+}
+
+/// What the hosts say of the other members of their organisation, DAG or cluster. Exit 7 where the
+/// inventory lacks one, 6 where nothing could be read.
+pub fn verify(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let runtime = crate::cli::runtime()?;
+    let done = runtime.block_on(compare(request, console));
+    runtime.shutdown_background();
+    done
+}
+
+async fn compare(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
+    let plan = prepare(request, console).await?.plan;
+    let findings = report::members::of(&plan);
+    let look = console.output.look;
+    console.say(report::members::render(&findings, look.style, look.columns).trim_end())?;
+    let body = serde_json::json!({ "findings": findings });
+    console.document("members", "members that the hosts name", body)?;
+    let any = |status: Status| findings.iter().any(|found| found.finding.status == status);
+    Ok(if any(Status::Block) || any(Status::Warn) {
+        Exit::Blocked
+    } else if !any(Status::Ok) {
+        Exit::Unreachable
+    } else {
+        Exit::Ok
+    })
+}
+
+/// The host of that name, or one that was meant.
+pub fn find<'i>(inventory: &'i Inventory, name: &str) -> Result<&'i Host, Stop> {
+    inventory.host(name).ok_or_else(|| {
         let known = inventory.hosts.iter().flat_map(|host| [host.name.as_str(), host.name.short()]);
         let hint = did_you_mean(name, known)
             .unwrap_or_else(|| "rmsfleet inventory list shows them all".to_owned());
         Stop::new(Exit::NoMatch, format!("the inventory has no host `{name}`")).hint(hint)
-    })?;
+    })
+}
+
+pub fn show(files: &Files, name: &str, origin: bool, console: &mut Console) -> Result<Exit, Stop> {
+    let (inventory, _) = load::inventory(files, console.style().colour)?;
+    let host = find(&inventory, name)?;
     let variables: Vec<Variable<'_>> = inventory
         .origins(&host.name)
         .iter()

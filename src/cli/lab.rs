@@ -111,6 +111,7 @@ pub fn serve(request: &ServeRequest, console: &mut Console) -> Result<Exit, Stop
         rules: None,
         credentials: None,
         vars: Vec::new(),
+        var_files: Vec::new(),
         basic: BasicScope::Tls,
     };
     let (inventory, _) = load::inventory(&files, console.style().colour)?;

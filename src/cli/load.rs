@@ -100,11 +100,15 @@ fn sources(wanted: &Files) -> Result<InventorySources, Stop> {
             inventory: builtin::lab_inventory(),
             group_vars: Vec::new(),
             host_vars: Vec::new(),
+            var_files: Vec::new(),
             basic: BasicScope::Tls,
         },
         Wanted::File(path) => files::inventory(path)?,
     };
     sources.basic = wanted.basic;
+    for path in &wanted.var_files {
+        sources.var_files.push(files::text("variables", path, "check --var-file FILE")?);
+    }
     Ok(sources)
 }
 
@@ -116,6 +120,7 @@ fn parsed(
     let beside = sources.group_vars.iter().chain(&sources.host_vars).map(|(_, source)| source);
     let mut inputs: Vec<Input> = std::iter::once(&sources.inventory)
         .chain(beside)
+        .chain(&sources.var_files)
         .map(|source| files::input("inventory", &source.name, &source.text))
         .collect();
     inputs.extend(wanted.vars.iter().map(|(name, value)| files::input("var", name, value)));

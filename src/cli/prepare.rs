@@ -75,6 +75,11 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
     if let Some(forks) = request.forks {
         loaded.playbook.limits.forks = forks;
     }
+    if let Some(seconds) = request.timeout {
+        for host in &mut loaded.inventory.hosts {
+            host.operation_timeout = seconds;
+        }
+    }
     let limit = inventory::select(&loaded.inventory, request.limit.as_deref())?;
     let limit: Option<BTreeSet<HostName>> = limit.map(|names| names.into_iter().collect());
     let waivers = waivers(request, &loaded.inventory)?;

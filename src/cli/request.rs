@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 
 use crate::cli::args::Args;
+use crate::cli::args::ConfigVerb;
 use crate::cli::args::ExportArgs;
 use crate::cli::args::ExportVerb;
 use crate::cli::args::InventoryVerb;
@@ -17,9 +18,13 @@ use crate::cli::args::LockVerb;
 use crate::cli::args::ResumeArgs;
 use crate::cli::args::RulesVerb;
 use crate::cli::args::RunsVerb;
+use crate::cli::args::SchemaName;
 use crate::cli::args::UndoArgs;
 use crate::cli::args::Verb;
 use crate::cli::args::VerifyArgs;
+use crate::cli::config::Setting;
+use crate::cli::explain_host::From;
+use crate::cli::listed;
 pub use crate::cli::request::kinds::ApplyRequest;
 pub use crate::cli::request::kinds::By;
 pub use crate::cli::request::kinds::Channel;
@@ -68,6 +73,8 @@ pub struct Output {
 pub enum Action {
     Init { dir: PathBuf },
     InventoryList { files: Files, pattern: Option<String> },
+    InventoryGraph { files: Files },
+    InventoryVerify(Box<PlanRequest>),
     InventoryShow { files: Files, name: String, origin: bool },
     Lint { files: Files },
     Doctor(Box<DoctorRequest>),
@@ -88,7 +95,11 @@ pub enum Action {
     LockBreak { state: PathBuf, by: By, name: String, force: Option<String> },
     RulesList { rules: Option<PathBuf> },
     RulesExplain { rules: Option<PathBuf>, id: String },
-    Explain { code: String },
+    Explain { files: Files, what: String, from: From },
+    Status { state: PathBuf, run: String, by: By },
+    Watch { state: PathBuf, run: String, by: By },
+    Schema { name: SchemaName },
+    ConfigShow { settings: Vec<Setting>, origin: bool },
     LabServe(Box<ServeRequest>),
     Completions { shell: Shell },
     Man,
@@ -102,8 +113,17 @@ impl Request {
             Verb::Init { dir } => Action::Init { dir },
             Verb::Inventory(InventoryVerb::List { pattern }) => Action::InventoryList {
                 files: shared.files(None)?,
-                pattern: pattern.or_else(|| shared.text("limit", shared.shared.limit.as_ref())),
+                pattern: match pattern {
+                    Some(pattern) => Some(listed::expand(&pattern)?),
+                    None => shared.limit()?,
+                },
             },
+            Verb::Inventory(InventoryVerb::Graph) => {
+                Action::InventoryGraph { files: shared.files(None)? }
+            }
+            Verb::Inventory(InventoryVerb::Verify(lab)) => {
+                Action::InventoryVerify(Box::new(shared.plan(None, &lab)?))
+            }
             Verb::Inventory(InventoryVerb::Show { name, origin }) => {
                 Action::InventoryShow { files: shared.files(None)?, name, origin }
             }
@@ -191,7 +211,21 @@ impl Request {
             Verb::Rules(RulesVerb::Explain { id }) => {
                 Action::RulesExplain { rules: shared.rules(), id }
             }
-            Verb::Explain { code } => Action::Explain { code },
+            Verb::Explain(explain) => Action::Explain {
+                files: shared.files(None)?,
+                from: match (explain.plan, explain.run) {
+                    (Some(path), _) => From::Plan(path),
+                    (None, Some(run)) => From::Run { state: shared.state()?, run },
+                    (None, None) => From::Files,
+                },
+                what: explain.what,
+            },
+            Verb::Status { run } => Action::Status { state: shared.state()?, run, by: shared.by() },
+            Verb::Watch { run } => Action::Watch { state: shared.state()?, run, by: shared.by() },
+            Verb::Schema { name } => Action::Schema { name },
+            Verb::Config(ConfigVerb::Show { origin }) => {
+                Action::ConfigShow { settings: shared.settings(), origin }
+            }
             Verb::Lab(LabVerb::Serve(serve)) => Action::LabServe(Box::new(ServeRequest {
                 inventory: shared.lab_inventory(),
                 lab: Lab { faults: serve.faults, facts: None },

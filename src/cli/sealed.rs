@@ -14,6 +14,8 @@ pub fn maker_of_another(typed: &Shared, limited: bool) -> Option<&'static str> {
         ("--playbook", typed.playbook.is_some()),
         ("--rules", typed.rules.is_some()),
         ("--var", !typed.var.is_empty()),
+        ("--var-file", !typed.var_file.is_empty()),
+        ("--timeout", typed.timeout.is_some()),
         ("--danger-basic-over-http", typed.danger_basic_over_http),
     ];
     makers.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
+use crate::cli::config;
+use crate::cli::config::Given;
+use crate::cli::stop::Stop;
+
 /// The environment as data, so that everything decided from it can be tested.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -17,6 +21,8 @@ pub struct Surroundings {
     /// `$XDG_STATE_HOME/rmsfleet` or `%LOCALAPPDATA%\rmsfleet`.
     pub state_dir: Option<PathBuf>,
     pub windows: bool,
+    /// What `rmsfleet.toml` and its like give, by flag, with its place.
+    pub configured: Given,
     /// The user's own folder, where SSH keys are.
     pub home_dir: Option<PathBuf>,
 }
@@ -40,6 +46,7 @@ impl Surroundings {
             terminal,
             state_dir,
             windows: cfg!(windows),
+            configured: Given::new(),
             home_dir: etcetera::home_dir().ok(),
         }
     }
@@ -53,9 +60,32 @@ impl Surroundings {
         self.variables.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// `RMSFLEET_<FLAG>` of a flag such as `run-dir`.
+    /// `RMSFLEET_<FLAG>` of a flag such as `run-dir`, else what a file gives for it.
     pub fn flag(&self, name: &str) -> Option<&str> {
-        self.variable(&format!("RMSFLEET_{}", name.to_uppercase().replace('-', "_")))
+        let given = || self.configured.get(name).map(|(value, _)| value.as_str());
+        self.variable(&variable_of(name)).or_else(given)
+    }
+
+    /// Where [`Self::flag`] has its value from.
+    pub fn origin(&self, name: &str) -> Option<String> {
+        if self.variable(&variable_of(name)).is_some() {
+            return Some(variable_of(name));
+        }
+        self.configured.get(name).map(|(_, at)| at.clone())
+    }
+
+    /// The same with what the files of the project, the user and the system give.
+    pub fn configure(mut self) -> Result<Self, Stop> {
+        let cwd = std::env::current_dir().unwrap_or_default();
+        let user = etcetera::choose_base_strategy().ok();
+        let user = user.map(|strategy| strategy.config_dir().join("rmsfleet"));
+        let system = if self.windows {
+            self.variable("PROGRAMDATA").map(|folder| PathBuf::from(folder).join("rmsfleet"))
+        } else {
+            Some(PathBuf::from("/etc/rmsfleet"))
+        };
+        self.configured = config::gather(&cwd, user.as_deref(), system.as_deref())?;
+        Ok(self)
     }
 
     /// Who is at the keyboard, as far as the environment tells: `CORP\anna`.
@@ -86,6 +116,10 @@ impl Surroundings {
                 locale.contains("utf-8") || locale.contains("utf8")
             })
     }
+}
+
+fn variable_of(flag: &str) -> String {
+    format!("RMSFLEET_{}", flag.to_uppercase().replace('-', "_"))
 }
 
 /// A variable that holds a secret: read when it is needed, and kept nowhere else.

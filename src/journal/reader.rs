@@ -90,6 +90,16 @@ pub fn parse(bytes: &[u8]) -> Result<Journal, ReadError> {
     if expected == 0 { Err(ReadError::Empty) } else { Ok(journal) }
 }
 
+/// The whole lines at the beginning of a piece of a journal, as records, and how many bytes they
+/// take. What this version does not know is passed over, and what is no record too: whoever needs
+/// to be sure reads the whole.
+pub fn lines(bytes: &[u8]) -> (Vec<Record>, usize) {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let text = bytes.get(..whole).unwrap_or_default();
+    let lines = text.split(|byte| *byte == b'\n');
+    (lines.filter_map(|line| serde_json::from_slice(line).ok()).collect(), whole)
+}
+
 fn check_start(value: &Value) -> Result<(), ReadError> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or("no type");
     if kind != "run-started" {

@@ -39,6 +39,8 @@ pub struct InventorySources {
     pub group_vars: Vec<(String, Source)>,
     /// Host name and text, of the files `host_vars/NAME.yml` or `host_vars/NAME/*` beside it.
     pub host_vars: Vec<(String, Source)>,
+    /// Texts of `--var-file`; they stand below `--var`.
+    pub var_files: Vec<Source>,
     pub basic: BasicScope,
 }
 
@@ -58,6 +60,7 @@ impl InventorySources {
             inventory: Source::new(name, text),
             group_vars: Vec::new(),
             host_vars: Vec::new(),
+            var_files: Vec::new(),
             basic: BasicScope::Tls,
         }
     }
@@ -152,7 +155,7 @@ pub fn parse(
         draft.read(&root, &mut diagnostics);
     }
     beside(sources, &mut draft, &mut diagnostics);
-    let extra = extra_vars(extra, &mut draft, &mut diagnostics);
+    let extra = extra_vars(&sources.var_files, extra, &mut draft, &mut diagnostics);
     let built = build(&draft, &extra, sources.basic, &mut diagnostics);
     let (mut inventory, warnings) = diagnostics.settle(built)?;
     inventory.warnings = warnings;
@@ -236,13 +239,33 @@ fn beside(sources: &InventorySources, draft: &mut Draft, diagnostics: &mut Diagn
     }
 }
 
-/// Takes in the variables of the command line; the last of a name wins.
+/// Takes in the variables of the command line: those of files first, and the last of a name wins.
 fn extra_vars(
+    files: &[Source],
     extra: &[(String, String)],
     draft: &mut Draft,
     diagnostics: &mut Diagnostics,
 ) -> Vars {
     let mut vars = Vars::new();
+    for source in files {
+        let Some(node) = tree::parse(source, diagnostics) else { continue };
+        let whole = Key { text: "--var-file".to_owned(), span: node.span };
+        if let Value::Mapping(entries) = &node.value {
+            for entry in entries {
+                if keys::classify(&entry.key.text) == keys::Class::Foreign {
+                    diagnostics.push(unknown_extra(&entry.key.text, &node));
+                }
+            }
+        }
+        let level = Level::Extra;
+        let ids =
+            variables::read(&mut draft.definitions, &whole, &node, &level, false, diagnostics);
+        for id in ids {
+            if let Some(found) = draft.definitions.get(id) {
+                vars.insert(found.key.text.clone(), id);
+            }
+        }
+    }
     for (key, value) in extra {
         let source = Source::new("--var", format!("{key}: {value}\n"));
         let Some(node) = tree::parse(&source, diagnostics) else { continue };

@@ -15,6 +15,7 @@ pub mod playbook;
 pub mod range;
 pub mod rules;
 mod scalar;
+pub mod schema;
 pub mod source;
 pub mod suggest;
 pub mod tree;

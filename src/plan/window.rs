@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
+use crate::model::care::Care;
 use crate::model::care::Drain;
 use crate::model::conditions::Conditions;
 use crate::model::plan::PlannedHost;
@@ -36,13 +37,18 @@ pub enum Opening {
 
 /// The most that is still to be done on a host, in seconds.
 pub fn worst_case(host: &PlannedHost, restarts: bool) -> u32 {
-    let warned = host.care.warn.as_ref().map_or(0, |warning| warning.lead);
+    worst_seconds(&host.care, host.restart_timeout, restarts)
+}
+
+/// The same before there is a plan.
+pub fn worst_seconds(care: &Care, timeout: u32, restarts: bool) -> u32 {
+    let warned = care.warn.as_ref().map_or(0, |warning| warning.lead);
     // Out of service, restarted, back as found: each has the whole budget.
-    let phases = match host.care.drain {
+    let phases = match care.drain {
         Drain::ExchangeDag | Drain::FailoverCluster => 3,
         Drain::None | Drain::Hook(_) => 1,
     };
-    let budget = host.restart_timeout.saturating_mul(phases);
+    let budget = timeout.saturating_mul(phases);
     let restart = if restarts { budget.saturating_add(warned) } else { 0 };
     WRITE_SECONDS.saturating_add(restart)
 }

@@ -83,7 +83,7 @@ fn help_shows_the_flags_that_matter_and_every_command_takes_them_all() {
     assert!(has(&["apply", "--help"], "--waive-server") && has(&["plan", "-h"], "--forks"));
     assert!(has(&["lint", "--help"], "--inventory") && !has(&["lint", "--help"], "--waive"));
     assert!(has(&["runs", "show", "-h"], "--run-dir") && !has(&["runs", "show", "-h"], "--forks"));
-    assert!(!has(&["explain", "--help"], "--inventory") && has(&["explain", "-h"], "--color"));
+    assert!(!has(&["explain", "--help"], "--waive") && has(&["explain", "-h"], "--color"));
     assert_eq!(run(&["explain", "5", "--limit", "fci", "--yes"]).code, 0);
 }
 
@@ -181,6 +181,62 @@ fn a_code_is_explained() {
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.out.contains("2150858793"), "{}", said.out);
     assert_eq!(run(&["explain", "99999"]).code, 69);
+}
+
+#[test]
+fn a_host_is_explained_by_the_files_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&["init"], folder.path()).code, 0);
+    let said = run_in(&["explain", "FS01"], folder.path());
+    assert_eq!(said.code, 0, "{}", said.err);
+    for text in ["yes: fci (inventory.yml:", "batch 1 of", "credential", "rules"] {
+        assert!(said.out.contains(text), "{text} in {}", said.out);
+    }
+    let said = run_in(&["explain", "FS0l"], folder.path());
+    assert_eq!(said.code, 69, "{}", said.err);
+    let tree = run_in(&["inventory", "graph"], folder.path());
+    assert!(tree.out.starts_with("@all  ") && tree.out.contains("|--@"), "{}", tree.out);
+}
+
+#[test]
+fn a_schema_is_json_and_a_setting_says_where_it_comes_from() {
+    for name in ["inventory", "playbook", "credentials", "events"] {
+        let said = run(&["schema", name]);
+        let schema: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        assert!(schema["$schema"].is_string(), "{name}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rmsfleet.toml"), "forks = 7\ncolor = \"never\"\n").unwrap();
+    let said = run_in(&["config", "show", "--origin", "--color", "always"], folder.path());
+    let line = |name: &str| said.out.lines().find(|line| line.contains(name)).unwrap_or_default();
+    assert!(
+        line("forks").contains("7  (") && line("forks").contains("rmsfleet.toml:1)"),
+        "{}",
+        said.out
+    );
+    assert!(line("color").contains("always  (flag)"), "{}", said.out);
+    std::fs::write(folder.path().join("rmsfleet.toml"), "yes = true\n").unwrap();
+    let refused = run_in(&["runs", "list"], folder.path());
+    assert_eq!(refused.code, 65, "{}", refused.out);
+    assert!(refused.err.contains("rmsfleet.toml:1:1: `yes`"), "{}", refused.err);
+}
+
+#[test]
+fn hosts_may_be_listed_in_a_file_and_variables_too() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&["init"], folder.path()).code, 0);
+    std::fs::write(folder.path().join("hosts.txt"), "FS01  # the first\nFS02\n").unwrap();
+    let said = run_in(&["inventory", "list", "@hosts.txt"], folder.path());
+    assert!(said.out.contains("\n2 hosts,"), "{}{}", said.out, said.err);
+    assert_eq!(run_in(&["inventory", "list", "@nowhere.txt"], folder.path()).code, 64);
+    std::fs::write(folder.path().join("more.yml"), "rms_site: ams\nrms_owner: us\n").unwrap();
+    let show = ["inventory", "show", "FS01", "--var-file", "more.yml", "--var", "rms_owner=them"];
+    let said = run_in(&show, folder.path());
+    assert!(said.out.contains("ams") && said.out.contains("them"), "{}{}", said.out, said.err);
+    std::fs::write(folder.path().join("more.yml"), "rms_sites: ams\n").unwrap();
+    let said = run_in(&show, folder.path());
+    assert_eq!(said.code, 65, "{}", said.out);
+    assert!(said.err.contains("more.yml:1:1"), "{}", said.err);
 }
 
 #[test]

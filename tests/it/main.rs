@@ -8,6 +8,8 @@ mod apply;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod channel;

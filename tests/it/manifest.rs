@@ -9,6 +9,7 @@ mod hostile;
 mod patterns;
 mod resolved;
 mod rulepack;
+mod schema;
 
 use rmsfleet::manifest::diagnostic::Diagnostic;
 use rmsfleet::manifest::diagnostic::Diagnostics;

@@ -16,6 +16,8 @@ pub struct Files {
     pub credentials: Option<PathBuf>,
     /// `--var`, in the order given: name, value.
     pub vars: Vec<(String, String)>,
+    /// `--var-file`: they stand below `--var`.
+    pub var_files: Vec<PathBuf>,
     /// `--danger-basic-over-http`.
     pub basic: BasicScope,
 }
@@ -41,6 +43,8 @@ pub struct PlanRequest {
     pub files: Files,
     pub limit: Option<String>,
     pub forks: Option<u32>,
+    /// `--timeout`, in seconds.
+    pub timeout: Option<u32>,
     pub consent: Consent,
     pub out: Option<PathBuf>,
     /// Where to keep what the hosts said.

@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use crate::cli::args::LabArgs;
 use crate::cli::args::Shared;
+use crate::cli::config::KEYS;
+use crate::cli::config::Setting;
+use crate::cli::listed;
 use crate::cli::request::Action;
 use crate::cli::request::By;
 use crate::cli::request::Consent;
@@ -36,6 +39,24 @@ impl Resolved<'_> {
 
     pub(super) fn text(&self, flag: &str, typed: Option<&String>) -> Option<String> {
         typed.cloned().or_else(|| self.around.flag(flag).map(str::to_owned))
+    }
+
+    pub(super) fn limit(&self) -> Result<Option<String>, UsageError> {
+        let typed = self.text("limit", self.shared.limit.as_ref());
+        typed.map(|text| listed::expand(&text)).transpose()
+    }
+
+    fn timeout(&self) -> Result<Option<u32>, UsageError> {
+        let Some(text) = self.text("timeout", self.shared.timeout.as_ref()) else {
+            return Ok(None);
+        };
+        match duration(&text).filter(|seconds| (1..=3600).contains(seconds)) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => Err(UsageError::new(
+                format!("--timeout `{text}` is no time from 1s to 1h"),
+                "write 90s or 2m",
+            )),
+        }
     }
 
     pub(super) fn rules(&self) -> Option<PathBuf> {
@@ -102,6 +123,7 @@ impl Resolved<'_> {
             rules: self.rules(),
             credentials: self.path("credentials", self.shared.credentials.as_ref()),
             vars: vars.collect::<Result<_, _>>()?,
+            var_files: self.shared.var_file.clone(),
             basic: if self.shared.danger_basic_over_http {
                 BasicScope::Anywhere
             } else {
@@ -157,8 +179,9 @@ impl Resolved<'_> {
         let lab = lab.lab.then(|| Lab { faults: lab.faults.clone(), facts: lab.facts.clone() });
         Ok(PlanRequest {
             files: self.files(lab.as_ref())?,
-            limit: self.text("limit", self.shared.limit.as_ref()),
+            limit: self.limit()?,
             forks: self.number("forks", self.shared.forks)?.filter(|forks| *forks > 0),
+            timeout: self.timeout()?,
             consent: self.consent()?,
             out,
             save_facts: None,
@@ -167,6 +190,52 @@ impl Resolved<'_> {
             state: self.state()?,
             by: self.by(),
         })
+    }
+
+    /// Everything that a flag, a variable or a file may set, as it holds.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let typed = |name: &str| {
+            let shared = &self.shared;
+            let path =
+                |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+            let on = |switch: bool| switch.then(|| "true".to_owned());
+            match name {
+                "inventory" => path(&shared.inventory),
+                "playbook" => path(&shared.playbook),
+                "credentials" => path(&shared.credentials),
+                "rules" => path(&shared.rules),
+                "run-dir" => path(&shared.run_dir),
+                "json-into" => path(&shared.json_into),
+                "log-file" => path(&shared.log_file),
+                "forks" => shared.forks.map(|forks| forks.to_string()),
+                "timeout" => shared.timeout.clone(),
+                "no-input" => on(shared.no_input),
+                "full" => on(shared.full),
+                "stats" => on(shared.stats),
+                "detailed-exitcode" => on(shared.detailed_exitcode),
+                "format" => shared.format.map(|word| format!("{word:?}").to_lowercase()),
+                "color" => shared.color.map(|word| format!("{word:?}").to_lowercase()),
+                "progress" => shared.progress.map(|word| format!("{word:?}").to_lowercase()),
+                _ => None,
+            }
+        };
+        let usual = |name: &str| match name {
+            "inventory" => Some("inventory.yml".to_owned()),
+            "run-dir" => self.around.state_dir.as_ref().map(|path| path.display().to_string()),
+            "format" => Some("human".to_owned()),
+            "color" | "progress" => Some("auto".to_owned()),
+            _ => None,
+        };
+        let setting = |name: &'static str| {
+            let given = self.around.flag(name).map(str::to_owned);
+            let (value, origin) = match (typed(name), given) {
+                (Some(value), _) => (Some(value), "flag".to_owned()),
+                (None, Some(value)) => (Some(value), self.around.origin(name).unwrap_or_default()),
+                (None, None) => (usual(name), "default".to_owned()),
+            };
+            Setting { name, value, origin }
+        };
+        KEYS.map(setting).into()
     }
 
     pub(super) fn tell(&self, run: String, word: Word) -> Result<Action, UsageError> {
@@ -213,4 +282,16 @@ impl Resolved<'_> {
             host: self.shared.host.clone(),
         })
     }
+}
+
+/// `90s`, `2m`, `1h`.
+fn duration(text: &str) -> Option<u32> {
+    let (number, unit) = text.trim().split_at_checked(text.trim().len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u32>().ok()?.checked_mul(seconds)
 }

@@ -25,8 +25,5 @@ pub(super) fn lines(
     };
     let before = around.before.iter().map(|name| told("before", name));
     let after = around.after.iter().map(|name| told("after", name));
-    before
-        .chain(after)
-        .flat_map(|text| wrap(&" ".repeat(indent.saturating_sub(4)), &text, indent, options.width))
-        .collect()
+    before.chain(after).flat_map(|text| wrap("", &text, indent, options.width)).collect()
 }

@@ -60,6 +60,14 @@ fn acts(fleet: &Fleet) -> Vec<String> {
     fleet.with(|world| world.log.iter().filter(act).cloned().collect())
 }
 
+/// Everything that a run with hooks and restarts has told.
+pub(crate) fn events_of_a_run() -> Vec<Event> {
+    let fleet = ready(&["FS1", "FS2"]);
+    apply(&fleet, &hooked()).unwrap();
+    apply(&fleet, &two_values(&["FS1", "FS2"], true)).unwrap();
+    fleet.with(|world| world.events.clone())
+}
+
 #[track_caller]
 fn check(prepare: impl Fn(&Fleet, &mut Plan), exit: Exit, expected: &[&str]) -> Fleet {
     let fleet = ready(&["FS1", "FS2"]);
