@@ -27,6 +27,7 @@ use crate::model::plan::Scope;
 use crate::model::rollout::RestartWhen;
 use crate::model::rollout::StageWork;
 use crate::model::surveyed::Surveyed;
+use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Weight;
 use crate::net::clock::SystemClock;
 use crate::plan::domain;
@@ -266,7 +267,11 @@ fn of_plan(plan: &Plan, name: &HostName, standing: Option<&Standing>, full: bool
 }
 
 fn restart(host: &PlannedHost) -> String {
-    let need = format!("{:?}", host.verdict.need).to_lowercase();
+    let need = match host.verdict.need {
+        RestartNeed::Required => "required",
+        RestartNeed::NotRequired => "not required",
+        RestartNeed::Unknown => "not known whether it is required",
+    };
     let does = if host.restart { "the run restarts it" } else { "the run does not restart it" };
     format!("{need} by rule {}; {does}", host.verdict.rule)
 }

@@ -169,6 +169,7 @@ Examples:
   rmsfleet undo 20260109-120000-0a1b2c -o back.rmsplan   only the plan; apply it as any other
   rmsfleet undo 20260109 --yes --confirm Contoso         plan, show, write, read back
   rmsfleet undo 20260109 --waive FS07:drifted            leave what somebody else has changed there
+  rmsfleet undo 20260109 --waive FS07:window             take this host back outside its window
 
 What the run's journal says was written is taken back where the host still holds it: organisation
 steps first, then values, keys that the run created and that are empty, and the restarts the rules

@@ -103,7 +103,7 @@ pub fn usual_product(role: Role) -> Product {
 pub fn from_hosts(hosts: &[Host]) -> Vec<FarmHost> {
     let tenant = hosts.iter().find_map(|host| host.tenant.as_ref());
     let with_role = hosts.iter().filter_map(|host| host.role.map(|role| (host, role)));
-    with_role
+    let mut farm: Vec<FarmHost> = with_role
         .map(|(host, role)| {
             let product = host.product.unwrap_or_else(|| usual_product(role));
             let mut farm_host = FarmHost::new(host.name.clone(), role, product);
@@ -121,7 +121,23 @@ pub fn from_hosts(hosts: &[Host]) -> Vec<FarmHost> {
             farm_host.cluster.clone_from(&host.cluster);
             farm_host
         })
-        .collect()
+        .collect();
+    join(&mut farm);
+    farm
+}
+
+/// Gives every node of a DAG or cluster the hive in which its cluster service keeps the members.
+fn join(farm: &mut [FarmHost]) {
+    let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for host in farm.iter() {
+        if let Some(name) = host.dag.as_ref().or(host.cluster.as_ref()) {
+            nodes.entry(name.clone()).or_default().push(host.computer.clone());
+        }
+    }
+    for host in farm {
+        let Some(name) = host.dag.as_ref().or(host.cluster.as_ref()) else { continue };
+        furnish::cluster(&mut host.registry, name, nodes.get(name).map_or(&[], Vec::as_slice));
+    }
 }
 
 #[cfg(test)]

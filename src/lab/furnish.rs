@@ -66,6 +66,14 @@ fn rights_client(registry: &mut Registry) {
     sz(registry, r"SOFTWARE\Microsoft\MSIPC\CurrentVersion", "", "1.0.2456.0");
 }
 
+/// The hive of a cluster, as long as its service runs: its name, and a key for each node.
+pub(super) fn cluster(registry: &mut Registry, name: &str, nodes: &[String]) {
+    sz(registry, "Cluster", "ClusterName", name);
+    for (place, node) in nodes.iter().enumerate() {
+        sz(registry, &format!(r"Cluster\Nodes\{}", place + 1), "NodeName", node);
+    }
+}
+
 pub(super) fn sz(registry: &mut Registry, key: &str, name: &str, text: &str) {
     registry.plant(ValuePath::new(key, name), Value::Sz(text.to_owned()));
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::model::facts::Survey;
 use crate::model::host::HostName;
 use crate::model::lease;
+use crate::model::plan::Blocker;
 use crate::model::plan::FORMAT;
 use crate::model::plan::Input;
 use crate::model::plan::Note;
@@ -117,6 +118,7 @@ pub fn undo(input: &UndoInput<'_>) -> Plan {
     let mut hosts: BTreeMap<HostName, PlannedHost> =
         original.hosts.values().map(|own| (own.name.clone(), host::undo(own, input))).collect();
     stages::hold_back(input, &mut hosts);
+    windows(&mut hosts, input.waivers);
     let mut notes = waiver::apply(&mut hosts, input.waivers);
     let depth = original.undoes.as_ref().map_or(1, |undoes| undoes.depth.saturating_add(1));
     let undoes = Undoes { run: input.run.to_owned(), digest: input.original.digest.clone(), depth };
@@ -160,6 +162,44 @@ pub fn undo(input: &UndoInput<'_>) -> Plan {
     plan
 }
 
+/// A window holds for the way back too, and a person may take a host out of it by name: then there
+/// is something to waive.
+fn windows(hosts: &mut BTreeMap<HostName, PlannedHost>, waivers: &[Waiver]) {
+    for waiver in waivers.iter().filter(|waiver| waiver.id == "window") {
+        let Some(host) = hosts.get_mut(&waiver.host) else { continue };
+        if let Some(name) = host.window.clone().filter(|_| host.has_work()) {
+            host.blockers.push(Blocker {
+                id: "window".to_owned(),
+                text: format!("the way back keeps to window `{name}` as the run did"),
+                hint: None,
+            });
+        }
+    }
+}
+
 fn note(id: &str, text: impl Into<String>) -> Note {
     Note { id: id.to_owned(), text: text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sample;
+
+    #[test]
+    fn a_waived_window_lets_a_host_go_back_at_any_time() {
+        let mut hosts = sample::plan().hosts;
+        let name = hosts.values().find(|host| host.has_work()).unwrap().name.clone();
+        hosts.get_mut(&name).unwrap().window = Some("night".to_owned());
+        let waiver = sample::waiver(name.as_str(), "window");
+        let mut kept = hosts.clone();
+        windows(&mut kept, &[]);
+        assert_eq!(kept, hosts);
+        windows(&mut hosts, std::slice::from_ref(&waiver));
+        let notes = waiver::apply(&mut hosts, &[waiver]);
+        assert_eq!(notes, [], "a waiver without effect");
+        let host = &hosts[&name];
+        assert_eq!((host.window.as_deref(), host.is_blocked()), (None, false));
+        assert!(host.notes.iter().any(|note| note.text.contains("window `night`")));
+    }
 }

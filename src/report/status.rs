@@ -220,15 +220,16 @@ impl Status<'_> {
                     let text = format!("{:<9} {clock}  {seen}", phase(own.phase));
                     busy.push(("Busy", Tint::Good, line(name, text.trim_end())));
                 }
-                HostStanding::Ended(Outcome::Unchanged | Outcome::Changed { .. }) => {
-                    calm.push(("Done", Tint::Good, name));
+                HostStanding::Ended(outcome @ (Outcome::Unchanged | Outcome::Changed { .. })) => {
+                    let (verb, tint, text) = ending(outcome);
+                    calm.push((verb, tint, line(name, &text)));
                 }
                 HostStanding::Ended(outcome) => {
                     let (verb, tint, text) = ending(outcome);
                     trouble.push((verb, tint, line(name, &text)));
                 }
                 HostStanding::Verified | HostStanding::Waiting => {
-                    calm.push(("Waits", Tint::Faint, name));
+                    calm.push(("Waits", Tint::Faint, line(name, "")));
                 }
             }
         }
@@ -251,7 +252,7 @@ impl Status<'_> {
             }
         }
         if self.full {
-            named.extend(calm.into_iter().map(|(verb, tint, name)| (verb, tint, line(name, ""))));
+            named.extend(calm);
         }
         named
     }

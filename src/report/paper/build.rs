@@ -7,7 +7,9 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::rollout::OnAbort;
+use crate::model::verdict::Evidence;
 use crate::model::verdict::RestartNeed;
+use crate::model::verdict::Weight;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
 use crate::plan::fold::fold;
@@ -75,8 +77,8 @@ fn summary(plan: &Plan, digest: &str, sets: &[ChangeSet]) -> Vec<Block> {
     let mut rows = vec![
         ("Plan", plan.id.clone()),
         ("sha256", digest.to_owned()),
-        ("Made", format!("{} by {}", plan.created, plan.tool)),
-        ("Valid until", plan.valid_until.to_string()),
+        ("Made", format!("{} by {}", second(plan.created), plan.tool)),
+        ("Valid until", second(plan.valid_until)),
         ("Playbook", plan.playbook.clone()),
         ("Rules", plan.rules.clone()),
     ];
@@ -90,9 +92,7 @@ fn summary(plan: &Plan, digest: &str, sets: &[ChangeSet]) -> Vec<Block> {
 }
 
 fn run(plan: &Plan, happened: &Happened) -> Vec<Block> {
-    let time = |time: Option<jiff::Timestamp>| {
-        time.map_or_else(|| "not".to_owned(), |time| time.to_string())
-    };
+    let time = |time: Option<jiff::Timestamp>| time.map_or_else(|| "not".to_owned(), second);
     let exit = happened.exit.as_ref().map_or_else(
         || "the records end before the run's end".to_owned(),
         |(code, name)| format!("exit {code} ({name})"),
@@ -122,9 +122,14 @@ fn run(plan: &Plan, happened: &Happened) -> Vec<Block> {
         blocks.push(Block::Table(Table { columns: vec!["Host", "Ended", "Why"], rows: bad }));
     }
     let mut rows = Vec::new();
-    for (organisation, (well, text)) in &happened.steps {
+    for ((organisation, step), (well, text)) in &happened.steps {
         let mood = if *well { Mood::Good } else { Mood::Bad };
-        rows.push(vec![Cell::plain(organisation.as_str()), Cell { text: text.clone(), mood }]);
+        let what = if step.is_empty() {
+            organisation.clone()
+        } else {
+            format!("{step} for {organisation}")
+        };
+        rows.push(vec![Cell::plain(what), Cell { text: text.clone(), mood }]);
     }
     for (stage, gate, red) in &happened.gates {
         let cell = match red {
@@ -133,8 +138,12 @@ fn run(plan: &Plan, happened: &Happened) -> Vec<Block> {
         };
         rows.push(vec![Cell::plain(format!("gate {gate} of {stage}")), cell]);
     }
+    for (what, well, said) in &happened.hooks {
+        let mood = if *well { Mood::Good } else { Mood::Bad };
+        rows.push(vec![Cell::plain(what.as_str()), Cell { text: said.clone(), mood }]);
+    }
     if !rows.is_empty() {
-        blocks.push(Block::Table(Table { columns: vec!["Step or gate", "Seen"], rows }));
+        blocks.push(Block::Table(Table { columns: vec!["Step, gate or hook", "Seen"], rows }));
     }
     blocks
 }
@@ -245,8 +254,15 @@ fn restarts(plan: &Plan) -> Vec<Block> {
             (RestartNeed::NotRequired, false) => "not required",
             (RestartNeed::Unknown, _) => "unknown",
         };
+        // What speaks for a restart tells more than what is absent.
+        let mut evidence: Vec<&Evidence> = host.verdict.evidence.iter().collect();
+        evidence.sort_by_key(|one| match one.weight {
+            Weight::For => 0,
+            Weight::Unknown => 1,
+            Weight::Against | Weight::NotRead => 2,
+        });
         let evidence: Vec<&str> =
-            host.verdict.evidence.iter().take(EVIDENCE).map(|one| one.text.as_str()).collect();
+            evidence.into_iter().take(EVIDENCE).map(|one| one.text.as_str()).collect();
         let domains: Vec<String> = host
             .domains
             .iter()
@@ -264,6 +280,11 @@ fn restarts(plan: &Plan) -> Vec<Block> {
     }
     let columns = vec!["Host", "Restart", "Because", "Stands in for"];
     vec![heading("Restarts"), Block::Table(Table { columns, rows })]
+}
+
+/// `2026-11-27 04:19:51Z`.
+fn second(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn hosts(plan: &Plan, sets: &[ChangeSet], happened: Option<&Happened>) -> Vec<Block> {
@@ -303,10 +324,10 @@ fn told(host: &PlannedHost, happened: &Happened) -> Cell {
     let (verb, tint, text) = ending(outcome);
     let mut words = format!("{verb}: {text}");
     if let Some(booted) = found.booted {
-        words.push_str(&format!("; booted {booted}"));
+        words.push_str(&format!("; booted {}", second(booted)));
     }
     if let Some(ended) = found.ended {
-        words.push_str(&format!("; ended {ended}"));
+        words.push_str(&format!("; ended {}", second(ended)));
     }
     let mood = match tint {
         Tint::Bad | Tint::Unreachable => Mood::Bad,

@@ -20,8 +20,10 @@ pub(super) struct Happened {
     pub(super) exit: Option<(u8, String)>,
     pub(super) halted: Option<String>,
     pub(super) hosts: BTreeMap<HostName, HostHappened>,
-    /// By organisation: whether it went well, and how it ended.
-    pub(super) steps: BTreeMap<String, (bool, String)>,
+    /// By organisation and stage: whether it went well, and how it ended.
+    pub(super) steps: BTreeMap<(String, String), (bool, String)>,
+    /// In order, those around stages and the run: which and where, whether it ended well, what it said.
+    pub(super) hooks: Vec<(String, bool, String)>,
     /// In order: where, which, whether it was green, and why not.
     pub(super) gates: Vec<(String, String, Option<String>)>,
 }
@@ -75,19 +77,25 @@ impl Happened {
             Event::GateFailed { stage, gate, reason } => {
                 self.gates.push((stage.clone(), gate.clone(), Some(reason.clone())));
             }
-            Event::StepHeld { organisation, reason, .. } => {
-                self.steps.insert(organisation.clone(), (false, format!("held: {reason}")));
+            Event::StepHeld { organisation, step, reason } => {
+                let text = format!("held: {reason}");
+                self.steps.insert((organisation.clone(), step.clone()), (false, text));
             }
-            Event::StepVerified { organisation, .. } => {
+            Event::StepVerified { organisation, step, .. } => {
                 let text = "set, and read back as planned".to_owned();
-                self.steps.insert(organisation.clone(), (true, text));
+                self.steps.insert((organisation.clone(), step.clone()), (true, text));
             }
-            Event::StepUnchanged { organisation, .. } => {
+            Event::StepUnchanged { organisation, step } => {
                 let text = "was as wanted, nothing was set".to_owned();
-                self.steps.insert(organisation.clone(), (true, text));
+                self.steps.insert((organisation.clone(), step.clone()), (true, text));
             }
-            Event::StepFailed { organisation, failure, .. } => {
-                self.steps.insert(organisation.clone(), (false, failure.text()));
+            Event::StepFailed { organisation, step, failure } => {
+                let end = (false, failure.text());
+                self.steps.insert((organisation.clone(), step.clone()), end);
+            }
+            Event::StageHookEnded { errand, ok, said } => {
+                let what = format!("hook {} {}", errand.hook, errand.place());
+                self.hooks.push((what, *ok, said.clone()));
             }
             _ => {}
         }

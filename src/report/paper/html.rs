@@ -7,13 +7,16 @@ use crate::report::paper::Mood;
 use crate::report::paper::Paper;
 use crate::report::paper::Table;
 
+/// An exact text of so many letters is not split over lines.
+const WHOLE: usize = 34;
+
 /// Colours never say anything that the words do not.
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{font:15px/1.5 system-ui,'Segoe UI',sans-serif;margin:2rem auto;max-width:78rem;padding:0 1.5rem}\
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-bottom:1px solid #8886}\
 code,.exact{font:13px/1.45 ui-monospace,Consolas,monospace;overflow-wrap:anywhere}\
-.digest{color:#777}\
+.whole{white-space:nowrap}.digest{color:#777}\
 table{border-collapse:collapse;width:100%;margin:.6rem 0}\
 th{text-align:left;font-weight:600;border-bottom:2px solid #8888}\
 th,td{padding:.3rem .8rem .3rem 0;vertical-align:top}td{border-bottom:1px solid #8883}\
@@ -79,6 +82,8 @@ fn push_table(text: &mut String, table: &Table) {
 fn push_cell(text: &mut String, cell: &Cell) {
     let class = match cell.mood {
         Mood::Plain => "",
+        // A name that is not split can be read; a long one must be.
+        Mood::Exact if cell.text.chars().count() <= WHOLE => " class=\"exact whole\"",
         Mood::Exact => " class=\"exact\"",
         Mood::Good => " class=\"good\"",
         Mood::Bad => " class=\"bad\"",

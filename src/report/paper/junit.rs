@@ -27,9 +27,14 @@ pub fn junit(plan: &Plan, records: &[Record]) -> String {
         let verdict = red.clone().map_or(Verdict::Passed, Verdict::Failed);
         cases.push(("gates", format!("{gate} of {stage}"), verdict));
     }
-    for (organisation, (well, text)) in &happened.steps {
+    for ((organisation, step), (well, text)) in &happened.steps {
         let verdict = if *well { Verdict::Passed } else { Verdict::Failed(text.clone()) };
-        cases.push(("steps", organisation.clone(), verdict));
+        let name = if step.is_empty() { String::new() } else { format!(": {step}") };
+        cases.push(("steps", format!("{organisation}{name}"), verdict));
+    }
+    for (what, well, said) in &happened.hooks {
+        let verdict = if *well { Verdict::Passed } else { Verdict::Failed(said.clone()) };
+        cases.push(("hooks", what.clone(), verdict));
     }
     let failed = cases.iter().filter(|(_, _, verdict)| matches!(verdict, Verdict::Failed(_)));
     let skipped = cases.iter().filter(|(_, _, verdict)| matches!(verdict, Verdict::Skipped(_)));

@@ -56,3 +56,45 @@ fn the_example_of_the_format_lints_clean() {
     );
     assert_eq!(playbook.conditions.gates.len(), 8);
 }
+
+/// Two people whose signatures count; nobody has the other halves.
+const SIGNERS: &str = "\
+alice@contoso.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPWSIBW6yUqTKzH62qw/SNlaZoTZ0Zk1Kd5z0mYVkbSp
+bob@contoso.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBr4GpSHXLqkb2xZfyKYdzr/xuwXxJ5t9OA7MFbYDsiq
+";
+
+/// The same by the program: word for word, but for the rule pack of a version that there never was.
+#[test]
+fn the_example_of_the_format_lints_by_the_program() {
+    let Some((farm, play)) = texts() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("inventory.yml", &farm);
+    write("rollout.yml", &play);
+    write("allowed_signers", SIGNERS);
+    write(
+        "credentials.yml",
+        "version: 1\ncredentials:\n  tier1-admin: { type: current-user }\n  sp-farm-admin: { type: \
+         prompt, username: sp }\n  connector-reader: { type: prompt, username: r }\n",
+    );
+    let lint = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
+            .args(["lint", "-p", "rollout.yml"])
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .env("XDG_STATE_HOME", folder.path())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), text.concat())
+    };
+    let (code, said) = lint();
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("asks for rules `builtin/2025.1`, and these are `builtin/"), "{said}");
+    let (_, version) = said.split_once("these are `").unwrap();
+    let version = version.split('`').next().unwrap();
+    write("rollout.yml", &play.replace("builtin/2025.1", version));
+    let (code, said) = lint();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("26 hosts, 21 in scope"), "{said}");
+}
