@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use rmsfleet::error::Exit;
+use rmsfleet::model::hook::Turn;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Failure;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::run::action::Configured;
 use rmsfleet::run::action::Gated;
 use rmsfleet::run::action::Happened;
+use rmsfleet::run::action::Hooked;
 use rmsfleet::run::action::Looked;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Restarted;
@@ -102,6 +104,7 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
         assert!(!watch.idle(), "the run waits for nothing");
         if round == stop_at {
             tell(&mut scheduler, Happened::StopRequested(stop));
+            watch.given_up |= stop == Stop::Now;
             watch.must_halt = true;
         }
         let happened = answer(&mut watch, dice, luck, round >= denied_at);
@@ -130,6 +133,16 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
             watch.must_halt = true;
         }
         return Happened::GatesEnded { stage, place, result };
+    }
+    if let Some((stage, turn)) = watch.hooking.take() {
+        let result = if dice.chance(90) {
+            Hooked::Done
+        } else {
+            // Behind the last stage there is nothing to halt.
+            watch.must_halt |= stage.is_some() || turn == Turn::Before;
+            Hooked::Failed("it ended with 1".to_owned())
+        };
+        return Happened::HooksEnded { stage, turn, result };
     }
     if let Some(stage) = watch.ranking.take() {
         let mut ranks = BTreeMap::new();

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use rmsfleet::model::care::RestartOrder;
 use rmsfleet::model::conditions::Conditions;
 use rmsfleet::model::gate::StageGates;
+use rmsfleet::model::hook::Around;
 use rmsfleet::model::plan::Blocker;
 use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
@@ -47,6 +48,11 @@ fn random_conditions(dice: &mut Dice) -> Conditions {
         conditions.freezes.push(Freeze { from, to, reason: "closing".to_owned() });
     }
     conditions
+}
+
+fn random_hooks(dice: &mut Dice) -> Around {
+    let some = |yes: bool| if yes { vec!["hook".to_owned()] } else { Vec::new() };
+    Around { before: some(dice.chance(20)), after: some(dice.chance(20)) }
 }
 
 pub(super) fn random_plan(dice: &mut Dice) -> Plan {
@@ -111,8 +117,10 @@ pub(super) fn random_plan(dice: &mut Dice) -> Plan {
     let mut plan = plan(hosts, stages);
     for stage in &mut plan.stages {
         stage.gates = random_gates(dice);
+        stage.hooks = random_hooks(dice);
     }
     plan.conditions = random_conditions(dice);
+    plan.conditions.around = random_hooks(dice);
     // An undo takes the organisation back first, and holds some hosts until then.
     if dice.chance(20) {
         let (run, digest) = ("run-0".to_owned(), "4567".to_owned());
