@@ -42,13 +42,15 @@ fn windows_itself(registry: &mut Registry, windows: Windows) {
 }
 
 fn exchange(registry: &mut Registry, product: Product) {
-    let setup = r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup";
+    let family = if product == Product::Exchange2010 { "v14" } else { "v15" };
+    let setup = format!(r"SOFTWARE\Microsoft\ExchangeServer\{family}\Setup");
+    let setup = setup.as_str();
     let names = ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor"];
     let build = windows::exchange_build(product).unwrap_or([15, 2, 1544, 4]);
     for (name, number) in names.into_iter().zip(build) {
         dword(registry, setup, name, number);
     }
-    sz(registry, setup, "MsiInstallPath", r"C:\Program Files\Microsoft\Exchange Server\V15\");
+    sz(registry, setup, "MsiInstallPath", windows::exchange_folder(product));
     registry.share(&KeyPath::new(r"SOFTWARE\Microsoft\MSIPC\Server"));
     rights_client(registry);
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::lab::cmdlet::CmdletFailure;
 use crate::lab::cmdlet::CmdletOutput;
 use crate::lab::cmdlet::Parameters;
+use crate::lab::windows;
 use crate::model::product::Product;
 use crate::model::product::Role;
 
@@ -35,6 +36,7 @@ impl Local {
         let windows_update = r"Software\Policies\Microsoft\Windows\WindowsUpdate".to_owned();
         local.policies.push(("Server baseline", windows_update, "WUServer".to_owned()));
         let setup = match product {
+            Product::Exchange2010 => Some("14.3.513.0"),
             Product::Exchange2013 => Some("15.0.1497.48"),
             Product::Exchange2016 => Some("15.1.2507.61"),
             Product::Exchange2019 => Some("15.2.1544.14"),
@@ -42,8 +44,8 @@ impl Local {
             _ => None,
         };
         if let Some(version) = setup {
-            let path = r"C:\Program Files\Microsoft\Exchange Server\V15\Bin\ExSetup.exe";
-            local.files.insert(path.to_owned(), version.to_owned());
+            let path = format!(r"{}Bin\ExSetup.exe", windows::exchange_folder(product));
+            local.files.insert(path, version.to_owned());
         }
         local.files.insert(r"C:\Windows\System32\msdrm.dll".to_owned(), "6.3.9600.1".to_owned());
         if role == Role::Connector {

@@ -26,7 +26,7 @@ impl Windows {
     /// The Windows that the product usually runs on; its own for a Windows product.
     pub fn under(product: Product) -> Self {
         match product {
-            Product::Sharepoint2010 | Product::Windows2012 => W2012,
+            Product::Exchange2010 | Product::Sharepoint2010 | Product::Windows2012 => W2012,
             Product::Exchange2013 | Product::Sharepoint2013 | Product::Windows2012R2 => W2012R2,
             Product::Exchange2016 | Product::Sharepoint2016 | Product::Windows2016 => W2016,
             Product::Exchange2019 | Product::Sharepoint2019 | Product::Windows2019 => W2019,
@@ -44,6 +44,8 @@ impl Windows {
 /// `MsiProductMajor`, `MsiProductMinor`, `MsiBuildMajor`, `MsiBuildMinor` of an Exchange server.
 pub fn exchange_build(product: Product) -> Option<[u32; 4]> {
     match product {
+        // Service Pack 3; update rollups do not show here.
+        Product::Exchange2010 => Some([14, 3, 123, 4]),
         Product::Exchange2013 => Some([15, 0, 1497, 2]),
         Product::Exchange2016 => Some([15, 1, 2507, 6]),
         Product::Exchange2019 => Some([15, 2, 1544, 4]),
@@ -62,6 +64,15 @@ pub fn exchange_build(product: Product) -> Option<[u32; 4]> {
     }
 }
 
+/// Where an Exchange server is installed, with the last backslash that its setup writes.
+pub fn exchange_folder(product: Product) -> &'static str {
+    if product == Product::Exchange2010 {
+        r"C:\Program Files\Microsoft\Exchange Server\V14\"
+    } else {
+        r"C:\Program Files\Microsoft\Exchange Server\V15\"
+    }
+}
+
 /// The key below `Web Server Extensions` and its `Version`, of a SharePoint server.
 pub fn sharepoint_build(product: Product) -> Option<(&'static str, &'static str)> {
     match product {
@@ -70,7 +81,8 @@ pub fn sharepoint_build(product: Product) -> Option<(&'static str, &'static str)
         Product::Sharepoint2016 => Some(("16.0", "16.0.0.5508")),
         Product::Sharepoint2019 => Some(("16.0", "16.0.0.10417")),
         Product::SharepointSe => Some(("16.0", "16.0.0.18526")),
-        Product::Exchange2013
+        Product::Exchange2010
+        | Product::Exchange2013
         | Product::Exchange2016
         | Product::Exchange2019
         | Product::ExchangeSe

@@ -42,6 +42,7 @@ impl fmt::Display for Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Product {
+    Exchange2010,
     Exchange2013,
     Exchange2016,
     Exchange2019,
@@ -60,7 +61,8 @@ pub enum Product {
 }
 
 impl Product {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
+        Self::Exchange2010,
         Self::Exchange2013,
         Self::Exchange2016,
         Self::Exchange2019,
@@ -80,6 +82,7 @@ impl Product {
 
     pub fn id(self) -> &'static str {
         match self {
+            Self::Exchange2010 => "exchange-2010",
             Self::Exchange2013 => "exchange-2013",
             Self::Exchange2016 => "exchange-2016",
             Self::Exchange2019 => "exchange-2019",
@@ -105,9 +108,11 @@ impl Product {
     /// The role whose product this is; Windows versions are the products of file servers.
     pub fn role(self) -> Role {
         match self {
-            Self::Exchange2013 | Self::Exchange2016 | Self::Exchange2019 | Self::ExchangeSe => {
-                Role::Exchange
-            }
+            Self::Exchange2010
+            | Self::Exchange2013
+            | Self::Exchange2016
+            | Self::Exchange2019
+            | Self::ExchangeSe => Role::Exchange,
             Self::Sharepoint2010
             | Self::Sharepoint2013
             | Self::Sharepoint2016

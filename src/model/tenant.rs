@@ -59,12 +59,11 @@ pub fn of_page(body: &[u8]) -> Result<Origin, PageError> {
     if !origin.is_https() {
         return Err(PageError::NotHttps(origin));
     }
-    if is_azure(&origin) { Ok(origin) } else { Err(PageError::NotAzure(origin)) }
+    if is_azure(origin.host()) { Ok(origin) } else { Err(PageError::NotAzure(origin)) }
 }
 
-/// Whether the host is one of Azure Rights Management's.
-fn is_azure(origin: &Origin) -> bool {
-    let host = origin.host();
+/// Whether a host, in lower case, is one of Azure Rights Management's, in any of its clouds.
+pub fn is_azure(host: &str) -> bool {
     [".aadrm.com", ".aadrm.us", ".aadrm.cn"].iter().any(|domain| host.ends_with(domain))
 }
 

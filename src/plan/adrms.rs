@@ -29,9 +29,9 @@ pub fn redirections(host: &Host) -> Vec<Desired> {
     host.adrms.iter().map(value).collect()
 }
 
-/// Whether a product takes them: the key is that of Exchange 2013 and later.
+/// Whether a product takes them: the documents name the key of Exchange 2013 and later only.
 pub fn takes(product: Product) -> bool {
-    product.role() == Role::Exchange
+    product.role() == Role::Exchange && product != Product::Exchange2010
 }
 
 #[cfg(test)]

@@ -39,19 +39,22 @@ const MSIPC_REDIRECTION: [&str; 2] = [
     r"SOFTWARE\Wow6432Node\Microsoft\MSIPC\ServiceLocation\LicensingRedirection",
 ];
 
-/// Rows 4 and 5: redirections of Exchange.
-const EXCHANGE_REDIRECTION: [&str; 2] = [
+/// Rows 4 and 5: redirections of Exchange, 2013 and later, and 2010.
+const EXCHANGE_REDIRECTION: [&str; 4] = [
     r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM\LicenseServerRedirection",
     r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM\CertificationServerRedirection",
+    r"SOFTWARE\Microsoft\ExchangeServer\v14\IRM\LicenseServerRedirection",
+    r"SOFTWARE\Microsoft\ExchangeServer\v14\IRM\CertificationServerRedirection",
 ];
 
-/// The default values that are read as evidence. File servers restart anyway and need none.
+/// The default values that are read as evidence. File servers restart anyway; theirs only tell
+/// where they pointed to.
 pub fn values(role: Role) -> Vec<ValuePath> {
+    let paths = |keys: &[&str]| keys.iter().map(|key| ValuePath::new(key, "")).collect();
     match role {
-        Role::Exchange | Role::Sharepoint => {
-            MSDRM.iter().chain(&MSIPC).map(|key| ValuePath::new(key, "")).collect()
-        }
-        Role::Fci | Role::Connector => Vec::new(),
+        Role::Exchange | Role::Sharepoint => paths(&[MSDRM, MSIPC].concat()),
+        Role::Fci => paths(&MSDRM),
+        Role::Connector => Vec::new(),
     }
 }
 
@@ -96,20 +99,30 @@ pub fn has_values(observation: &Observation) -> bool {
 /// Reads rows 1 to 5 of one host.
 pub fn traces(role: Role, observation: &Observation, ours: Ours<'_>) -> Traces {
     let mut traces = Traces::default();
-    match role {
-        Role::Exchange | Role::Sharepoint => {}
-        Role::Fci | Role::Connector => return traces,
+    if role == Role::Connector {
+        return traces;
     }
-    for (row, keys) in [(1, MSDRM), (2, MSIPC)] {
-        for key in keys {
-            location(&mut traces, row, &ValuePath::new(key, ""), observation, ours);
-        }
+    for key in MSDRM {
+        location(&mut traces, 1, &ValuePath::new(key, ""), observation, ours);
+    }
+    if role == Role::Fci {
+        return traces;
+    }
+    for key in MSIPC {
+        location(&mut traces, 2, &ValuePath::new(key, ""), observation, ours);
     }
     for key in MSIPC_REDIRECTION {
         redirections(&mut traces, 3, key, observation, ours);
     }
+    let mut of_exchange = Traces::default();
     for key in EXCHANGE_REDIRECTION {
-        redirections(&mut traces, 4, key, observation, ours);
+        redirections(&mut of_exchange, 4, key, observation, ours);
+    }
+    traces.evidence.append(&mut of_exchange.evidence);
+    // They contradict only what is written for Exchange.
+    if role == Role::Exchange {
+        traces.leftovers.append(&mut of_exchange.leftovers);
+        traces.other_connectors.append(&mut of_exchange.other_connectors);
     }
     traces.evidence.extend(reverse(&traces.evidence, observation));
     traces
@@ -345,6 +358,6 @@ mod tests {
         observation.listings.clear();
         let traces = traces(Role::Exchange, &observation, ours(&host, &[]));
         assert!(traces.evidence.iter().all(|one| one.weight == Weight::Unknown));
-        assert_eq!(traces.evidence.len(), 13);
+        assert_eq!(traces.evidence.len(), 15);
     }
 }

@@ -44,13 +44,6 @@ pub fn whose(text: &str, ours: Ours<'_>) -> Whose {
     }
 }
 
-/// Whether a host belongs to Azure Rights Management, in any of its clouds.
-pub fn is_azure(host: &str) -> bool {
-    ["aadrm.com", "aadrm.us", "aadrm.cn"].iter().any(|zone| {
-        host.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
-}
-
 /// Whether a host is one of the connector's nodes rather than its common name.
 pub fn is_node(host: &str, nodes: &[HostName]) -> bool {
     let label = host.split('.').next().unwrap_or(host);

@@ -27,7 +27,6 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::ValuePath;
 use crate::model::rules::RulePack;
 
-pub use clients::minimum_build;
 pub use cluster::members_key;
 pub(crate) use windows::CLOCK_SKEW;
 

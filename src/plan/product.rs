@@ -11,10 +11,20 @@ use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 
-/// Where Exchange's setup notes its version.
-pub(crate) const EXCHANGE_SETUP: &str = r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup";
-const EXCHANGE_EDGE: &str = r"SOFTWARE\Microsoft\ExchangeServer\v15\EdgeTransportRole";
+/// Where Exchange's setup notes its version: 2013 and later, and 2010. The later one decides.
+pub(crate) const EXCHANGE_SETUPS: [&str; 2] = [
+    r"SOFTWARE\Microsoft\ExchangeServer\v15\Setup",
+    r"SOFTWARE\Microsoft\ExchangeServer\v14\Setup",
+];
+const EXCHANGE_EDGES: [&str; 2] = [
+    r"SOFTWARE\Microsoft\ExchangeServer\v15\EdgeTransportRole",
+    r"SOFTWARE\Microsoft\ExchangeServer\v14\EdgeTransportRole",
+];
+const MAJOR: &str = "MsiProductMajor";
+const VERSION: [&str; 3] = [MAJOR, "MsiProductMinor", "MsiBuildMajor"];
 const SHAREPOINT: &str = r"SOFTWARE\Microsoft\Shared Tools\Web Server Extensions";
+/// The highest first: a later SharePoint keeps its predecessor's key.
+const SHAREPOINT_HIVES: [&str; 3] = ["16.0", "15.0", "14.0"];
 
 /// The first build of Exchange SE within 15.2 (`connector.md` 3.2).
 const EXCHANGE_SE_BUILD: u32 = 2562;
@@ -35,21 +45,25 @@ pub enum Found {
     Unreadable(String),
 }
 
-/// The values that tell the version of a role's product.
+/// Where the setup of an Exchange version notes its build.
+pub(crate) fn exchange_setup(product: Product) -> &'static str {
+    let [later, first] = EXCHANGE_SETUPS;
+    if product == Product::Exchange2010 { first } else { later }
+}
+
+/// The values that tell the version of a role's product, and what else would fight for its values.
 pub fn version_values(role: Role) -> Vec<ValuePath> {
+    let majors = || EXCHANGE_SETUPS.map(|setup| ValuePath::new(setup, MAJOR));
+    let hives = || SHAREPOINT_HIVES.map(hive);
     match role {
-        Role::Exchange => ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor"]
-            .map(|name| ValuePath::new(EXCHANGE_SETUP, name))
-            .into_iter()
-            .chain([sharepoint_2010()])
+        Role::Exchange => EXCHANGE_SETUPS
+            .iter()
+            .flat_map(|setup| VERSION.map(|name| ValuePath::new(setup, name)))
+            .chain(hives())
             .collect(),
-        Role::Sharepoint => ["16.0", "15.0", "14.0"]
-            .map(|hive| ValuePath::new(format!(r"{SHAREPOINT}\{hive}"), "Version"))
-            .to_vec(),
+        Role::Sharepoint => hives().into_iter().chain(majors()).collect(),
         // Exchange keeps other data in the same default values (`connector.md` 1.4).
-        Role::Fci => {
-            vec![ValuePath::new(EXCHANGE_SETUP, "MsiProductMajor"), sharepoint_2010()]
-        }
+        Role::Fci => majors().into(),
         Role::Connector => Vec::new(),
     }
 }
@@ -57,7 +71,7 @@ pub fn version_values(role: Role) -> Vec<ValuePath> {
 /// The keys whose mere presence tells something about a role's product.
 pub fn version_keys(role: Role) -> Vec<KeyPath> {
     match role {
-        Role::Exchange => vec![KeyPath::new(EXCHANGE_EDGE)],
+        Role::Exchange => EXCHANGE_EDGES.map(KeyPath::new).into(),
         Role::Sharepoint | Role::Fci | Role::Connector => Vec::new(),
     }
 }
@@ -65,7 +79,7 @@ pub fn version_keys(role: Role) -> Vec<KeyPath> {
 /// Where the product of a role is told.
 pub fn source(role: Role) -> &'static str {
     match role {
-        Role::Exchange => r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup",
+        Role::Exchange => r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup, or v14",
         Role::Sharepoint => r"HKLM\SOFTWARE\Microsoft\Shared Tools\Web Server Extensions",
         Role::Fci | Role::Connector => "Win32_OperatingSystem.Version",
     }
@@ -75,61 +89,93 @@ pub fn source(role: Role) -> &'static str {
 pub fn discover(role: Role, observation: &Observation) -> Found {
     match role {
         Role::Exchange => beside_sharepoint_2010(observation, exchange(observation)),
-        Role::Sharepoint => sharepoint(observation),
-        Role::Fci => match number(observation, &exchange_value("MsiProductMajor")) {
-            Ok(None) => beside_sharepoint_2010(observation, windows(&observation.os)),
-            Ok(Some(_)) => Found::Conflict(
-                "Exchange is installed here, and it keeps other data in the MSDRM values that a \
-                 file server needs"
-                    .to_owned(),
-            ),
-            Err(reason) => Found::Unreadable(reason),
+        Role::Sharepoint => match sharepoint(observation) {
+            Found::Product(Product::Sharepoint2010, version) => {
+                let found = Found::Product(Product::Sharepoint2010, version);
+                beside_exchange(observation, found, "SharePoint 2010")
+            }
+            other => other,
         },
+        // SharePoint 2010 writes the same data as a file server: there is nothing to fight about.
+        Role::Fci => beside_exchange(observation, windows(&observation.os), "a file server"),
         Role::Connector => windows(&observation.os),
     }
 }
 
-fn sharepoint_2010() -> ValuePath {
-    ValuePath::new(format!(r"{SHAREPOINT}\14.0"), "Version")
+fn hive(version: &str) -> ValuePath {
+    ValuePath::new(format!(r"{SHAREPOINT}\{version}"), "Version")
+}
+
+/// Exchange leads the MSDRM values to the tenant, others to the connector (`connector.md` 1.4).
+fn beside_exchange(observation: &Observation, found: Found, whose: &str) -> Found {
+    for setup in EXCHANGE_SETUPS {
+        match number(observation, &ValuePath::new(setup, MAJOR)) {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                return Found::Conflict(format!(
+                    "Exchange is installed here, and it keeps other data in the MSDRM values that \
+                     {whose} needs"
+                ));
+            }
+            Err(reason) => return Found::Unreadable(reason),
+        }
+    }
+    found
 }
 
 /// SharePoint 2010 keeps its connector in the MSDRM values too (`connector.md` 1.4).
 fn beside_sharepoint_2010(observation: &Observation, found: Found) -> Found {
-    match (observation.value(&sharepoint_2010()), found) {
-        (Reading::Known(State::Present(version)), Found::Product(_, _)) => {
-            Found::Conflict(format!(
-                "SharePoint {version} is installed here, and it keeps its own data in the MSDRM \
-                 values that this role needs"
-            ))
-        }
-        (Reading::Unreadable(reason), Found::Product(_, _)) => Found::Unreadable(reason),
-        (_, found) => found,
+    if !matches!(found, Found::Product(_, _)) {
+        return found;
+    }
+    match sharepoint(observation) {
+        Found::Product(Product::Sharepoint2010, version) => Found::Conflict(format!(
+            "SharePoint {version} is installed here, and it keeps its own data in the MSDRM values \
+             that Exchange needs"
+        )),
+        Found::Unreadable(reason) => Found::Unreadable(reason),
+        Found::Product(_, _)
+        | Found::NotInstalled
+        | Found::UnknownVersion(_)
+        | Found::EdgeTransport
+        | Found::Conflict(_) => found,
     }
 }
 
 fn exchange(observation: &Observation) -> Found {
-    match observation.listings.get(&KeyPath::new(EXCHANGE_EDGE)) {
-        Some(Listing::NoKey) => {}
-        Some(Listing::Known(_)) => return Found::EdgeTransport,
-        Some(Listing::Unreadable(reason)) => {
-            return Found::Unreadable(format!("HKLM\\{EXCHANGE_EDGE}: {reason}"));
-        }
-        None => return Found::Unreadable(format!("HKLM\\{EXCHANGE_EDGE}: never read")),
-    }
-    let read = |name| number(observation, &exchange_value(name));
-    let (major, minor, build) =
-        match (read("MsiProductMajor"), read("MsiProductMinor"), read("MsiBuildMajor")) {
-            (Ok(major), Ok(minor), Ok(build)) => (major, minor, build),
-            (Err(reason), _, _) | (_, Err(reason), _) | (_, _, Err(reason)) => {
-                return Found::Unreadable(reason);
+    for edge in EXCHANGE_EDGES {
+        match observation.listings.get(&KeyPath::new(edge)) {
+            Some(Listing::NoKey) => {}
+            Some(Listing::Known(_)) => return Found::EdgeTransport,
+            Some(Listing::Unreadable(reason)) => {
+                return Found::Unreadable(format!("HKLM\\{edge}: {reason}"));
             }
-        };
+            None => return Found::Unreadable(format!("HKLM\\{edge}: never read")),
+        }
+    }
+    EXCHANGE_SETUPS
+        .iter()
+        .map(|setup| exchange_of(observation, setup))
+        .find(|found| *found != Found::NotInstalled)
+        .unwrap_or(Found::NotInstalled)
+}
+
+fn exchange_of(observation: &Observation, setup: &str) -> Found {
+    let [major, minor, build] =
+        VERSION.map(|name| number(observation, &ValuePath::new(setup, name)));
+    let (major, minor, build) = match (major, minor, build) {
+        (Ok(major), Ok(minor), Ok(build)) => (major, minor, build),
+        (Err(reason), _, _) | (_, Err(reason), _) | (_, _, Err(reason)) => {
+            return Found::Unreadable(reason);
+        }
+    };
     let version = match (major, minor, build) {
         (None, None, None) => return Found::NotInstalled,
         (Some(major), Some(minor), Some(build)) => format!("{major}.{minor}.{build}"),
         (_, _, _) => return Found::UnknownVersion("incomplete version values".to_owned()),
     };
     match (major, minor, build) {
+        (Some(14), Some(_), _) => Found::Product(Product::Exchange2010, version),
         (Some(15), Some(0), _) => Found::Product(Product::Exchange2013, version),
         (Some(15), Some(1), _) => Found::Product(Product::Exchange2016, version),
         (Some(15), Some(2), Some(build)) if build >= EXCHANGE_SE_BUILD => {
@@ -140,13 +186,9 @@ fn exchange(observation: &Observation) -> Found {
     }
 }
 
-fn exchange_value(name: &str) -> ValuePath {
-    ValuePath::new(EXCHANGE_SETUP, name)
-}
-
-/// A later SharePoint keeps its predecessor's key, so the highest one present decides.
+/// The highest hive that is there decides.
 fn sharepoint(observation: &Observation) -> Found {
-    for path in version_values(Role::Sharepoint) {
+    for path in SHAREPOINT_HIVES.map(hive) {
         let text = match observation.value(&path) {
             Reading::Known(State::Absent) => continue,
             Reading::Known(State::Present(value)) => value.to_string(),
@@ -248,6 +290,13 @@ mod tests {
         check(Role::Exchange, &exchange_version(15, 2, 2562), Ok("exchange-se"));
         check(Role::Exchange, &exchange_version(16, 0, 1), Err("UnknownVersion"));
         check(Role::Exchange, &exchange_version(15, 1, 1)[..2], Err("incomplete"));
+        let old = [("MsiProductMajor", 14), ("MsiProductMinor", 3), ("MsiBuildMajor", 123)].map(
+            |(name, number)| (format!(r"{}\{name}", EXCHANGE_SETUPS[1]), Value::Dword(number)),
+        );
+        let old = old.each_ref().map(|(path, value)| (path.as_str(), value.clone()));
+        check(Role::Exchange, &old, Ok("exchange-2010"));
+        let both = [&old[..], &exchange_version(15, 0, 775)].concat();
+        check(Role::Exchange, &both, Ok("exchange-2013"));
     }
 
     #[test]
@@ -273,23 +322,44 @@ mod tests {
     #[test]
     fn a_version_nobody_read_is_unreadable_not_missing() {
         let mut observation = sample::observation("EX1", Role::Exchange);
-        observation.values.remove(&exchange_value("MsiBuildMajor"));
+        observation.values.remove(&ValuePath::new(EXCHANGE_SETUPS[0], "MsiBuildMajor"));
         assert!(matches!(discover(Role::Exchange, &observation), Found::Unreadable(_)));
         observation.listings.clear();
         assert!(matches!(discover(Role::Exchange, &observation), Found::Unreadable(_)));
     }
 
     #[test]
-    fn an_edge_server_and_exchange_on_a_file_server_are_refused() {
-        let mut observation = sample::observation("EX1", Role::Exchange);
-        observation.listings.insert(KeyPath::new(EXCHANGE_EDGE), Listing::Known(Vec::new()));
-        assert_eq!(discover(Role::Exchange, &observation), Found::EdgeTransport);
-        check(Role::Fci, &exchange_version(15, 2, 1)[..1], Err("Conflict"));
-        let older = format!(r"{SHAREPOINT}\14.0\Version");
-        let older = (older.as_str(), Value::Sz("14.0.0.4762".to_owned()));
-        check(Role::Fci, std::slice::from_ref(&older), Err("Conflict"));
+    fn an_edge_server_is_refused() {
+        for edge in EXCHANGE_EDGES {
+            let mut observation = sample::observation("EX1", Role::Exchange);
+            observation.listings.insert(KeyPath::new(edge), Listing::Known(Vec::new()));
+            assert_eq!(discover(Role::Exchange, &observation), Found::EdgeTransport);
+        }
+    }
+
+    #[test]
+    fn only_those_conflict_that_want_other_data_in_the_same_values() {
+        let hive = |hive: &str| format!("{SHAREPOINT}\\{hive}\\Version");
+        let (h14, h15) = (hive("14.0"), hive("15.0"));
+        let older = || (h14.as_str(), Value::Sz("14.0.0.4762".to_owned()));
+        let newer = || (h15.as_str(), Value::Sz("15.0.0.4569".to_owned()));
+        let first = (r"SOFTWARE\Microsoft\ExchangeServer\v14\Setup\MsiProductMajor", 14);
+        let first = || (first.0, Value::Dword(first.1));
         let [major, minor, build] = exchange_version(15, 1, 2507);
-        check(Role::Exchange, &[major, minor, build, older], Err("Conflict"));
+        let exchange = || [major.clone(), minor.clone(), build.clone()];
+        check(Role::Fci, &exchange()[..1], Err("Conflict"));
+        check(Role::Fci, &[first()], Err("Conflict"));
+        check(Role::Fci, &[older()], Ok("windows-2016"));
+        check(Role::Exchange, &[&exchange()[..], &[older()]].concat(), Err("Conflict"));
+        // SharePoint 2013 keeps the key of 2010, and its own values are others.
+        check(
+            Role::Exchange,
+            &[&exchange()[..], &[older(), newer()]].concat(),
+            Ok("exchange-2016"),
+        );
+        check(Role::Sharepoint, &[older(), major.clone()], Err("Conflict"));
+        check(Role::Sharepoint, &[older(), first()], Err("Conflict"));
+        check(Role::Sharepoint, &[newer(), major.clone()], Ok("sharepoint-2013"));
     }
 
     #[test]

@@ -6,12 +6,12 @@ use crate::model::irm::Organisation;
 use crate::model::outcome::Failure;
 use crate::model::particulars::FarmIrm;
 use crate::model::product::Role;
+use crate::model::tenant::is_azure;
 use crate::model::verdict::Evidence;
 use crate::model::verdict::Weight;
 use crate::plan::evidence::has_values;
 use crate::plan::ours::Ours;
 use crate::plan::ours::Whose;
-use crate::plan::ours::is_azure;
 use crate::plan::ours::whose;
 
 /// Whom the rows are about, and what was asked of them.

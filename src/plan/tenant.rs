@@ -9,6 +9,7 @@ use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::tenant;
+use crate::model::tenant::is_azure;
 use crate::plan::make::note;
 use crate::plan::url::url_host;
 
@@ -94,8 +95,4 @@ pub fn others(host: &Host, survey: &Survey) -> Option<Blocker> {
             host.name
         )),
     })
-}
-
-fn is_azure(host: &str) -> bool {
-    [".aadrm.com", ".aadrm.us", ".aadrm.cn"].iter().any(|domain| host.ends_with(domain))
 }

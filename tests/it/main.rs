@@ -18,6 +18,8 @@ mod cli;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod evidence_table;
+#[cfg(test)]
 mod exercise;
 #[cfg(test)]
 mod hostile;

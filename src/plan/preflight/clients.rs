@@ -2,6 +2,7 @@
 //! to 3.4).
 
 use crate::model::facts::Observation;
+use crate::model::particulars::Asked;
 use crate::model::preflight::Check;
 use crate::model::preflight::version_parts;
 use crate::model::preflight::version_text;
@@ -16,7 +17,8 @@ use crate::plan::preflight::Case;
 use crate::plan::preflight::Line;
 use crate::plan::preflight::Outcome;
 use crate::plan::preflight::windows;
-use crate::plan::product::EXCHANGE_SETUP;
+use crate::plan::product::EXCHANGE_SETUPS;
+use crate::plan::product::exchange_setup;
 
 const MSIPC: &str = r"SOFTWARE\Microsoft\MSIPC\CurrentVersion";
 /// The service of the File Server Resource Manager.
@@ -27,7 +29,9 @@ const MODE2: [(u32, u32, [u32; 4]); 2] = [(6, 0, [6, 0, 6002, 22761]), (6, 1, [6
 pub(super) fn ask(role: Role, probe: &mut Probe) {
     match role {
         Role::Exchange => {
-            probe.values.insert(ValuePath::new(EXCHANGE_SETUP, "MsiBuildMinor"));
+            for setup in EXCHANGE_SETUPS {
+                probe.values.insert(ValuePath::new(setup, "MsiBuildMinor"));
+            }
             probe.rights_client = true;
         }
         Role::Sharepoint => {
@@ -59,14 +63,16 @@ pub(super) fn lines(case: Case<'_>) -> Vec<Line> {
     lines
 }
 
-/// The oldest build of an Exchange version that the connector works with.
-pub fn minimum_build(product: Product) -> Option<[u32; 2]> {
+/// The oldest version of an Exchange product that the connector works with.
+fn minimum_version(product: Product) -> Option<[u32; 4]> {
     match product {
+        // Service Pack 3 with Update Rollup 6.
+        Product::Exchange2010 => Some([14, 3, 195, 1]),
         // Cumulative Update 3.
-        Product::Exchange2013 => Some([775, 38]),
-        Product::Exchange2016 => Some([225, 42]),
-        Product::Exchange2019 => Some([221, 12]),
-        Product::ExchangeSe => Some([2562, 17]),
+        Product::Exchange2013 => Some([15, 0, 775, 38]),
+        Product::Exchange2016 => Some([15, 1, 225, 42]),
+        Product::Exchange2019 => Some([15, 2, 221, 12]),
+        Product::ExchangeSe => Some([15, 2, 2562, 17]),
         Product::Sharepoint2010
         | Product::Sharepoint2013
         | Product::Sharepoint2016
@@ -81,30 +87,57 @@ pub fn minimum_build(product: Product) -> Option<[u32; 2]> {
     }
 }
 
+/// The registry tells the release, `ExSetup.exe` the updates since: whichever is later counts.
 fn minimum(case: Case<'_>) -> Option<Line> {
     let product = case.product?;
-    let minimum = minimum_build(product)?;
-    let part = |name| setup_number(case.observation, name);
-    let (outcome, found) = match (part("MsiBuildMajor"), part("MsiBuildMinor")) {
-        (Ok(major), Ok(minor)) if [major, minor] >= minimum => {
-            (Outcome::Good, format!("build {major}.{minor}"))
+    let minimum = minimum_version(product)?;
+    let setup = exchange_setup(product);
+    let part = |name| setup_number(case.observation, setup, name);
+    let noted = ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor"]
+        .into_iter()
+        .map(part)
+        .collect::<Result<Vec<u32>, String>>();
+    let file = setup_file(case.observation);
+    let told = file.and_then(|(_, answer)| answer.told().ok()?.as_deref());
+    let told = told.and_then(version_parts).filter(|parts| parts.len() == minimum.len());
+    let (outcome, found) = match (noted, told) {
+        (Ok(noted), told) => {
+            let version = told.clone().map_or(noted.clone(), |told| told.max(noted));
+            let found = format!("version {}", version_text(&version));
+            match version.as_slice() >= minimum.as_slice() {
+                true => (Outcome::Good, found),
+                // The rollups of Exchange 2010 leave no trace in the registry.
+                false if product == Product::Exchange2010 && told.is_none() => {
+                    (Outcome::Unread, format!("{found}, and no version of ExSetup.exe"))
+                }
+                false => (Outcome::Bad, found),
+            }
         }
-        (Ok(major), Ok(minor)) => (Outcome::Bad, format!("build {major}.{minor}")),
-        (Err(reason), _) | (_, Err(reason)) => (Outcome::Unread, reason),
+        (Err(reason), _) => (Outcome::Unread, reason),
     };
-    let update = if product == Product::Exchange2013 { " (Cumulative Update 3)" } else { "" };
+    let update = match product {
+        Product::Exchange2010 => " (Service Pack 3, Update Rollup 6)",
+        Product::Exchange2013 => " (Cumulative Update 3)",
+        _ => "",
+    };
     Some(Line::new(
         Check::ProductVersion,
         outcome,
-        format!("{product}, build {} or later{update}", version_text(&minimum)),
+        format!("{product}, version {} or later{update}", version_text(&minimum)),
         found,
-        format!(r"HKLM\{EXCHANGE_SETUP}\MsiBuildMajor and MsiBuildMinor"),
+        format!(r"HKLM\{setup}, and the version of ExSetup.exe"),
     ))
 }
 
+/// The version of the file that Exchange's updates replace.
+pub(super) fn setup_file(observation: &Observation) -> Option<(&String, &Asked<Option<String>>)> {
+    let mut files = observation.particulars.files.iter();
+    files.find(|(path, _)| path.to_lowercase().ends_with(r"\exsetup.exe"))
+}
+
 /// A number of Exchange's setup, or why there is none.
-pub(super) fn setup_number(observation: &Observation, name: &str) -> Result<u32, String> {
-    match observation.value(&ValuePath::new(EXCHANGE_SETUP, name)) {
+fn setup_number(observation: &Observation, setup: &str, name: &str) -> Result<u32, String> {
+    match observation.value(&ValuePath::new(setup, name)) {
         Reading::Known(State::Present(Value::Dword(number))) => Ok(number),
         Reading::Known(State::Present(other)) => Err(format!("{name} is a {}", other.kind())),
         Reading::Known(State::Absent) => Err(format!("{name} is absent")),
@@ -115,7 +148,8 @@ pub(super) fn setup_number(observation: &Observation, name: &str) -> Result<u32,
 fn msipc(case: Case<'_>) -> Line {
     let minimum = &case.preflight.msipc_min;
     let path = ValuePath::new(MSIPC, "");
-    let is_documented = case.product != Some(Product::SharepointSe);
+    // SharePoint 2010 needs the older client, so that nothing is asked of a product nobody can tell.
+    let is_documented = case.product.is_some_and(|product| product != Product::SharepointSe);
     let bad = if is_documented { Outcome::Bad } else { Outcome::Odd };
     let (outcome, found) = match case.observation.value(&path) {
         Reading::Known(State::Absent) => (bad, "no RMS client 2.1".to_owned()),
@@ -131,6 +165,8 @@ fn msipc(case: Case<'_>) -> Line {
     let expected = format!("MSIPC {} or later", version_text(minimum));
     let expected = if is_documented {
         expected
+    } else if case.product.is_none() {
+        format!("{expected}, from SharePoint 2013 on")
     } else {
         format!("{expected}, though no document says that SharePoint SE needs it")
     };

@@ -108,9 +108,37 @@ fn exchange_2013_needs_its_third_cumulative_update() {
         (1497, 2, Status::Ok, 0),
     ] {
         let edit = |seen: &mut Observation| {
-            let key = crate::plan::product::EXCHANGE_SETUP;
+            let key = crate::plan::product::EXCHANGE_SETUPS[0];
+            put(seen, key, "MsiProductMinor", Value::Dword(0));
             put(seen, key, "MsiBuildMajor", Value::Dword(build));
             put(seen, key, "MsiBuildMinor", Value::Dword(minor));
+        };
+        check(host, edit, None, (Check::ProductVersion, status, blocked));
+    }
+}
+
+#[test]
+fn exchange_2010_needs_a_rollup_that_only_its_file_tells() {
+    let host = (Role::Exchange, Some(Product::Exchange2010));
+    for (noted, file, status, blocked) in [
+        ([14, 3, 123, 4], Some("14.3.195.1"), Status::Ok, 0),
+        ([14, 3, 123, 4], Some("14.3.194.9"), Status::Block, 1),
+        ([14, 3, 123, 4], None, Status::NotRead, 1),
+        ([14, 3, 195, 1], None, Status::Ok, 0),
+        // A higher build of an older service pack.
+        ([14, 2, 390, 3], Some("14.2.390.3"), Status::Block, 1),
+    ] {
+        let edit = |seen: &mut Observation| {
+            let key = crate::plan::product::EXCHANGE_SETUPS[1];
+            let names = ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor"];
+            for (name, number) in names.into_iter().zip(noted) {
+                put(seen, key, name, Value::Dword(number));
+            }
+            seen.particulars.files.clear();
+            if let Some(version) = file {
+                let told = Asked::Told(Some(version.to_owned()));
+                seen.particulars.files.insert(r"C:\X\Bin\ExSetup.exe".to_owned(), told);
+            }
         };
         check(host, edit, None, (Check::ProductVersion, status, blocked));
     }
@@ -263,7 +291,8 @@ fn aes_is_ready_only_with_build_and_rights() {
     };
     let aes = Check::Aes256CbcExchangeSetting;
     check(EXCHANGE, |_| {}, None, (aes, Status::NotRead, 0));
-    check(EXCHANGE, ready("15.1.2507.34", 0xF003F, true), None, (aes, Status::Ok, 0));
+    // The organisation's override is not read, so that no host is ever called ready.
+    check(EXCHANGE, ready("15.1.2507.34", 0xF003F, true), None, (aes, Status::NotRead, 0));
     check(EXCHANGE, ready("15.1.2507.6", 0xF003F, true), None, (aes, Status::Warn, 0));
     check(EXCHANGE, ready("15.1.2507.34", 0x20019, true), None, (aes, Status::Warn, 0));
     check(EXCHANGE, ready("15.1.2507.34", 0xF003F, false), None, (aes, Status::Warn, 0));

@@ -56,7 +56,7 @@ fn a_plan_reads_from_summary_to_summary() {
             "required  EX1  rule exchange.if-adrms",
             "points to adrms.corp.contoso.com (row 1)",
             "not needed  EX2  rule exchange.if-adrms",
-            "not seen  AD RMS, in 15 places",
+            "not seen  AD RMS, in 17 places",
             "STAGES",
             "servers       7 hosts in 3 batches (1, 4, 2), stops at the 1st failed host",
             "Plan  14 values · 7 hosts · 1 org-wide step · 4 restarts",

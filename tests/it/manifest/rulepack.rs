@@ -17,13 +17,14 @@ use crate::manifest::complains;
 const MSDRM: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation";
 const MSIPC: &str = r"SOFTWARE\Microsoft\MSIPC\ServiceLocation";
 const IRM: &str = r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM";
+const IRM_2010: &str = r"SOFTWARE\Microsoft\ExchangeServer\v14\IRM";
 const T: &str = "https://t.rms.eu.aadrm.com";
 const C: &str = "http://rms.contoso.com";
 
 type Row = (u8, String, String, String);
 
 /// The value table's rows, filled in for tenant `T` and connector `C`.
-fn table(rows: &[u8]) -> BTreeSet<Row> {
+fn table(irm: &str, rows: &[u8]) -> BTreeSet<Row> {
     let row = |number: u8| {
         let (key, name, data) = match number {
             1 => {
@@ -34,8 +35,8 @@ fn table(rows: &[u8]) -> BTreeSet<Row> {
                 String::new(),
                 format!("{T}/_wmcs/licensing"),
             ),
-            3 => (format!(r"{IRM}\CertificationServerRedirection"), T.to_owned(), C.to_owned()),
-            4 => (format!(r"{IRM}\LicenseServerRedirection"), T.to_owned(), C.to_owned()),
+            3 => (format!(r"{irm}\CertificationServerRedirection"), T.to_owned(), C.to_owned()),
+            4 => (format!(r"{irm}\LicenseServerRedirection"), T.to_owned(), C.to_owned()),
             5 => (
                 format!(r"{MSIPC}\EnterpriseCertification"),
                 String::new(),
@@ -79,11 +80,13 @@ fn check(product: Product, rows: &[u8]) {
         .map(|rule| (rule.row, rule.key.clone(), fill(&rule.name), fill(&rule.data)))
         .collect();
     assert_eq!(found.len(), rows.len(), "rows of {product}");
-    assert_eq!(found.into_iter().collect::<BTreeSet<Row>>(), table(rows), "rows of {product}");
+    let irm = if product == Product::Exchange2010 { IRM_2010 } else { IRM };
+    assert_eq!(found.into_iter().collect::<BTreeSet<Row>>(), table(irm, rows), "rows of {product}");
 }
 
 #[test]
 fn exchange_gets_its_rows() {
+    check(Product::Exchange2010, &[1, 2, 3, 4]);
     check(Product::Exchange2013, &[1, 2, 3, 4]);
     for product in [Product::Exchange2016, Product::Exchange2019, Product::ExchangeSe] {
         check(product, &[1, 2, 3, 4, 5, 6, 7]);
@@ -137,6 +140,7 @@ fn every_product_has_a_label_with_a_source() {
         (Product::Windows2022, Support::Undocumented),
         (Product::Exchange2019, Support::Documented),
         (Product::Sharepoint2010, Support::Unsupported),
+        (Product::Exchange2010, Support::Unsupported),
     ] {
         assert_eq!(label(product).map(|label| label.support), Some(support), "{product}");
     }
@@ -156,10 +160,19 @@ fn known_foreign_forms_are_there() {
         [
             "exchange-activation/double-scheme",
             "exchange-publishing/double-scheme",
+            "exchange-certification-redirection/double-scheme",
             "exchange-certification-redirection/long-form",
+            "exchange-license-redirection/double-scheme",
             "exchange-license-redirection/long-form",
             "exchange-license-redirection/migration-phase-1",
+            "exchange-2010-certification-redirection/double-scheme",
+            "exchange-2010-certification-redirection/long-form",
+            "exchange-2010-license-redirection/double-scheme",
+            "exchange-2010-license-redirection/long-form",
+            "exchange-2010-license-redirection/migration-phase-1",
+            "exchange-msipc-redirection/double-scheme",
             "exchange-msipc-redirection/bare-path",
+            "sharepoint-msipc-redirection/double-scheme",
             "sharepoint-msipc-redirection/bare-path",
         ]
     );
@@ -201,7 +214,7 @@ fn a_wrong_pack_is_told_what_is_wrong() {
     refused("id: exchange-publishing", "id: exchange-activation", "a second time", "own id");
     refused("  - product: windows-2025", "  - product: windows-2022", "a second time", "own id");
     refused(
-        "products: [exchange-2013,",
+        "products: [exchange-2010,",
         "products: [exchange-2012,",
         "`products` needs",
         "did you",
