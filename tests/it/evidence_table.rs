@@ -152,7 +152,6 @@ fn every_product_with_all_evidence_crossed() {
     for case in &cases {
         *needs.entry(oracle::expected(case).need).or_default() += 1;
     }
-    println!("{} of {} rows: {needs:?}", cases.len(), Case::count());
     assert!(needs.len() == 3 && needs.values().all(|rows| *rows > 30), "{needs:?}");
     check(&Bench::new(), cases);
 }

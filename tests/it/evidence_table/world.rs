@@ -453,7 +453,7 @@ fn trouble(registry: &mut Registry, case: &Case) {
             registry.key(&format!(r"{current}\WindowsUpdate\Auto Update\RebootRequired"));
         }
         (Trouble::UpdateExe, _) => {
-            registry.put(r"SOFTWARE\Microsoft\Updates\UpdateExeVolatile", "Flags", Value::Dword(2))
+            registry.put(r"SOFTWARE\Microsoft\Updates\UpdateExeVolatile", "Flags", Value::Dword(2));
         }
         (Trouble::ClientTooOld, Role::Sharepoint) => {
             // As text it comes after 1.0.2004.0.
@@ -461,9 +461,8 @@ fn trouble(registry: &mut Registry, case: &Case) {
         }
         (Trouble::Denied, _) => {
             // A key that is not there has no access list.
-            for (key, _, _) in oracle::wanted(case.product).iter().take(1) {
-                registry.key(key);
-            }
+            let first = oracle::wanted(case.product).into_iter().next();
+            registry.key(&first.map_or_else(String::new, |(key, _, _)| key));
         }
         (Trouble::NoClient, _) => {
             registry.keys.remove(&r"SOFTWARE\Microsoft\MSIPC\CurrentVersion".to_lowercase());
