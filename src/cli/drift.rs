@@ -31,14 +31,16 @@ pub fn run(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
 
 async fn drift(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
     let Some((plan, mut expected)) = recorded(request, console)? else {
-        console.did("Unchanged", "no recorded run has written to a host: nothing to compare")?;
+        console.did("Unchanged", "no recorded run has written anything: nothing to compare")?;
         return Ok(Exit::Ok);
     };
     forms(&plan, &mut expected, request, console)?;
-    let probes = compare::probes(&expected);
+    let mut probes = compare::probes(&expected);
+    compare::ask(&plan, &mut probes);
     let read = reread(&plan, &probes, request, console).await?;
     let hosts = compare::compare(&expected, &read.survey);
-    tell("drift", &plan, hosts, &[], request, console)
+    let steps = compare::steps(&plan, &read.survey, true);
+    tell("drift", &plan, hosts, &steps, request, console)
 }
 
 type Recorded = (Plan, BTreeMap<HostName, Vec<Expected>>);

@@ -153,7 +153,7 @@ fn names(plan: &Plan) -> BTreeSet<String> {
                 format!("organisation:{}", step.organisation)
             }
             Act::SharepointIrm { .. } => format!("farm:{}", step.organisation),
-            Act::ClearFolder { .. } | Act::CycleServices { .. } => {
+            Act::ClearFolder { .. } | Act::CycleServices { .. } | Act::FileObject { .. } => {
                 format!("host:{}", step.via.short())
             }
         }),

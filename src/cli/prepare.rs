@@ -203,6 +203,8 @@ fn questions_of(loaded: &Loaded, limit: Option<&BTreeSet<HostName>>) -> Vec<Ques
             probe: {
                 let mut probe = plan::probe(host, &loaded.rules);
                 plan::preflight::narrow(&mut probe, &loaded.playbook.preflight);
+                probe.file_objects =
+                    host.role == Some(Role::Fci) && plan::fileserver::is_ordered(&loaded.playbook);
                 probe
             },
             exchange: (host.role == Some(Role::Exchange)).then(|| target(host, true)),

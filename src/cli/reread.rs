@@ -22,8 +22,10 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedWork;
 use crate::model::probe::Probe;
 use crate::model::rollout::Limits;
+use crate::model::step::Act;
 use crate::net::stats::Stats;
 use crate::run::means::target;
+use crate::run::survey::FarmQuestion;
 use crate::run::survey::Question;
 
 /// What was read, and the network it was read over.
@@ -46,7 +48,8 @@ pub async fn reread(
             let planned = plan.hosts.get(name)?;
             let exchange = probe.organisation.then(|| exchange(plan, name)).flatten();
             let (target, probe, care) = (target(planned), probe.clone(), Care::default());
-            Some(Question { target, probe, exchange, farm: None, care })
+            let farm = probe.farm.then(|| farm(plan, name)).flatten();
+            Some(Question { target, probe, exchange, farm, care })
         })
         .collect();
     let wanted: BTreeSet<Wanted> = questions
@@ -66,14 +69,27 @@ pub async fn reread(
     Ok(Reread { survey, wired, stats })
 }
 
-/// The endpoint of the step that goes by a host.
-fn exchange(plan: &Plan, via: &HostName) -> Option<Target> {
-    let steps = plan.stages.iter().filter_map(|stage| match &stage.work {
+fn steps(plan: &Plan) -> impl Iterator<Item = &OrganisationStep> {
+    plan.stages.iter().filter_map(|stage| match &stage.work {
         PlannedWork::Hosts { .. } => None,
         PlannedWork::Step(step) => Some(&**step),
-    });
-    let step: &OrganisationStep =
-        steps.into_iter().find(|step| step.via == *via && !step.act.is_local())?;
+    })
+}
+
+/// The farm whose step goes by a host, over the step's own way.
+fn farm(plan: &Plan, via: &HostName) -> Option<FarmQuestion> {
+    steps(plan).filter(|step| step.via == *via).find_map(|step| match &step.act {
+        Act::SharepointIrm { configuration, .. } => Some(FarmQuestion {
+            name: step.organisation.clone(),
+            configuration: configuration.clone(),
+        }),
+        _ => None,
+    })
+}
+
+/// The endpoint of the step that goes by a host.
+fn exchange(plan: &Plan, via: &HostName) -> Option<Target> {
+    let step = steps(plan).find(|step| step.via == *via && !step.act.is_local())?;
     let host = target(plan.hosts.get(via)?);
     Some(Target {
         endpoint: step.endpoint.clone(),

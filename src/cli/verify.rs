@@ -31,7 +31,7 @@ async fn verify(request: &VerifyRequest, console: &mut Console) -> Result<Exit, 
         Wanted::Now => {
             let plan = prepare(&request.plan, console).await?.plan;
             let hosts = compare::of_fresh(&plan);
-            let steps = compare::fresh_steps(&plan);
+            let steps = compare::fresh(&plan);
             return tell("verify", &plan, hosts, &steps, &request.plan, console);
         }
         Wanted::File(file) => (show::open(file)?.plan, file.display().to_string()),
@@ -47,10 +47,10 @@ async fn verify(request: &VerifyRequest, console: &mut Console) -> Result<Exit, 
     console.did("Comparing", &format!("with the plan of {what}"))?;
     let expected = compare::expected(&plan);
     let mut probes = compare::probes(&expected);
-    compare::ask_organisations(&plan, &mut probes);
+    compare::ask(&plan, &mut probes);
     let read = reread(&plan, &probes, &request.plan, console).await?;
     let hosts = compare::compare(&expected, &read.survey);
-    let steps = compare::steps(&plan, &read.survey);
+    let steps = compare::steps(&plan, &read.survey, false);
     tell("verify", &plan, hosts, &steps, &request.plan, console)
 }
 

@@ -4,6 +4,7 @@ use crate::host::gate::POWERSHELL;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
 use crate::host::sharepoint;
+use crate::model::farm::FarmIrm as Told;
 use crate::model::particulars::FarmIrm;
 use crate::model::step::SettingValue;
 
@@ -11,7 +12,11 @@ use crate::model::step::SettingValue;
 /// so a session without delegated credentials is refused; that is an error, not an answer.
 pub async fn irm(shell: &mut impl Shell) -> Result<FarmIrm, HostError> {
     sharepoint::enter(shell, POWERSHELL).await?;
-    let told = sharepoint::irm(shell).await?;
+    Ok(of(&sharepoint::irm(shell).await?))
+}
+
+/// The evidence in what a farm's step reads.
+pub fn of(told: &Told) -> FarmIrm {
     let flag = |name: &str| match told.get(name) {
         Some(SettingValue::Bool(value)) => Some(*value),
         Some(SettingValue::Text(_) | SettingValue::List(_) | SettingValue::Untold) | None => None,
@@ -20,9 +25,9 @@ pub async fn irm(shell: &mut impl Shell) -> Result<FarmIrm, HostError> {
         Some(SettingValue::Text(server)) => Some(server.clone()),
         Some(SettingValue::Bool(_) | SettingValue::List(_) | SettingValue::Untold) | None => None,
     };
-    Ok(FarmIrm {
+    FarmIrm {
         enabled: flag("IrmEnabled"),
         use_directory: flag("UseActiveDirectoryDiscovery"),
         server,
-    })
+    }
 }

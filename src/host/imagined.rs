@@ -206,7 +206,11 @@ impl World {
         let key = match write {
             Write::CreateKey(key) | Write::DeleteKey(key) => key,
             Write::SetValue { path, .. } | Write::DeleteValue(path) => &path.key,
-            Write::Restart { .. } | Write::StartService(_) | Write::StopService(_) => {
+            Write::Restart { .. }
+            | Write::StartService(_)
+            | Write::StopService(_)
+            | Write::CreateInstance { .. }
+            | Write::DeleteInstance { .. } => {
                 return self.codes.get(name).copied().unwrap_or(0);
             }
         };
@@ -240,7 +244,11 @@ impl World {
                 let values = self.keys.entry(path.key.clone()).or_default();
                 if values.remove(&path.name).is_some() { 0 } else { 2 }
             }
-            Write::Restart { .. } | Write::StartService(_) | Write::StopService(_) => 0,
+            Write::Restart { .. }
+            | Write::StartService(_)
+            | Write::StopService(_)
+            | Write::CreateInstance { .. }
+            | Write::DeleteInstance { .. } => 0,
         }
     }
 }

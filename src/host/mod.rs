@@ -5,10 +5,10 @@ pub mod diagnosis;
 pub mod doctor;
 pub mod exchange;
 pub mod farm;
+pub mod fileserver;
 pub mod folder;
 pub mod gate;
 pub mod identity;
-pub mod iis;
 #[cfg(test)]
 pub(crate) mod imagined;
 pub mod lease;

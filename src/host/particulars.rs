@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::host::fileserver;
 use crate::host::gate::events;
 use crate::host::identity;
 use crate::host::link::HostError;
@@ -66,6 +67,9 @@ pub async fn observe(
     }
     for key in &probe.access_lists {
         found.access_lists.insert(key.clone(), access_list(link, key).await?);
+    }
+    if probe.file_objects {
+        found.file_objects = settle(fileserver::all(link).await)?;
     }
     if probe.events {
         found.events = settle(events::all(link).await)?;

@@ -1,4 +1,4 @@
-//! One Windows service: read, stopped, started (`Win32_Service`, its return codes as data).
+//! Windows services: read, stopped, started (`Win32_Service`, its return codes as data).
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use crate::host::registry::unexpected;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Write;
 
+/// Between two looks at a service that stops or starts.
+const PACE: Duration = Duration::from_secs(1);
 /// How long a service may take for one way.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(300);
 /// `Service Already Running`, and what StopService says of one that is stopped: 5 in practice,
@@ -20,14 +22,27 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(300);
 const RUNNING_ALREADY: u32 = 10;
 const STOPPED_ALREADY: [u32; 2] = [5, 6];
 
+/// The states of those services that the host has, in the order given.
+pub async fn states(
+    link: &mut impl Reader,
+    services: &[String],
+) -> Result<Vec<(String, String)>, HostError> {
+    let wanted: Vec<String> = services.iter().map(|name| format!("Name='{name}'")).collect();
+    let wql = format!("SELECT Name,State FROM Win32_Service WHERE {}", wanted.join(" OR "));
+    let found = identity::query(link, &wql).await?;
+    let state = |name: &String| {
+        let service = found.iter().find(|service| {
+            service.text("Name").is_some_and(|found| found.eq_ignore_ascii_case(name))
+        })?;
+        Some((name.clone(), service.text("State").unwrap_or("no state").to_owned()))
+    };
+    Ok(services.iter().filter_map(state).collect())
+}
+
 /// The service's `State`; `None` if the host has none of that name.
 pub async fn state(link: &mut impl Reader, name: &str) -> Result<Option<String>, HostError> {
-    let wql = format!("SELECT Name,State FROM Win32_Service WHERE Name='{name}'");
-    let found = identity::query(link, &wql).await?;
-    let own = |one: &&crate::wire::operation::Instance| {
-        one.text("Name").is_some_and(|text| text.eq_ignore_ascii_case(name))
-    };
-    Ok(found.iter().find(own).and_then(|one| one.text("State")).map(str::to_owned))
+    let found = states(link, &[name.to_owned()]).await?;
+    Ok(found.into_iter().next().map(|(_, state)| state))
 }
 
 /// Automatic services that Windows itself starts by a trigger or ends when there is nothing to do:
@@ -88,12 +103,54 @@ pub async fn restart<K: Clock>(
     pace: Duration,
     name: &str,
 ) -> Result<(), HostError> {
+    stop(link, clock, pace, name).await?;
+    start(link, clock, pace, name).await
+}
+
+/// Stops the service and waits until it is.
+pub async fn stop<K: Clock>(
+    link: &mut impl Writer,
+    clock: &K,
+    pace: Duration,
+    name: &str,
+) -> Result<(), HostError> {
     let code = order(link, &Write::StopService(name.to_owned())).await?;
     if code != 0 && !STOPPED_ALREADY.contains(&code) {
         return Err(refused("StopService", name, code));
     }
-    wait(link, clock, pace, name, "Stopped").await?;
-    start(link, clock, pace, name).await
+    // The same codes say that a service which runs takes no orders: that does not end by waiting.
+    if code != 0 && state(link, name).await?.as_deref() == Some("Running") {
+        return Err(refused("StopService", name, code));
+    }
+    wait(link, clock, pace, name, "Stopped").await
+}
+
+/// Stops what runs of the services, in order, then starts all that the host has, in the other order:
+/// what `iisreset` does with the web services.
+///
+/// Services that did not run before are left alone, unless an earlier attempt may have stopped
+/// them; so whoever stopped one on purpose finds it running only after a run that broke here.
+pub async fn cycle<K: Clock>(
+    link: &mut impl Writer,
+    clock: &K,
+    services: &[String],
+) -> Result<(), HostError> {
+    let there = states(link, services).await?;
+    if there.is_empty() {
+        return Err(HostError::Unexpected {
+            expected: format!("a service of {}", services.join(", ")),
+            got: "none of them".to_owned(),
+        });
+    }
+    for (name, state) in &there {
+        if state != "Stopped" {
+            stop(link, clock, PACE, name).await?;
+        }
+    }
+    for (name, _) in there.iter().rev() {
+        start(link, clock, PACE, name).await?;
+    }
+    Ok(())
 }
 
 /// Starts the service and waits until it runs.

@@ -127,6 +127,7 @@ pub(super) fn writes() -> Vec<Write> {
         Write::DeleteValue(path()),
         Write::StartService("MSExchangeTransport".to_owned()),
         Write::StopService("MSExchangeTransport".to_owned()),
+        Write::DeleteInstance { class: "root/x/Job", key: ("Name", "a".to_owned()) },
         Write::Restart { delay_seconds: 5, comment: "rmsfleet".to_owned() },
     ]);
     writes

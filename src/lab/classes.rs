@@ -7,6 +7,7 @@ use crate::lab::cim::Class;
 use crate::lab::cim::Instances;
 use crate::lab::cim::Property;
 use crate::lab::cim::Row;
+use crate::lab::fsrm;
 use crate::lab::host::LabHost;
 use crate::lab::services::Service;
 
@@ -32,7 +33,9 @@ pub const EVENT: Class = class("Win32_NTLogEvent", Instances::Keyed, &["Logfile"
 const POLICY_SETTING: Class = policy("RSOP_RegistryPolicySetting", &["id", "precedence"]);
 const POLICY: Class = policy("RSOP_GPO", &["id"]);
 
-const ALL: [Class; 11] = [
+const ALL: [Class; 13] = [
+    fsrm::RULE,
+    fsrm::JOB,
     OPERATING_SYSTEM,
     COMPUTER_SYSTEM,
     SERVICE,
@@ -84,6 +87,8 @@ pub fn instances(class: &Class, host: &LabHost, now: Timestamp) -> Vec<Row> {
         events.map(|(place, event)| event_row(place, event, host.local.clock(now))).collect()
     } else if *class == POLICY_SETTING {
         host.local.policies.iter().map(setting_row).collect()
+    } else if [fsrm::RULE, fsrm::JOB].contains(class) {
+        fsrm::rows(host, class)
     } else if *class == POLICY {
         let names = host.local.policies.iter().map(|(policy, _, _)| *policy);
         let names: std::collections::BTreeSet<&str> = names.collect();

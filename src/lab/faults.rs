@@ -37,6 +37,8 @@ pub enum Fault {
     ClockSkew,
     /// One connector node refuses a server and has trouble.
     ConnectorTrouble,
+    /// One connector node tells another tenant than the inventory.
+    ConnectorOtherTenant,
 }
 
 /// What is to go wrong on a farm; nothing by default.
@@ -49,7 +51,7 @@ pub struct FaultSet {
 }
 
 impl Fault {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AccessDenied,
         Self::StaleHost,
         Self::RebootHangs,
@@ -63,6 +65,7 @@ impl Fault {
         Self::OfficeInstalled,
         Self::ClockSkew,
         Self::ConnectorTrouble,
+        Self::ConnectorOtherTenant,
     ];
 
     /// The word of the command line.
@@ -81,6 +84,7 @@ impl Fault {
             Self::OfficeInstalled => "office-installed",
             Self::ClockSkew => "clock-skew",
             Self::ConnectorTrouble => "connector-trouble",
+            Self::ConnectorOtherTenant => "connector-other-tenant",
         }
     }
 
@@ -89,7 +93,7 @@ impl Fault {
         match self {
             Self::AccessDenied | Self::ConnectorUntrusted | Self::OldClient => Role::Sharepoint,
             Self::OfficeInstalled => Role::Exchange,
-            Self::ConnectorTrouble => Role::Connector,
+            Self::ConnectorTrouble | Self::ConnectorOtherTenant => Role::Connector,
             Self::StaleHost
             | Self::RebootHangs
             | Self::RebootStuck
@@ -136,6 +140,10 @@ impl Fault {
                 (2001, 20, r"The account CORP\FS99$ is not allowed to connect.".to_owned()),
                 (3000, 9, "The response from the service was empty.".to_owned()),
             ]),
+            Self::ConnectorOtherTenant => {
+                let other = "https://00000000-1038-4eec-863d-49bded473437.rms.na.aadrm.com";
+                host.tenant_page = Some(other.to_owned());
+            }
             Self::AccessDenied
             | Self::StaleHost
             | Self::RebootHangs
@@ -172,7 +180,8 @@ impl Fault {
             | Self::OldClient
             | Self::OfficeInstalled
             | Self::ClockSkew
-            | Self::ConnectorTrouble => self.tell(host),
+            | Self::ConnectorTrouble
+            | Self::ConnectorOtherTenant => self.tell(host),
         }
     }
 }

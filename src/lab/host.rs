@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::lab::cim::Class;
+use crate::lab::cim::Row;
 use crate::lab::enumeration::Enumerations;
 use crate::lab::farm::FarmHost;
 use crate::lab::fault::LabFault;
@@ -103,6 +105,8 @@ pub struct LabHost {
     pub shells: Shells,
     /// What the page of a connector says to those who have logged on.
     pub tenant_page: Option<String>,
+    /// Classification rules and file management jobs.
+    pub file_objects: Vec<(Class, Row)>,
     /// Folders whose content a client may list and remove, by path in lower case.
     pub folders: BTreeMap<String, Vec<String>>,
 }
@@ -112,6 +116,7 @@ impl LabHost {
         Self {
             tenant_page: host.tenant_page,
             folders: host.folders,
+            file_objects: Vec::new(),
             services: services::for_role(host.role)
                 .into_iter()
                 .filter(|service| !host.lacks.contains(&service.name))

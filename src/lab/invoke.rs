@@ -110,9 +110,12 @@ fn service(
 
 /// What a file server sees once it has been restarted with the connector's values: its rights
 /// client reads them when it starts.
+pub fn visible_templates(host: &LabHost) -> &'static [&'static str] {
+    if host.role != Role::Fci || host.stats.reboots == 0 { &[] } else { &TEMPLATES }
+}
+
 fn templates(host: &LabHost) -> Output {
-    let none = host.role != Role::Fci || host.stats.reboots == 0;
-    let names = if none { Vec::new() } else { TEMPLATES.map(Property::text).into() };
+    let names = visible_templates(host).iter().copied().map(Property::text).collect();
     Output { out: vec![("RmsTemplates", Property::Many(names))], code: 0 }
 }
 

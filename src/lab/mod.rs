@@ -19,6 +19,7 @@ pub mod farm;
 pub mod fault;
 pub mod faults;
 pub mod folder;
+pub mod fsrm;
 pub mod furnish;
 pub mod host;
 pub mod http;

@@ -13,6 +13,7 @@ use crate::lab::enumeration::Enumeration;
 use crate::lab::fault;
 use crate::lab::fault::LabFault;
 use crate::lab::fault::Provider;
+use crate::lab::fsrm;
 use crate::lab::host::Call;
 use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
@@ -42,6 +43,8 @@ pub fn answer(
     if let Some(verb) = after(action, namespace::TRANSFER) {
         return match verb {
             "Get" => get(host, request, call, space, class),
+            "Create" => fsrm::create(host, request, call, &known(space, class)?),
+            "Delete" => fsrm::delete(host, request, call, &known(space, class)?),
             _ => Err(wsman::action_not_supported(action)),
         };
     }

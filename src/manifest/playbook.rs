@@ -4,6 +4,7 @@
 //! for would be worse than none.
 
 mod clock;
+mod file_object;
 mod gates;
 mod hooks;
 mod org_step;

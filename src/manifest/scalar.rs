@@ -27,6 +27,11 @@ impl Mismatch {
         self
     }
 
+    /// Points at a part of the value, unless it points at a smaller one already.
+    pub(super) fn within(self, node: &Node) -> Self {
+        if matches!(node.value, Value::Null) { self } else { self.at(node.span) }
+    }
+
     fn at(mut self, span: Span) -> Self {
         self.span = self.span.or(Some(span));
         self

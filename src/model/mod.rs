@@ -6,6 +6,7 @@ pub mod checkup;
 pub mod conditions;
 pub mod facts;
 pub mod farm;
+pub mod fileserver;
 pub mod gate;
 pub mod hook;
 pub mod host;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::fileserver::FoundObject;
 use crate::model::registry::KeyPath;
 
 /// The answer to a question that may never have been put.
@@ -109,6 +110,8 @@ pub struct Particulars {
     pub access_lists: BTreeMap<KeyPath, Asked<Vec<AccessEntry>>>,
     pub connector: Asked<WebAnswer>,
     pub farm: Asked<FarmIrm>,
+    /// Rules and jobs of a file server.
+    pub file_objects: Asked<Vec<FoundObject>>,
     /// Of a connector node.
     pub events: Asked<Vec<ConnectorEvent>>,
 }

@@ -40,6 +40,8 @@ pub struct Probe {
     pub request: Option<String>,
     /// Whether the SharePoint farm's IRM settings are asked.
     pub farm: bool,
+    /// Whether classification rules and file management jobs are read.
+    pub file_objects: bool,
     /// Whether the connector's event log is read.
     pub events: bool,
 }

@@ -5,10 +5,12 @@ use serde::Serialize;
 
 use crate::model::care::Care;
 use crate::model::conditions::Conditions;
+use crate::model::fileserver::FileObject;
 use crate::model::gate::StageGates;
 use crate::model::hook::Around;
 use crate::model::preflight::Preflight;
 use crate::model::product::Role;
+use crate::model::step::SettingValue;
 
 /// How many hosts a batch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,8 +144,13 @@ pub enum StepOrder {
     RefreshCertificates,
     /// `sharepoint.use-this-rms-server`, once per farm.
     Farm(FarmOrder),
-    /// Server by server.
-    Servers { role: Role, act: ServerOrder },
+    /// Server by server: all of the role, or those of a host pattern.
+    Servers {
+        role: Role,
+        act: ServerOrder,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<String>,
+    },
 }
 
 /// `set` and `verify` of `exchange.set-irm-configuration`.
@@ -184,6 +191,8 @@ pub enum ServerOrder {
     ClearCache,
     /// The web services are stopped and started.
     RestartIis,
+    /// A classification rule or file management job is made, with these settings.
+    FileObject { object: FileObject, name: String, settings: Vec<(String, SettingValue)> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

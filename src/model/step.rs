@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::fileserver::EXISTS;
+use crate::model::fileserver::FileObject;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::irm::IrmConfiguration;
@@ -79,6 +81,9 @@ pub enum Act {
     ClearFolder { folder: String },
     /// Services of one server, stopped in this order and started in the other.
     CycleServices { services: Vec<String> },
+    /// A classification rule or file management job of one file server, made or removed. One that
+    /// is there already is never changed.
+    FileObject { object: FileObject, name: String, settings: Vec<Setting> },
 }
 
 /// One setting that a step writes, with both its ends.
@@ -126,7 +131,9 @@ impl OrganisationStep {
     /// The name that has to be given with `--confirm`: the organisation's or the farm's, also for
     /// a step on one of its servers. What a person does by hand needs none.
     pub fn confirmation(&self) -> Option<&str> {
-        self.by_hand.is_none().then_some(&self.organisation)
+        // What only adds to one server, and goes again with an undo, is asked for with the plan.
+        let adds = matches!(self.act, Act::FileObject { .. });
+        (self.by_hand.is_none() && !adds).then_some(&self.organisation)
     }
 }
 
@@ -139,6 +146,12 @@ impl Act {
             Self::SharepointIrm { .. } => "Set-SPIRMSettings",
             Self::ClearFolder { .. } => "Remove-Item",
             Self::CycleServices { .. } => "Win32_Service",
+            Self::FileObject { object, .. } => match (object, self.makes()) {
+                (FileObject::ClassificationRule, true) => "Create MSFT_FSRMClassificationRule",
+                (FileObject::ClassificationRule, false) => "Delete MSFT_FSRMClassificationRule",
+                (FileObject::ManagementJob, true) => "Create MSFT_FSRMFileManagementJob",
+                (FileObject::ManagementJob, false) => "Delete MSFT_FSRMFileManagementJob",
+            },
         }
     }
 
@@ -156,6 +169,9 @@ impl Act {
             }
             Self::CycleServices { services } => {
                 format!("every web session of the server: {} stop and start", services.join(", "))
+            }
+            Self::FileObject { object, name, .. } => {
+                format!("the files that its {} `{name}` is about", object.word())
             }
         }
     }
@@ -186,6 +202,7 @@ impl Act {
                 Some("nothing brings back what is removed; it is fetched anew".to_owned())
             }
             Self::CycleServices { .. } => Some("sessions end; nothing else is lost".to_owned()),
+            Self::FileObject { .. } => None,
         }
     }
 
@@ -195,16 +212,39 @@ impl Act {
             Self::ExchangeIrm { .. } | Self::RefreshCertificates | Self::SharepointIrm { .. } => {
                 false
             }
-            Self::ClearFolder { .. } | Self::CycleServices { .. } => true,
+            Self::ClearFolder { .. } | Self::CycleServices { .. } | Self::FileObject { .. } => true,
         }
     }
 
     /// What it writes, where that is settings.
     pub fn settings(&self) -> &[Setting] {
         match self {
-            Self::ExchangeIrm { settings, .. } | Self::SharepointIrm { settings, .. } => settings,
+            Self::ExchangeIrm { settings, .. }
+            | Self::SharepointIrm { settings, .. }
+            | Self::FileObject { settings, .. } => settings,
             Self::RefreshCertificates | Self::ClearFolder { .. } | Self::CycleServices { .. } => {
                 &[]
+            }
+        }
+    }
+
+    fn settings_mut(&mut self) -> Option<&mut Vec<Setting>> {
+        match self {
+            Self::ExchangeIrm { settings, .. }
+            | Self::SharepointIrm { settings, .. }
+            | Self::FileObject { settings, .. } => Some(settings),
+            Self::RefreshCertificates | Self::ClearFolder { .. } | Self::CycleServices { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Adds the settings of an earlier act on the same object that this one does not set.
+    pub fn keep(&mut self, earlier: &Self) {
+        let Some(settings) = self.settings_mut() else { return };
+        for setting in earlier.settings() {
+            if !settings.iter().any(|own| own.name == setting.name) {
+                settings.push(setting.clone());
             }
         }
     }
@@ -252,7 +292,22 @@ impl Act {
                 let configuration = configuration.clone();
                 (!settings.is_empty()).then_some(Self::SharepointIrm { settings, configuration })
             }
+            Self::FileObject { object, name, settings } => {
+                let settings = swapped(settings);
+                (!settings.is_empty()).then(|| Self::FileObject {
+                    object: *object,
+                    name: name.clone(),
+                    settings,
+                })
+            }
         }
+    }
+
+    /// Whether the file server's object is there when the act is done.
+    pub fn makes(&self) -> bool {
+        self.settings()
+            .iter()
+            .any(|setting| setting.name == EXISTS && setting.after == SettingValue::Bool(true))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What hosts hold against what they should, whoever brought it there, and how they differ.
 
+mod steps;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,27 +11,26 @@ use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
 use crate::model::facts::Survey;
 use crate::model::host::HostName;
-use crate::model::irm::IrmConfiguration;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
-use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
-use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::probe::Probe;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::ValuePath;
-use crate::model::step::Act;
-use crate::model::step::Setting;
-use crate::model::step::SettingValue;
 use crate::plan::debt;
 use crate::plan::desired::ForeignForm;
 use crate::plan::desired::same_value;
 use crate::plan::diff::stands_at;
 use crate::plan::probe;
 use crate::plan::url::has_form;
+
+pub use steps::StepFinding;
+pub use steps::ask;
+pub use steps::fresh;
+pub use steps::steps;
 
 /// One value that a host should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,16 +115,6 @@ impl HostFindings {
             Verdict::Differs
         }
     }
-}
-
-/// An organisation step compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepFinding {
-    pub organisation: String,
-    /// `None` if it could not be read.
-    pub holds: Option<bool>,
-    /// What was found, or why nothing was.
-    pub told: String,
 }
 
 /// What each host of a plan should hold once the plan is carried out.
@@ -252,71 +243,13 @@ fn owed(seen: &Observation) -> Option<String> {
     }
 }
 
-/// Lets the hosts that steps go by be asked for their organisation.
-pub fn ask_organisations(plan: &Plan, probes: &mut BTreeMap<HostName, Probe>) {
-    for step in planned_steps(plan).filter(|step| matches!(step.act, Act::ExchangeIrm { .. })) {
-        probes.entry(step.via.clone()).or_default().organisation = true;
-    }
-}
-
-fn planned_steps(plan: &Plan) -> impl Iterator<Item = &OrganisationStep> {
-    plan.stages.iter().filter_map(|stage| match &stage.work {
-        PlannedWork::Hosts { .. } => None,
-        PlannedWork::Step(step) => Some(&**step),
-    })
-}
-
-/// Whether organisations are as the plan's steps want them.
-pub fn steps(plan: &Plan, survey: &Survey) -> Vec<StepFinding> {
-    let found = |step: &OrganisationStep| {
-        survey.organisations.iter().find(|own| own.dn.eq_ignore_ascii_case(&step.identity))
-    };
-    let compared = planned_steps(plan).map(|step| {
-        if let Some(organisation) = found(step) {
-            return step_finding(step, &organisation.irm);
-        }
-        let failure = survey.organisation_failures.get(&step.via);
-        let why = failure.map_or_else(|| "nobody told".to_owned(), Failure::text);
-        let organisation = step.organisation.clone();
-        StepFinding { organisation, holds: None, told: format!("not read: {why}") }
-    });
-    compared.collect()
-}
-
-/// The same for a plan that was made just now.
-pub fn fresh_steps(plan: &Plan) -> Vec<StepFinding> {
-    let found =
-        planned_steps(plan).map(|step| settings_finding(step, |setting| setting.before.clone()));
-    found.collect()
-}
-
-fn step_finding(step: &OrganisationStep, irm: &IrmConfiguration) -> StepFinding {
-    settings_finding(step, |setting| irm.setting(&setting.name))
-}
-
-fn settings_finding(
-    step: &OrganisationStep,
-    found: impl Fn(&Setting) -> SettingValue,
-) -> StepFinding {
-    let settings = step.act.settings();
-    let found: Vec<(&Setting, SettingValue)> =
-        settings.iter().map(|setting| (setting, found(setting))).collect();
-    let told: Vec<String> =
-        found.iter().map(|(setting, value)| format!("{} {value}", setting.name)).collect();
-    StepFinding {
-        organisation: step.organisation.clone(),
-        holds: Some(found.iter().all(|(setting, value)| value.is_same(&setting.after))),
-        told: told.join(", "),
-    }
-}
-
 /// The findings of a plan that was made just now: it has read everything already.
 pub fn of_fresh(plan: &Plan) -> Vec<HostFindings> {
     let hosts = plan.hosts.values().filter(|host| host.scope == Scope::InScope);
-    hosts.map(fresh).collect()
+    hosts.map(of_planned).collect()
 }
 
-fn fresh(host: &PlannedHost) -> HostFindings {
+fn of_planned(host: &PlannedHost) -> HostFindings {
     let differs = host.changes.iter().map(|change| Finding {
         path: change.path.clone(),
         wanted: change.after.clone(),

@@ -93,7 +93,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
     };
     let surveyed = surveyed(input.hosts, context);
     let dealt = stage::deal(&input.playbook.stages, input.select, &surveyed, &eligible);
-    let mut steps = steps::steps(input);
+    let mut steps = steps::steps(input, &surveyed);
     let mut blockers = std::mem::take(&mut steps.blockers);
     let (told, doubts) = tenant::findings(input.hosts, input.survey);
     blockers.extend(doubts);

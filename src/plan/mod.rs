@@ -13,6 +13,7 @@ pub mod diff;
 pub mod domain;
 pub mod evidence;
 pub mod farm;
+pub mod fileserver;
 pub mod fits;
 pub mod fold;
 pub mod host;

@@ -44,11 +44,7 @@ pub fn deal(
             StageWork::Step(_) => Vec::new(),
             StageWork::Hosts { pattern, .. } => {
                 select(pattern, surveyed).unwrap_or_else(|reason| {
-                    dealt.blockers.push(Blocker {
-                        id: "pattern".to_owned(),
-                        text: format!("stage `{}`: {reason}", stage.name),
-                        hint: Some("correct the stage's `hosts` in the playbook".to_owned()),
-                    });
+                    dealt.blockers.push(no_pattern(&stage.name, &reason));
                     Vec::new()
                 })
             }
@@ -60,6 +56,15 @@ pub fn deal(
         dealt.stages.push(fresh);
     }
     dealt
+}
+
+/// A stage's pattern that finds nobody.
+pub fn no_pattern(stage: &str, reason: &str) -> Blocker {
+    Blocker {
+        id: "pattern".to_owned(),
+        text: format!("stage `{stage}`: {reason}"),
+        hint: Some("correct the stage's `hosts` in the playbook".to_owned()),
+    }
 }
 
 /// Cuts a stage's hosts into batches: the list of sizes in order, the last one repeated. One that

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::host::Host;
+use crate::model::host::HostName;
 use crate::model::irm::Organisation;
 use crate::model::plan::Blocker;
 use crate::model::plan::OrganisationStep;
@@ -14,12 +15,15 @@ use crate::model::rollout::ServerOrder;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
 use crate::model::step::Act;
+use crate::model::surveyed::Surveyed;
 use crate::plan::farm;
+use crate::plan::fileserver;
 use crate::plan::identity;
 use crate::plan::make::PlanInput;
 use crate::plan::make::within;
 use crate::plan::organisation;
 use crate::plan::organisation::Subject;
+use crate::plan::stage;
 
 /// The folders that hold what the rights clients keep of certificates and licences, by the account
 /// that the product runs as (`connector.md` 5.2 row 9, 5.3).
@@ -48,7 +52,7 @@ impl Steps {
     }
 }
 
-pub fn steps(input: &PlanInput<'_>) -> Steps {
+pub fn steps(input: &PlanInput<'_>, surveyed: &Surveyed) -> Steps {
     let mut steps = Steps::default();
     let concerned = |role: Role| {
         input
@@ -83,7 +87,17 @@ pub fn steps(input: &PlanInput<'_>) -> Steps {
                 }
                 made
             }
-            StepOrder::Servers { role, act } => servers(input, *role, act),
+            StepOrder::Servers { role, act, only } => {
+                let among = match only.as_deref().map(|only| (input.select)(only, surveyed)) {
+                    None => None,
+                    Some(Ok(names)) => Some(names),
+                    Some(Err(reason)) => {
+                        steps.blockers.push(stage::no_pattern(&stage.name, &reason));
+                        continue;
+                    }
+                };
+                servers(input, *role, act, among.as_deref())
+            }
         };
         steps.by_stage.insert(place, made);
     }
@@ -125,12 +139,18 @@ fn exchange(
     made
 }
 
-/// One step for each server of the role that the run may touch.
-fn servers(input: &PlanInput<'_>, role: Role, order: &ServerOrder) -> Vec<OrganisationStep> {
+/// One step for each server of the role that the run may touch, among those that are named.
+fn servers(
+    input: &PlanInput<'_>,
+    role: Role,
+    order: &ServerOrder,
+    among: Option<&[HostName]>,
+) -> Vec<OrganisationStep> {
     let touched = input
         .hosts
         .iter()
-        .filter(|host| host.role == Some(role) && host.in_scope() && within(input, host));
+        .filter(|host| host.role == Some(role) && host.in_scope() && within(input, host))
+        .filter(|host| among.is_none_or(|names| names.contains(&host.name)));
     touched
         .map(|host| {
             let belongs = match role {
@@ -139,7 +159,13 @@ fn servers(input: &PlanInput<'_>, role: Role, order: &ServerOrder) -> Vec<Organi
                 Role::Sharepoint => host.farm.clone(),
                 Role::Fci | Role::Connector => None,
             };
+            let mut held = None;
             let act = match order {
+                ServerOrder::FileObject { object, name, settings } => {
+                    let (act, why) = fileserver::act(host, input.survey, *object, name, settings);
+                    held = why;
+                    act
+                }
                 ServerOrder::ClearCache => Act::ClearFolder {
                     folder: match role {
                         Role::Sharepoint => SHAREPOINT_CACHE.to_owned(),
@@ -157,12 +183,16 @@ fn servers(input: &PlanInput<'_>, role: Role, order: &ServerOrder) -> Vec<Organi
                 endpoint: host.endpoint.clone(),
                 credential: host.credential.clone(),
                 user: host.user.clone(),
+                // What a file server protects needs its values and its restart first.
+                needs: match act {
+                    Act::FileObject { .. } => vec![host.name.clone()],
+                    _ => Vec::new(),
+                },
+                satisfied: fileserver::is_satisfied(&act),
                 act,
-                satisfied: false,
-                needs: Vec::new(),
                 missing: Vec::new(),
                 waived: Vec::new(),
-                held: None,
+                held,
                 by_hand: None,
             }
         })
@@ -237,7 +267,7 @@ mod tests {
     fn what_concerns_a_server_is_a_step_of_its_own_for_each() {
         let mut fleet = Fleet::new(&["EX1", "EX2", "FS1"]);
         let act = ServerOrder::ClearCache;
-        let order = StepOrder::Servers { role: Role::Exchange, act };
+        let order = StepOrder::Servers { role: Role::Exchange, act, only: Some("EX".into()) };
         fleet.playbook.stages.insert(0, stage("cache", order));
         let plan = fleet.plan();
         let names: Vec<&str> = plan.stages.iter().map(|stage| stage.name.as_str()).collect();

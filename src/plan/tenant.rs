@@ -96,3 +96,55 @@ pub fn others(host: &Host, survey: &Survey) -> Option<Blocker> {
         )),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::origin::Origin;
+    use crate::model::tenant::Fetched;
+    use crate::plan::sample::Fleet;
+
+    /// What the connector tells of its tenant; how many notes and which blockers follow.
+    #[track_caller]
+    fn check(told: Result<&str, &str>, notes: usize, blocker: Option<&str>) {
+        let fleet = Fleet::new(&["EX1", "SP1"]);
+        let fetched = Fetched {
+            connector: Origin::parse("https://rms.contoso.com").unwrap(),
+            tenant: told.map(|url| Origin::parse(url).unwrap()).map_err(str::to_owned),
+        };
+        let survey = Survey { tenants: vec![fetched], ..Survey::default() };
+        let (found, blockers) = findings(&fleet.hosts, &survey);
+        assert_eq!(found.len(), notes, "{found:?}");
+        let text = blockers.first().map(|one| format!("{} {}", one.id, one.text));
+        match (&text, blocker) {
+            (Some(text), Some(part)) => assert!(text.contains(part), "{text}"),
+            (None, None) => {}
+            (_, _) => panic!("{text:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_connector_tells_must_be_what_the_inventory_says() {
+        check(Ok("https://t1.rms.eu.aadrm.com"), 2, None);
+        let other = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.na.aadrm.com";
+        check(
+            Ok(other),
+            1,
+            Some("tenant-url the inventory says https://t1.rms.eu.aadrm.com for EX1, SP1"),
+        );
+        check(Err("the page is empty"), 0, Some("tenant-url the tenant's URL is not told"));
+    }
+
+    #[test]
+    fn another_tenant_in_any_value_blocks_its_host() {
+        let mut fleet = Fleet::new(&["FS1"]);
+        let key = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
+        let host = fleet.hosts[0].clone();
+        assert_eq!(others(&host, &fleet.survey), None);
+        fleet.set("FS1", key, "", "https://t1.rms.eu.aadrm.com/_wmcs/certification");
+        assert_eq!(others(&host, &fleet.survey), None);
+        fleet.set("FS1", key, "", "https://t2.rms.eu.aadrm.com/_wmcs/certification");
+        let blocker = others(&host, &fleet.survey).unwrap();
+        assert!(blocker.text.contains("t2.rms.eu.aadrm.com"), "{blocker:?}");
+    }
+}

@@ -52,7 +52,8 @@ pub fn decide(case: Case<'_>) -> Decided {
     }
     if changes == 0 {
         evidence.insert(0, fact(Weight::Against, "no value changes".to_owned()));
-        if role == Role::Fci {
+        let used = prior == PriorAdrms::Used;
+        if role == Role::Fci || used || evidence.iter().any(|one| one.weight == Weight::For) {
             let text = "no mark says that a restart is owed; when the values were written is not \
                         told over WMI";
             evidence.push(fact(Weight::NotRead, text.to_owned()));

@@ -90,7 +90,14 @@ fn step(step: &StepFinding, style: Style) -> String {
         Some(false) => (Sign::Cross, Tint::Change),
         None => (Sign::Cross, Tint::Bad),
     };
-    let text = format!("{}  {}", step.organisation, step.told);
+    let word = match step.standing {
+        Standing::Holds | Standing::Unread(_) => String::new(),
+        Standing::Reverted
+        | Standing::NeverApplied
+        | Standing::Changed
+        | Standing::ForeignVariant(_) => format!(" ({})", word(&step.standing)),
+    };
+    let text = format!("{}  {}{word}", step.organisation, step.told);
     format!("{} {}", style.paint(tint, style.sign(sign)), visible(&text))
 }
 

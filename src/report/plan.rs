@@ -170,7 +170,10 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
         .iter()
         .map(|line| style.paint(Tint::Change, line.trim_start()))
         .collect();
-    for setting in step.act.settings() {
+    // An object that is made has no before: what is not given is not told.
+    let is_told =
+        |one: &&Setting| !(matches!(step.act, Act::FileObject { .. }) && one.is_satisfied());
+    for setting in step.act.settings().iter().filter(is_told) {
         let Setting { name, before, after } = setting;
         let (sign, change) = if setting.is_satisfied() {
             (" ", after.to_string())

@@ -180,7 +180,10 @@ async fn ask<C: Connect, K: Clock>(
     let survey = match read.await {
         Ok(mut observation) => {
             let found = &mut observation.particulars;
-            look_around(connect, &question.target, &question.probe, found).await;
+            let mut probe = question.probe.clone();
+            // The farm's own question reads it, over the step's way, and is evidence as well.
+            probe.farm &= question.farm.is_none();
+            look_around(connect, &question.target, &probe, found).await;
             HostSurvey::Read(Box::new(observation))
         }
         Err(error) => HostSurvey::Failed(error.failure()),
@@ -274,7 +277,7 @@ async fn ask_organisation<C: Connect>(connect: &C, question: &Question, survey: 
 async fn ask_farm<C: Connect>(connect: &C, question: &Question, survey: &mut Survey) {
     let Some(FarmQuestion { name, configuration }) = &question.farm else { return };
     let host = &question.target.host;
-    let Some(HostSurvey::Read(_)) = survey.hosts.get(host) else { return };
+    let Some(HostSurvey::Read(observation)) = survey.hosts.get_mut(host) else { return };
     let read = async {
         let mut shell = connect.shell(&question.target, configuration).await?;
         let farm = match sharepoint::enter(&mut shell, configuration).await {
@@ -285,6 +288,10 @@ async fn ask_farm<C: Connect>(connect: &C, question: &Question, survey: &mut Sur
         farm
     };
     let farm = read.await.map_err(|error| error.failure());
+    observation.particulars.farm = match &farm {
+        Ok(farm) => Asked::Told(farm::of(&farm.irm)),
+        Err(failure) => Asked::NotRead(failure.text()),
+    };
     survey.farms.insert(name.clone(), farm);
 }
 

@@ -9,10 +9,13 @@ use crate::event::Record;
 use crate::model::host::HostName;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedStage;
+use crate::model::plan::PlannedWork;
 use crate::model::registry::ValuePath;
+use crate::model::step::Act;
 use crate::plan::compare::Expected;
 use crate::plan::compare::WrittenBy;
 use crate::run::history::History;
+use crate::run::history::StepHistory;
 
 /// Runs taken in one after another.
 #[derive(Debug, Default)]
@@ -34,10 +37,15 @@ impl LastWrites {
     pub fn into_expected(mut self) -> Option<(Plan, BTreeMap<HostName, Vec<Expected>>)> {
         self.runs.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
         let mut all: BTreeMap<(HostName, ValuePath), Expected> = BTreeMap::new();
+        let mut steps: BTreeMap<String, PlannedStage> = BTreeMap::new();
         let mut reach: Option<Plan> = None;
         for (_, run, plan, records) in self.runs {
             let times = verified(&records);
-            let written = History::of(&records).written();
+            let history = History::of(&records);
+            for stage in &plan.stages {
+                last_word(&mut steps, &history, stage);
+            }
+            let written = history.written();
             for (name, host) in &plan.hosts {
                 let part = written.hosts.get(name).cloned().unwrap_or_default();
                 for (place, change) in host.changes.iter().enumerate() {
@@ -66,8 +74,32 @@ impl LastWrites {
             hosts.entry(name).or_default().push(expected);
         }
         hosts.retain(|_, values| values.iter().any(|value| value.written.is_some()));
-        reach.filter(|_| !hosts.is_empty()).map(|plan| (plan, hosts))
+        let is_any = !hosts.is_empty() || !steps.is_empty();
+        reach
+            .filter(|_| is_any)
+            .map(|plan| (Plan { stages: steps.into_values().collect(), ..plan }, hosts))
     }
+}
+
+/// Takes in a step that a run has set: each setting counts as the last run left it.
+fn last_word(steps: &mut BTreeMap<String, PlannedStage>, history: &History, stage: &PlannedStage) {
+    let PlannedWork::Step(step) = &stage.work else { return };
+    if !matches!(history.step(&step.organisation, &stage.name), Some(StepHistory::Verified(_))) {
+        return;
+    }
+    let what = match &step.act {
+        Act::ExchangeIrm { .. } => "exchange".to_owned(),
+        Act::SharepointIrm { .. } => "farm".to_owned(),
+        Act::FileObject { object, name, .. } => format!("{} {name}", object.class()),
+        // They leave nothing to compare with.
+        Act::RefreshCertificates | Act::ClearFolder { .. } | Act::CycleServices { .. } => return,
+    };
+    let key = format!("{what} {}", step.identity).to_lowercase();
+    let mut step = (**step).clone();
+    if let Some(PlannedStage { work: PlannedWork::Step(earlier), .. }) = steps.get(&key) {
+        step.act.keep(&earlier.act);
+    }
+    steps.insert(key, PlannedStage { work: PlannedWork::Step(Box::new(step)), ..stage.clone() });
 }
 
 /// When each change of each host was read back, the last time.
@@ -80,11 +112,8 @@ fn verified(records: &[Record]) -> BTreeMap<(HostName, usize), Timestamp> {
 }
 
 fn joined(earlier: Option<Plan>, mut later: Plan) -> Plan {
-    let Some(earlier) = earlier else { return later };
-    for (name, host) in earlier.hosts {
+    for (name, host) in earlier.into_iter().flat_map(|plan| plan.hosts) {
         later.hosts.entry(name).or_insert(host);
     }
-    let stages: Vec<PlannedStage> = earlier.stages;
-    later.stages.extend(stages);
     later
 }

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod clear;
 pub mod context;
 pub mod fault;
+pub(crate) mod instance;
 pub(crate) mod invoke;
 pub mod multipart;
 pub mod namespace;

@@ -55,6 +55,27 @@ pub enum Write {
     StartService(String),
     /// `Win32_Service.StopService`.
     StopService(String),
+    /// A new instance of a class (namespace and name), by WS-Transfer.
+    CreateInstance { class: &'static str, properties: Vec<(&'static str, CimValue)> },
+    /// The instance with this key is removed, by WS-Transfer.
+    DeleteInstance { class: &'static str, key: (&'static str, String) },
+}
+
+/// A property's value of a [`Write::CreateInstance`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CimValue {
+    Text(String),
+    Number(i64),
+    Bool(bool),
+    /// RFC 3339.
+    Moment(String),
+    /// An array; an empty one is left out, as it is a property's default.
+    Many(Vec<Self>),
+    /// An instance of another class, by namespace and name.
+    Embedded {
+        class: &'static str,
+        properties: Vec<(&'static str, Self)>,
+    },
 }
 
 /// What came back. StdRegProv refuses with HTTP 200 and a return code, so codes are data.

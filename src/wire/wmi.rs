@@ -90,6 +90,11 @@ fn instance(item: &Element) -> Instance {
     }
     for property in item.elements() {
         instance.properties.entry(property.name.clone()).or_default().push(text(property));
+        // `Action.Type` of an instance that is embedded in `Action`.
+        for inner in property.elements().filter(|inner| inner.namespace != namespace::CIM) {
+            let name = format!("{}.{}", property.name, inner.name);
+            instance.properties.entry(name).or_default().push(text(inner));
+        }
     }
     instance
 }

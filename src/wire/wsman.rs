@@ -1,6 +1,7 @@
 //! Questions and acts as WS-Management messages, and replies as answers.
 
 use crate::model::registry::Kind;
+use crate::wire::instance::Transfer;
 use crate::wire::invoke::Invoke;
 use crate::wire::invoke::Output;
 use crate::wire::namespace;
@@ -52,7 +53,8 @@ impl Sent<'_> {
             },
             // Named even where the act cannot be encoded.
             Self::Write(write) => match act(write) {
-                Ok(invoke) => invoke.name(),
+                Ok(Deed::Invoke(invoke)) => invoke.name(),
+                Ok(Deed::Transfer(transfer)) => transfer.name(),
                 Err(_) => "StdRegProv".to_owned(),
             },
         }
@@ -84,7 +86,11 @@ pub fn encode_identify() -> Result<Vec<u8>, WsmanError> {
 
 /// Encodes an act. What XML or StdRegProv cannot carry is refused here, before anything is sent.
 pub fn encode_write(write: &Write, header: &Header) -> Result<Vec<u8>, WsmanError> {
-    soap::encode(act(write)?.request(), header)
+    let request = match act(write)? {
+        Deed::Invoke(invoke) => invoke.request(),
+        Deed::Transfer(transfer) => transfer.request(),
+    };
+    soap::encode(request, header)
 }
 
 /// Encodes the Pull that follows a page; `wmi_namespace` is the query's.
@@ -101,7 +107,13 @@ pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, Ws
     let id = header.message_id.as_str();
     let answer = match sent {
         Sent::Pull { context } => return Ok(Reply::Page(wmi::page(Some(context), id, bytes)?)),
-        Sent::Write(write) => Answer::Done { code: act(write)?.decode(id, bytes)?.code()? },
+        Sent::Write(write) => match act(write)? {
+            Deed::Invoke(invoke) => Answer::Done { code: invoke.decode(id, bytes)?.code()? },
+            Deed::Transfer(transfer) => {
+                transfer.decode(id, bytes)?;
+                Answer::Done { code: 0 }
+            }
+        },
         Sent::Read(read) => match form(read) {
             Form::Identify => decode_identify(bytes)?,
             Form::Settings => settings::decode(id, bytes)?,
@@ -201,8 +213,20 @@ fn client_restart(output: &Output) -> Result<Answer, WsmanError> {
     Ok(Answer::ClientRestart { code, pending })
 }
 
-fn act(write: &Write) -> Result<Invoke, WsmanError> {
-    Ok(match write {
+/// How an act travels.
+enum Deed<'a> {
+    Invoke(Invoke),
+    Transfer(Transfer<'a>),
+}
+
+fn act(write: &Write) -> Result<Deed<'_>, WsmanError> {
+    Ok(Deed::Invoke(match write {
+        Write::CreateInstance { class, properties } => {
+            return Ok(Deed::Transfer(Transfer::Create { class, properties }));
+        }
+        Write::DeleteInstance { class, key: (name, value) } => {
+            return Ok(Deed::Transfer(Transfer::Delete { class, key: (name, value) }));
+        }
         Write::CreateKey(key) => regprov::on_key("CreateKey", key),
         Write::DeleteKey(key) if key.as_str().is_empty() => {
             return Err(WsmanError::Uncarriable("a hive is not a key to delete".to_owned()));
@@ -223,7 +247,7 @@ fn act(write: &Write) -> Result<Invoke, WsmanError> {
         },
         Write::StartService(name) => service("StartService", name),
         Write::StopService(name) => service("StopService", name),
-    })
+    }))
 }
 
 /// A method of one service, which its key selects.

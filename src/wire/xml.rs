@@ -153,7 +153,8 @@ impl Element {
     fn collect_namespaces<'a>(&'a self, prefixes: &mut BTreeMap<&'a str, String>) {
         let attributes = self.attributes.iter().map(|(space, _, _)| space.as_str());
         let own = Some(self.namespace.as_str()).filter(|space| !unprefixed(space));
-        for space in own.into_iter().chain(attributes) {
+        let types = self.attributes.iter().filter_map(qualified).map(|(space, _)| space);
+        for space in own.into_iter().chain(attributes).chain(types) {
             if space.is_empty() || space == namespace::XML || prefixes.contains_key(space) {
                 continue;
             }
@@ -181,8 +182,15 @@ impl Element {
         if unprefixed(&self.namespace) {
             let _ = write!(out, " xmlns=\"{}\"", escape(&self.namespace, true));
         }
-        for (space, name, value) in &self.attributes {
-            let value = escape(value, true);
+        for attribute in &self.attributes {
+            let (space, name, value) = attribute;
+            let value = match qualified(attribute) {
+                Some((of, local)) => {
+                    let prefix = prefixes.get(of).map_or("", String::as_str);
+                    escape(&format!("{prefix}:{local}"), true)
+                }
+                None => escape(value, true),
+            };
             let _ = match prefixes.get(space.as_str()) {
                 Some(prefix) => write!(out, " {prefix}:{name}=\"{value}\""),
                 None if space == namespace::XML => write!(out, " xml:{name}=\"{value}\""),
@@ -202,6 +210,15 @@ impl Element {
         }
         let _ = write!(out, "</{tag}>");
     }
+}
+
+/// Namespace and name of an `xsi:type` that is given as `{namespace}name`: only whoever writes the
+/// document knows the prefix.
+fn qualified((space, name, value): &(String, String, String)) -> Option<(&str, &str)> {
+    if space != namespace::XSI || name != "type" {
+        return None;
+    }
+    value.strip_prefix('{')?.split_once('}')
 }
 
 /// Namespaces that Windows' own clients write as a default namespace on the element itself.

@@ -49,6 +49,8 @@ mod peers_evidence;
 #[cfg(test)]
 mod peers_exports;
 #[cfg(test)]
+mod peers_files;
+#[cfg(test)]
 #[cfg(unix)]
 mod peers_kerberos;
 #[cfg(test)]
@@ -97,6 +99,8 @@ mod resume;
 mod runs_verify;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod served;
 #[cfg(test)]
 mod shared;
 #[cfg(test)]

@@ -111,3 +111,53 @@ fn what_is_destructive_is_refused_until_it_is_accepted() {
     let told = ["destructive", "add `destructive: accepted`"];
     check(&folder, &["plan", "--lab", "-p", "p.yml"], 65, &told);
 }
+
+#[test]
+fn a_connector_of_another_tenant_than_the_inventory_stops_the_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    // The SharePoint servers have no tenant of their own, so that the connector is asked.
+    inventory(&folder, |text| {
+        let line =
+            "    rms_tenant_url: https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com\n";
+        let own = format!("rms_role: exchange\n    {line}");
+        text.replacen(line, "", 1).replacen("rms_role: exchange\n", &own, 1)
+    });
+    let lab = ["plan", "--lab", "-i", "inventory.yml", "--full"];
+    check(&folder, &lab, 0, &["as the connector"]);
+    let other = "https://00000000-1038-4eec-863d-49bded473437.rms.na.aadrm.com";
+    let broken = [&lab[..], &["--faults", "connector-other-tenant"]].concat();
+    let said = check(&folder, &broken, 7, &["tenant-url", other]);
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("tenant-url: the inventory says https://5c6bb73b"), "{said}");
+}
+
+#[test]
+fn what_a_file_server_cannot_take_is_told_in_the_playbook() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |stage: &str, told: &str| {
+        let playbook = format!("version: 1\nname: x\nstages:\n  - {stage}\n");
+        std::fs::write(folder.path().join("p.yml"), playbook).unwrap();
+        check(&folder, &["plan", "--lab", "-p", "p.yml"], 65, &[told]);
+    };
+    let job = |rest: &str| {
+        format!(
+            "{{ name: j, org_step: fci.file-management-job, set: {{ Name: J, Namespace: ['D:\\a'], \
+             {rest} }} }}"
+        )
+    };
+    check("{ name: j, org_step: fci.file-management-job }", "needs the key `set`");
+    check(&job("Continuous: true"), "needs `RmsTemplate`");
+    check(&job("RmsTemplate: T"), "needs `Schedule` or `Continuous: true`");
+    check(&job("RmsTemplate: T, Color: red"), "has no `Color`");
+    let both = "Schedule: { Time: \"2026-12-01T02:00:00Z\", Weekly: [Monday], Monthly: [1] }";
+    check(&job(&format!("RmsTemplate: T, {both}")), "either `Weekly` or `Monthly`");
+    let bare = "Schedule: { Time: \"02:00\", Weekly: [Monday] }";
+    check(&job(&format!("RmsTemplate: T, {bare}")), "needs a time with its offset");
+    let alone = "Continuous: true, Condition: { Property: P, Condition: Equal }";
+    check(&job(&format!("RmsTemplate: T, {alone}")), "needs a `Value` with Equal");
+    let rule = "{ name: r, org_step: fci.classification-rule, set: { Name: R, Property: P, Namespace: \
+                [Shares] } }";
+    check(rule, "needs a folder of the server");
+    let wide = "{ name: e, org_step: exchange.set-irm-configuration, hosts: exchange }";
+    check(wide, "`org_step` stands beside `hosts`");
+}

@@ -3,12 +3,14 @@
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
+use crate::manifest::playbook::file_object;
 use crate::manifest::scalar;
 use crate::manifest::scalar::Mismatch;
 use crate::manifest::suggest::did_you_mean;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
+use crate::model::fileserver::FileObject;
 use crate::model::product::Role;
 use crate::model::rollout::FarmOrder;
 use crate::model::rollout::IrmOrder;
@@ -28,9 +30,10 @@ enum Kind {
     Farm,
     ClearCache(Role),
     RestartIis(Role),
+    FileObject(FileObject),
 }
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 9] = [
     ("exchange.set-irm-configuration", Kind::Irm),
     ("exchange.refresh-server-certificates", Kind::Refresh),
     ("exchange.clear-cache", Kind::ClearCache(Role::Exchange)),
@@ -38,6 +41,8 @@ const KINDS: [(&str, Kind); 7] = [
     ("sharepoint.use-this-rms-server", Kind::Farm),
     ("sharepoint.clear-cache", Kind::ClearCache(Role::Sharepoint)),
     ("sharepoint.restart-iis", Kind::RestartIis(Role::Sharepoint)),
+    ("fci.classification-rule", Kind::FileObject(FileObject::ClassificationRule)),
+    ("fci.file-management-job", Kind::FileObject(FileObject::ManagementJob)),
 ];
 
 impl Kind {
@@ -46,6 +51,7 @@ impl Kind {
             Self::Irm | Self::Refresh => Role::Exchange,
             Self::Farm => Role::Sharepoint,
             Self::ClearCache(role) | Self::RestartIis(role) => role,
+            Self::FileObject(_) => Role::Fci,
         }
     }
 
@@ -62,14 +68,27 @@ impl Kind {
             Self::RestartIis(_) => {
                 Some("every web session of the server ends, one server after the other")
             }
-            Self::Irm | Self::Farm => None,
+            Self::Irm | Self::Farm | Self::FileObject(_) => None,
         }
     }
 }
 
-/// Reads the step of a stage with all its keys.
+/// Whether the step is one for each server, so that a host pattern can say which.
+pub(super) fn is_of_servers(entry: &Entry) -> bool {
+    let value = entry.value.inline();
+    KINDS.iter().any(|(name, kind)| {
+        let is_of_servers = match kind {
+            Kind::ClearCache(_) | Kind::RestartIis(_) | Kind::FileObject(_) => true,
+            Kind::Irm | Kind::Refresh | Kind::Farm => false,
+        };
+        *name == value && is_of_servers
+    })
+}
+
+/// Reads the step of a stage with all its keys; `only` is the pattern of a step for each server.
 pub(super) fn read(
     entry: &Entry,
+    only: Option<String>,
     fields: &mut Fields<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<StepOrder> {
@@ -135,6 +154,13 @@ pub(super) fn read(
             let by_hand = (manual == Some(true)).then(|| timeout.unwrap_or(PATIENCE));
             StepOrder::Farm(FarmOrder { enabled, by_hand })
         }
+        Kind::FileObject(object) => {
+            refuse_some(fields, &["mode", "timeout", "verify"], diagnostics);
+            let set = fields.require("set", diagnostics, |node| file_object::read(object, node));
+            let (name, settings) = set?;
+            let act = ServerOrder::FileObject { object, name, settings };
+            StepOrder::Servers { role: Role::Fci, act, only }
+        }
         Kind::ClearCache(_) | Kind::RestartIis(_) => {
             refuse_some(fields, &["mode", "timeout", "set", "verify"], diagnostics);
             let act = if let Kind::ClearCache(_) = kind {
@@ -142,7 +168,7 @@ pub(super) fn read(
             } else {
                 ServerOrder::RestartIis
             };
-            StepOrder::Servers { role: kind.role(), act }
+            StepOrder::Servers { role: kind.role(), act, only }
         }
     };
     match (lost, accepted) {

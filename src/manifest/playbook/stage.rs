@@ -101,7 +101,13 @@ fn stage(
     let hooks = hooks::around(&mut fields, &conditions.hooks, diagnostics);
     let hosts = fields.take("hosts");
     let work = match (fields.take("org_step"), hosts) {
-        (Some(step), None) => org_step::read(step, &mut fields, diagnostics).map(StageWork::Step),
+        (Some(step), None) => {
+            org_step::read(step, None, &mut fields, diagnostics).map(StageWork::Step)
+        }
+        (Some(step), Some(_)) if org_step::is_of_servers(step) => {
+            let only = fields.read("hosts", diagnostics, pattern_text);
+            org_step::read(step, only, &mut fields, diagnostics).map(StageWork::Step)
+        }
         (Some(step), Some(_)) => {
             diagnostics.push(
                 Diagnostic::error(step.key.span, "`org_step` stands beside `hosts`").help(

@@ -1,14 +1,15 @@
 //! The connection that a step is done over: a PowerShell endpoint, or WS-Management itself.
 
 use crate::host::exchange;
+use crate::host::fileserver;
 use crate::host::folder;
 use crate::host::gate::POWERSHELL;
-use crate::host::iis;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
 use crate::host::link::Target;
+use crate::host::service;
 use crate::host::sharepoint;
 use crate::model::plan::OrganisationStep;
 use crate::model::step::Act;
@@ -29,7 +30,7 @@ impl<C: Connect> Line<C> {
             Act::ExchangeIrm { .. } | Act::RefreshCertificates => exchange::CONFIGURATION,
             Act::SharepointIrm { configuration, .. } => configuration,
             Act::ClearFolder { .. } => POWERSHELL,
-            Act::CycleServices { .. } => {
+            Act::CycleServices { .. } | Act::FileObject { .. } => {
                 return means.connect.connect(target).await.map(Self::Link);
             }
         };
@@ -50,7 +51,10 @@ impl<C: Connect> Line<C> {
             }
             (Self::Shell(shell), Act::ClearFolder { folder }) => folder::clear(shell, folder).await,
             (Self::Link(link), Act::CycleServices { services }) => {
-                iis::cycle(link, clock, services).await
+                service::cycle(link, clock, services).await
+            }
+            (Self::Link(link), Act::FileObject { object, name, settings }) => {
+                fileserver::set(link, *object, name, settings).await
             }
             (Self::Shell(_) | Self::Link(_), _) => Err(misfit()),
         }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::host::exchange;
+use crate::host::fileserver;
 use crate::host::folder;
-use crate::host::iis;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
+use crate::host::service;
 use crate::host::sharepoint;
 use crate::model::farm::FarmIrm;
+use crate::model::fileserver::named;
 use crate::model::irm::ExchangeServer;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
@@ -33,6 +35,7 @@ pub(super) fn is_readable(act: &Act) -> bool {
         Act::ExchangeIrm { .. }
         | Act::SharepointIrm { .. }
         | Act::ClearFolder { .. }
+        | Act::FileObject { .. }
         // What is stopped is started, whoever stopped it: done twice is as well as once.
         | Act::CycleServices { .. } => true,
         Act::RefreshCertificates => false,
@@ -64,12 +67,16 @@ impl Seen {
                 Ok(plain(one("entries", SettingValue::Text(left.to_string()))))
             }
             (Line::Link(wsman), Act::CycleServices { services }) => {
-                let states = iis::states(wsman, services).await?;
+                let states = service::states(wsman, services).await?;
                 let settings = states
                     .into_iter()
                     .map(|(name, state)| (name, SettingValue::Text(state)))
                     .collect();
                 Ok(plain(StepState::Settings { settings }))
+            }
+            (Line::Link(wsman), Act::FileObject { object, name, .. }) => {
+                let found = fileserver::all(wsman).await?;
+                Ok(plain(StepState::Settings { settings: named(&found, *object, name) }))
             }
             (Line::Shell(_) | Line::Link(_), _) => Err(misfit()),
         }
@@ -82,7 +89,9 @@ impl Seen {
     /// Whether what the act sets is set, so that it need not be done.
     pub(super) fn holds(&self, act: &Act) -> bool {
         match act {
-            Act::ExchangeIrm { settings, .. } | Act::SharepointIrm { settings, .. } => {
+            Act::ExchangeIrm { settings, .. }
+            | Act::SharepointIrm { settings, .. }
+            | Act::FileObject { settings, .. } => {
                 settings.iter().all(|one| self.setting(&one.name).is_same(&one.after))
             }
             Act::ClearFolder { .. } => self.setting("entries") == SettingValue::Text("0".into()),
@@ -93,9 +102,10 @@ impl Seen {
     /// Whether the act, which was just carried out, has done what it is for.
     pub(super) fn is_done(&self, act: &Act) -> bool {
         match act {
-            Act::ExchangeIrm { .. } | Act::SharepointIrm { .. } | Act::ClearFolder { .. } => {
-                self.holds(act)
-            }
+            Act::ExchangeIrm { .. }
+            | Act::SharepointIrm { .. }
+            | Act::ClearFolder { .. }
+            | Act::FileObject { .. } => self.holds(act),
             // The cmdlet's own word is all there is.
             Act::RefreshCertificates => true,
             Act::CycleServices { services } => {

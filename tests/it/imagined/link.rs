@@ -103,6 +103,8 @@ impl Writer for ImaginedLink {
                 Write::Restart { .. } => "restart".to_owned(),
                 Write::StartService(name) => format!("start {name}"),
                 Write::StopService(name) => format!("stop {name}"),
+                Write::CreateInstance { class, .. } => format!("make {class}"),
+                Write::DeleteInstance { class, .. } => format!("remove {class}"),
             };
             world.log.push(format!("{} {line}", self.name));
             let now = world.now;
