@@ -81,7 +81,8 @@ Exit codes:
     5 aborted      the failure budget or a gate stopped the run
     6 unreachable  only unreachable hosts, nothing failed
     7 blocked      blockers in the plan, or files that do not fit together (lint)
-    8 paused       waiting for a confirmation
+    8 paused       waiting for a confirmation or a person
+    9 window       the window closed, or would be overrun; resume goes on in the next
    10 locked       another run holds the lock
    11 undo-incomplete  what a run wrote is not all taken back and read back
    64 usage        bad flags or arguments

@@ -278,7 +278,7 @@ fn restarts(plan: &Plan) -> Vec<Block> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let columns = vec!["Host", "Restart", "Because", "Stands in for"];
+    let columns = vec!["Host", "Restart", "Because", "Not at once with"];
     vec![heading("Restarts"), Block::Table(Table { columns, rows })]
 }
 
