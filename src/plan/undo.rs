@@ -34,6 +34,8 @@ pub struct Written {
     /// Steps that were announced, by organisation and stage. Journals of the first version name no
     /// stage.
     pub steps: BTreeSet<(String, String)>,
+    /// A stage whose step may have been carried out with its only record lost: reading tells.
+    pub begun: Option<String>,
     /// The run came to its end; of one that did not the last record may be lost.
     pub ended: bool,
 }
@@ -55,7 +57,7 @@ impl Written {
     /// Whether the step of this stage was carried out, or may have been.
     fn has_step(&self, organisation: &str, stage: &str) -> bool {
         let is = |name: &str| self.steps.contains(&(organisation.to_owned(), name.to_owned()));
-        is(stage) || is("")
+        is(stage) || is("") || self.begun.as_deref() == Some(stage)
     }
 }
 

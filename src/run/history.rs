@@ -35,6 +35,8 @@ pub struct History {
     pub hooks: Ledger,
     /// Hosts that the run leaves out, from its first process on.
     pub left_out: BTreeSet<HostName>,
+    /// The stage that was under way when the records end.
+    pub stage: Option<String>,
     /// The last process came to its end.
     pub ended: bool,
 }
@@ -158,8 +160,16 @@ impl History {
         Written {
             hosts: hosts.collect(),
             steps: steps.map(|(name, _)| name.clone()).collect(),
+            begun: self.begun().map(str::to_owned),
             ended: self.ended,
         }
+    }
+
+    /// The stage whose step may have been done although no record tells of it: it was under way, and
+    /// the last record may be lost.
+    pub fn begun(&self) -> Option<&str> {
+        let stage = self.stage.as_deref().filter(|_| !self.ended)?;
+        (!self.steps.keys().any(|(_, told)| told == stage)).then_some(stage)
     }
 
     /// The host's part; an empty one if nothing is recorded.
@@ -276,8 +286,9 @@ impl History {
             }
             // One about to be removed may stand still.
             Event::LeaseIntended { host, set, .. } => self.at(host).leased |= set,
+            Event::StageStarted { stage } => self.stage = Some(stage.clone()),
+            Event::StageEnded { .. } => self.stage = None,
             Event::PlanApproved { .. }
-            | Event::StageStarted { .. }
             | Event::BatchStarted { .. }
             | Event::HostSurveyed { .. }
             | Event::RestartOwed { .. }
@@ -299,7 +310,6 @@ impl History {
             | Event::StepAwaited { .. }
             | Event::HookEnded { .. }
             | Event::StageHookSkipped { .. }
-            | Event::StageEnded { .. }
             | Event::Halted { .. } => {}
         }
     }

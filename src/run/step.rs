@@ -101,8 +101,10 @@ impl Work<'_> {
         let announced = means.past.history.step(&step.organisation, self.stage);
         let in_doubt = matches!(announced, Some(StepHistory::InDoubt));
         if found.holds(&step.act) {
-            // An earlier process of this run may have done it, and died before it knew.
-            return Ok(Ended::Well(if in_doubt {
+            // An earlier process of this run may have done it, and died before it knew, or before the
+            // disk did.
+            let lost = means.past.history.begun() == Some(self.stage);
+            return Ok(Ended::Well(if in_doubt || lost {
                 StepDone::Verified(found.state)
             } else {
                 StepDone::Unchanged
