@@ -173,11 +173,19 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
 ) -> Result<BootReading, Failure> {
     let mut seen = Seen::default();
     let mut next_logon = wait.ordered_at;
-    while clock.now() < wait.deadline {
+    let (mut deadline, mut given_back) = (wait.deadline, false);
+    while clock.now() < deadline {
         match connect.knock(target).await {
             Ok(()) if seen.refused < REFUSALS && clock.now() >= next_logon => {
+                let began = clock.now();
                 let look = look(connect, target, wait.services).await;
                 let now = clock.now();
+                // A connection that died with the host may be silent for longer than the host was
+                // away: what was left of the time when the look began is given back, once.
+                if matches!(look, Err(HostError::Lost { .. })) && now >= deadline && !given_back {
+                    given_back = true;
+                    deadline = now.saturating_add(deadline.duration_since(began)).unwrap_or(now);
+                }
                 let pause = match &look {
                     Err(HostError::Denied { .. }) => {
                         let doubled = wait.pace.refused.saturating_mul(1 << seen.refused);
@@ -186,7 +194,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
                     }
                     Ok(_) | Err(_) => wait.pace.look,
                 };
-                next_logon = now.checked_add(pause).unwrap_or(wait.deadline);
+                next_logon = now.checked_add(pause).unwrap_or(deadline);
                 match look {
                     Ok(look) => {
                         if let Some(reading) = seen.judge(look, wait, now) {
@@ -205,7 +213,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
         if let Some(text) = seen.news() {
             on_seen(text);
         }
-        let left = Duration::try_from(wait.deadline.duration_since(clock.now()));
+        let left = Duration::try_from(deadline.duration_since(clock.now()));
         clock.sleep(wait.pace.knock.min(left.unwrap_or_default())).await;
     }
     Err(seen.give_up(wait))

@@ -254,7 +254,7 @@ impl Pipe {
         let (head, whole) = (self.limits.head(self.connected), self.limits.whole);
         let sent = timeout(head, request.send()).await;
         let mut response = sent
-            .map_err(|_| late(what, "began", head))?
+            .map_err(|_| late(what, "begun", head))?
             .map_err(|error| self.failed(what, error))?;
         self.connected = true;
         if let Some(shown) = response.extensions().get::<TlsInfo>() {

@@ -42,6 +42,8 @@ enum Phase {
     Starting(i64),
     /// Nothing answers.
     Silent,
+    /// Takes a connection, and says nothing on it for so many seconds.
+    Hangs(i64),
     /// Knocks are answered, logons refused.
     Denies,
     /// The account guard holds.
@@ -89,6 +91,11 @@ impl Connect for Farm {
             Phase::Starting(boot) => (boot, boot, "Start Pending"),
             Phase::Corrected => (30, -90_000, "Running"),
             Phase::Silent => return Err(refused()),
+            Phase::Hangs(seconds) => {
+                *self.clock.0.lock().unwrap() += SignedDuration::from_secs(seconds);
+                let (call, source) = ("Enumerate".to_owned(), "no answer".into());
+                return Err(HostError::Lost { call, source });
+            }
             Phase::Denies => return Err(HostError::Denied { user, detail: "401".to_owned() }),
             Phase::Guarded => return Err(HostError::Guarded { user, why: "was refused" }),
         };
@@ -208,6 +215,15 @@ async fn what_does_not_come_back_is_told_from_what_did_not_go() {
     check_fails(&[(0, OLD), (20, Phase::Denies)], back, "401").await;
     check_fails(&[(0, Phase::Silent), (60, Phase::Starting(50))], back, "w3svc").await;
     check_fails(&[(0, OLD)], FailureKind::RestartNotBegun, "still up since").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_died_with_the_host_costs_the_host_no_time() {
+    let ended = wait(&[(0, OLD), (580, Phase::Hangs(70)), (600, Phase::Up(590))]).await;
+    assert_eq!(ended.result.unwrap().last_boot, at(590));
+    let ended = wait(&[(0, OLD), (580, Phase::Hangs(70))]).await;
+    assert_eq!(ended.result.unwrap_err().kind, FailureKind::NotBack);
+    assert!(ended.logons.last().unwrap() < &at(680), "given back more than once");
 }
 
 #[tokio::test]
