@@ -294,10 +294,10 @@ fn type_of(listed: &[(String, u32)], path: &ValuePath) -> Option<u32> {
     listed.iter().find(|(name, _)| ValueName::new(name) == path.name).map(|(_, number)| *number)
 }
 
-/// A key that may not be read is there all the same.
+/// A key that may not be read may be there or not, and nothing is created on a guess.
 async fn exists(link: &mut impl Reader, key: &KeyPath) -> Result<bool, HostError> {
     match values(link, key).await?.0 {
-        DONE | ACCESS_DENIED => Ok(true),
+        DONE => Ok(true),
         NOT_FOUND => Ok(false),
         code => Err(HostError::Unexpected {
             expected: format!("whether `{key}` is there"),

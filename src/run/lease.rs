@@ -7,6 +7,7 @@ use crate::event::SinkError;
 use crate::host::lease;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
+use crate::host::link::HostError;
 use crate::host::link::Writer;
 use crate::model::host::HostName;
 use crate::model::lease as model;
@@ -63,14 +64,20 @@ pub async fn take<C: Connect, K: Clock>(
         lease::set(link, &own).await?;
         let found = lease::read(link).await?;
         let rival = model::rival(&found, means.run, Some(claim), now).cloned();
-        let stands = found.iter().any(|one| one.lease.as_ref() == Ok(&own));
+        let mine = found.iter().find(|one| one.run == means.run);
+        let stands = mine.is_some_and(|one| one.lease.as_ref() == Ok(&own));
         if rival.is_some() || !stands {
             release(means, host, link).await?;
             ledger.leased = false;
         }
         match rival {
             Some(rival) => return Err(leased(means, host, &rival)),
-            None if !stands => return Err(taken_away()),
+            None if !stands => {
+                return Err(match mine.map(|one| &one.lease) {
+                    Some(Err(why)) => not_read_back(why),
+                    Some(Ok(_)) | None => taken_away(),
+                });
+            }
             None => {}
         }
     }
@@ -191,6 +198,11 @@ fn leased<C, K>(means: &Means<'_, C, K>, host: &PlannedHost, rival: &FoundLease)
         rival.run, host.name
     );
     Failure::new(FailureKind::Leased, format!("{}{same}", rival.told())).hint(hint).into()
+}
+
+fn not_read_back(why: &str) -> Trouble {
+    let expected = "the lease of this run, read back right after it was written".to_owned();
+    HostError::Unexpected { expected, got: why.to_owned() }.into()
 }
 
 fn taken_away() -> Trouble {

@@ -141,3 +141,12 @@ fn a_message_struck_while_hosts_are_out_of_service_leaves_a_state_that_is_told_t
 fn a_message_to_one_of_forty_hosts_struck_in_any_way_leaves_a_state_that_is_told_truly() {
     Scene::new(rollout::rollout(), rollout::machines).check(one_in(4001));
 }
+
+/// Between a lease's writing and its reading back, and while a key is looked for, lie few messages.
+#[test]
+fn a_reading_refused_at_any_message_creates_nothing_unannounced_and_is_tried_again() {
+    let scene = Scene::new(farm(), machines);
+    for at in (0..scene.messages).step_by(one_in(3)) {
+        scene.strike(&Blow::new(at, Strike::AccessDenied, 1));
+    }
+}
