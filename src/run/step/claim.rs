@@ -1,5 +1,5 @@
 //! The lease on a server of the organisation while its step is done: two workstations may have no
-//! other host in common that either of them writes to.
+//! other host in common that both of them write to.
 
 use crate::event::SinkError;
 use crate::host::link::Clock;
@@ -38,7 +38,9 @@ pub(super) async fn give_back<C: Connect, K: Clock>(
     }
 }
 
-/// The first by name of those that the step needs: every plan for this organisation has the same.
+/// The first by name of those that the step needs. Plans with the same servers have the same; two
+/// inventories of one organisation without a server in common have not, and are told apart by reading
+/// alone.
 fn keeper<'p>(plan: &'p Plan, step: &OrganisationStep) -> Option<&'p PlannedHost> {
     let name = step.needs.iter().min().unwrap_or(&step.via);
     let host = plan.hosts.get(name).filter(|_| plan.marks)?;
