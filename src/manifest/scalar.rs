@@ -198,6 +198,19 @@ fn in_brackets(text: &str) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
+/// The entries of a mapping that must have some; `known` names what it may hold.
+pub(super) fn settings<'n>(node: &'n Node, known: &str) -> Result<&'n [Entry], Mismatch> {
+    match &node.value {
+        Value::Mapping(entries) if !entries.is_empty() => Ok(entries),
+        Value::Mapping(_)
+        | Value::Null
+        | Value::Scalar { .. }
+        | Value::Sequence(_)
+        | Value::Vault => Err(Mismatch::new(format!("needs settings, found {}", node.kind()))
+            .help(format!("name {known}"))),
+    }
+}
+
 /// `90s`, `5m`, `2h`, `3d`, in seconds.
 pub(super) fn seconds(node: &Node) -> Result<u32, Mismatch> {
     let wrong = || {

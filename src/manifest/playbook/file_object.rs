@@ -18,7 +18,7 @@ pub(super) type Read = (String, Vec<(String, SettingValue)>);
 
 pub(super) fn read(object: FileObject, node: &Node) -> Result<Read, Mismatch> {
     let mut draft = Draft::new(object);
-    for Entry { key, value } in mapping(node, draft.known())? {
+    for Entry { key, value } in scalar::settings(node, draft.known())? {
         let name = key.text.as_str();
         let at = |wrong: Mismatch| wrong.within(value);
         match (name, object) {
@@ -156,7 +156,7 @@ fn place(node: &Node) -> Result<String, Mismatch> {
 fn condition(draft: &mut Draft, node: &Node) -> Result<(), Mismatch> {
     let known = "Property, Condition and Value";
     let mut word = None;
-    for Entry { key, value } in mapping(node, known)? {
+    for Entry { key, value } in scalar::settings(node, known)? {
         match key.text.as_str() {
             "Property" => draft.put("Condition.Property", text(value)?),
             "Value" => draft.put("Condition.Value", text(value)?),
@@ -185,7 +185,7 @@ fn condition(draft: &mut Draft, node: &Node) -> Result<(), Mismatch> {
 /// `Schedule: { Time: "2026-12-01T02:00:00+01:00", Weekly: [Sunday] }`.
 fn schedule(draft: &mut Draft, node: &Node) -> Result<(), Mismatch> {
     let known = "Time, Weekly and Monthly";
-    for Entry { key, value } in mapping(node, known)? {
+    for Entry { key, value } in scalar::settings(node, known)? {
         match key.text.as_str() {
             "Time" => {
                 let text = scalar::text(value)?;
@@ -220,16 +220,4 @@ fn schedule(draft: &mut Draft, node: &Node) -> Result<(), Mismatch> {
         return Err(Mismatch::new("needs `Time`, and either `Weekly` or `Monthly`"));
     }
     Ok(())
-}
-
-fn mapping<'n>(node: &'n Node, known: &str) -> Result<&'n [Entry], Mismatch> {
-    match &node.value {
-        Value::Mapping(entries) if !entries.is_empty() => Ok(entries),
-        Value::Mapping(_)
-        | Value::Null
-        | Value::Scalar { .. }
-        | Value::Sequence(_)
-        | Value::Vault => Err(Mismatch::new(format!("needs settings, found {}", node.kind()))
-            .help(format!("name {known}"))),
-    }
 }

@@ -252,7 +252,7 @@ fn irm(node: &Node) -> Result<IrmOrder, Mismatch> {
         tenant_first: false,
         sender: None,
     };
-    for Entry { key, value } in settings(node, known)? {
+    for Entry { key, value } in scalar::settings(node, known)? {
         match key.text.as_str() {
             "InternalLicensingEnabled" => order.internal_licensing = Some(scalar::boolean(value)?),
             "ClientAccessServerEnabled" => {
@@ -272,7 +272,7 @@ fn irm(node: &Node) -> Result<IrmOrder, Mismatch> {
 fn farm(node: &Node) -> Result<bool, Mismatch> {
     let known = "IrmEnabled or CertificateServerUrl";
     let mut enabled = true;
-    for Entry { key, value } in settings(node, known)? {
+    for Entry { key, value } in scalar::settings(node, known)? {
         match key.text.as_str() {
             "IrmEnabled" => enabled = scalar::boolean(value)?,
             "CertificateServerUrl" => {
@@ -287,18 +287,6 @@ fn farm(node: &Node) -> Result<bool, Mismatch> {
         }
     }
     Ok(enabled)
-}
-
-fn settings<'n>(node: &'n Node, known: &str) -> Result<&'n [Entry], Mismatch> {
-    match &node.value {
-        Value::Mapping(entries) if !entries.is_empty() => Ok(entries),
-        Value::Mapping(_)
-        | Value::Null
-        | Value::Scalar { .. }
-        | Value::Sequence(_)
-        | Value::Vault => Err(Mismatch::new(format!("needs settings, found {}", node.kind()))
-            .help(format!("name {known}"))),
-    }
 }
 
 fn no_setting(name: &str, known: &str) -> Mismatch {
