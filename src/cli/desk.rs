@@ -6,9 +6,17 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+#[cfg(unix)]
+use rustix::process::Pid;
+#[cfg(unix)]
+use rustix::process::Signal;
+#[cfg(unix)]
+use rustix::process::kill_process_group;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+#[cfg(unix)]
+use tokio::process::Child;
 use tokio::process::Command;
 
 use crate::cli::own::OwnMachine;
@@ -39,7 +47,7 @@ impl Controller for Desk {
             let (name, arguments) = argv.split_first().ok_or("it names no program")?;
             match tokio::time::timeout(timeout, run(name, arguments, input)).await {
                 Ok(result) => result,
-                // Dropping the future has ended the program.
+                // Dropping the future has ended the program, and what it started.
                 Err(_) => Err(format!("`{name}` did not end within {} s", timeout.as_secs())),
             }
         }
@@ -71,6 +79,8 @@ async fn run(name: &str, arguments: &[String], input: String) -> Result<ProgramR
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn().map_err(failed("cannot be started"))?;
+    #[cfg(unix)]
+    let group = Group::of(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
@@ -78,11 +88,42 @@ async fn run(name: &str, arguments: &[String], input: String) -> Result<ProgramR
             drop(stdin.write_all(input.as_bytes()).await);
         }
     };
-    let (status, (), stdout, stderr) =
-        futures::join!(child.wait(), feed, keep(stdout), keep(stderr));
-    let status = status.map_err(failed("cannot be waited for"))?;
+    // Whoever still holds the output may be a child's child. Until it ends, nobody asks how the
+    // program ended: one that was not asked keeps its number, and with it the group's.
+    let ((), stdout, stderr) = futures::join!(feed, keep(stdout), keep(stderr));
+    let status = child.wait().await.map_err(failed("cannot be waited for"))?;
+    #[cfg(unix)]
+    group.ended();
     let exit_code = status.code().and_then(|code| u32::try_from(code).ok());
     Ok(ProgramResult { stdout, stderr, exit_code })
+}
+
+/// A program with all that it has started and not set apart: ended together when this is dropped
+/// before the program has ended by itself. Must be dropped before its [`Child`], whose number it is.
+#[cfg(unix)]
+struct Group(Option<Pid>);
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        let number = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(number.and_then(Pid::from_raw))
+    }
+
+    /// What the program leaves behind of its own accord goes on.
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // An empty group is no failure.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
 }
 
 /// Reads to the end, so that the program never blocks, and keeps the beginning.
@@ -99,6 +140,9 @@ async fn keep(stream: Option<impl AsyncRead + Unpin>) -> String {
 
 #[cfg(all(test, unix))]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     async fn check(argv: &[&str], input: &str, seconds: u64) -> Result<(u32, String), String> {
@@ -127,6 +171,27 @@ mod tests {
         assert_eq!(endless, Err("`cat` did not end within 0 s".to_owned()));
         let missing = check(&["no-such-program-anywhere"], "", 30).await.unwrap_err();
         assert!(missing.starts_with("`no-such-program-anywhere` cannot be started"), "{missing}");
+    }
+
+    /// The pipe is at its end when nobody holds it any more. Left alone, the child's child would say
+    /// so before that.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_a_program_has_started_is_ended_with_it_when_its_time_is_over() {
+        let (near, far) = std::io::pipe().unwrap();
+        let mut near = tokio::net::unix::pipe::Receiver::from_owned_fd(near.into()).unwrap();
+        let open = format!("/proc/{}/fd/{}", std::process::id(), far.as_raw_fd());
+        let script = format!("exec 3>{open}; (echo begun >&3; sleep 20; echo left >&3) & sleep 60");
+        let arguments = ["-c".to_owned(), script];
+        let mut said = [0; 6];
+        tokio::select! {
+            ended = run("sh", &arguments, String::new()) => panic!("{ended:?}"),
+            read = near.read_exact(&mut said) => assert_eq!(read.unwrap(), 6),
+        }
+        drop(far);
+        let mut rest = String::new();
+        near.read_to_string(&mut rest).await.unwrap();
+        assert_eq!((&said, rest.as_str()), (b"begun\n", ""));
     }
 
     /// A lock that a program inherits would outlive the run that holds it.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::model::conditions::Conditions;
 use crate::model::facts::Survey;
 use crate::model::host::HostName;
 use crate::model::lease;
@@ -154,7 +155,10 @@ pub fn undo(input: &UndoInput<'_>) -> Plan {
         lab: original.lab,
         hosts,
         stages: dealt.stages,
-        conditions: original.conditions.clone(),
+        conditions: Conditions {
+            around: stages::kept_hooks(&original.conditions.around),
+            ..original.conditions.clone()
+        },
         undoes: Some(undoes),
         blockers: Vec::new(),
         notes,

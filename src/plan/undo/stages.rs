@@ -7,6 +7,7 @@ use crate::model::conditions::Conditions;
 use crate::model::gate::ExchangeCheck;
 use crate::model::gate::Gate;
 use crate::model::gate::StageGates;
+use crate::model::hook::Around;
 use crate::model::host::HostName;
 use crate::model::plan::Blocker;
 use crate::model::plan::Note;
@@ -85,6 +86,11 @@ pub(super) fn stages(
         left_out.extend(all(gates).difference(&all(&kept)).cloned());
         kept
     };
+    let mut after: BTreeSet<String> = conditions.around.after.iter().cloned().collect();
+    let mut hooks = |around: &Around| {
+        after.extend(around.after.iter().cloned());
+        kept_hooks(around)
+    };
     let mut servers = Vec::new();
     let mut steps = Vec::new();
     for stage in &original.stages {
@@ -95,7 +101,7 @@ pub(super) fn stages(
                     name: stage.name.clone(),
                     work,
                     gates: gates(&stage.gates),
-                    hooks: stage.hooks.clone(),
+                    hooks: hooks(&stage.hooks),
                 }));
             }
             PlannedWork::Step(step) if input.written.has_step(&step.organisation, &stage.name) => {
@@ -104,7 +110,7 @@ pub(super) fn stages(
                         name: stage.name.clone(),
                         work: PlannedWork::Step(Box::new(work)),
                         gates: gates(&stage.gates),
-                        hooks: stage.hooks.clone(),
+                        hooks: hooks(&stage.hooks),
                     }),
                     Err(text) => dealt.notes.push(note("step-stays", text)),
                 }
@@ -144,7 +150,23 @@ pub(super) fn stages(
         );
         dealt.notes.push(note("gates-left-out", text));
     }
+    let any = !dealt.stages.is_empty();
+    dealt.notes.extend(after.iter().filter(|_| any).map(|name| {
+        let undo = conditions.hooks.get(name).and_then(|hook| hook.undo.as_ref());
+        let by = undo.map(|undo| format!("; `{undo}` takes it back, run it yourself"));
+        let text = format!(
+            "hook `{name}` follows what was rolled out, and does not run on the way back{}",
+            by.unwrap_or_default()
+        );
+        note("hook-left-out", text)
+    }));
     dealt
+}
+
+/// The hooks of a way back: what stands around work that goes on (alerts, a banner) stands around
+/// this too, and what was to follow upon its end was meant for the other direction.
+pub(super) fn kept_hooks(around: &Around) -> Around {
+    Around { before: around.before.clone(), after: Vec::new() }
 }
 
 fn host_stage(

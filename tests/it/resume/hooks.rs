@@ -1,8 +1,12 @@
-//! A run with hooks around stages and around itself, killed at each of its records.
+//! A run with hooks around stages and around itself, killed at each of its records, and taken back.
 
 use rmsfleet::error::Exit;
 use rmsfleet::event::Event;
 use rmsfleet::journal::reader;
+use rmsfleet::model::care::Drain;
+use rmsfleet::model::hook::Hook;
+use rmsfleet::model::host::HostName;
+use rmsfleet::model::plan::PlannedWork;
 use rmsfleet::run::driver::RunError;
 use rmsfleet::run::history::History;
 use rmsfleet::run::scheduler::is_finished;
@@ -12,7 +16,10 @@ use crate::apply::ready;
 use crate::resume::Death;
 use crate::resume::exactly;
 use crate::resume::go_on;
+use crate::resume::pass_time;
 use crate::resume::start;
+use crate::resume::start_as;
+use crate::resume::undone::back;
 
 const BEFORE: [&str; 2] = ["program ticket run-1", "program mute one"];
 
@@ -71,4 +78,45 @@ fn killed_at_any_record_no_hook_is_doubled_in_silence_and_each_is_taken_back() {
     }
     assert!(kept > 0, "no hook that stood was left alone");
     assert!(again_somewhere > 0, "no hook in doubt ran again");
+}
+
+/// Alerts are muted and a host is drained on the way back as on the way there; who is told that all
+/// is done, is not told so twice.
+#[test]
+fn a_way_back_runs_the_hooks_around_its_work_and_none_that_followed_the_rollout() {
+    let mut plan = hooked();
+    let hook = |program: &str, undo: Option<&str>| Hook {
+        argv: vec![program.to_owned(), "{{ host.name }}".to_owned()],
+        timeout: 60,
+        undo: undo.map(str::to_owned),
+    };
+    plan.conditions.hooks.insert("out".to_owned(), hook("drain", Some("in")));
+    plan.conditions.hooks.insert("in".to_owned(), hook("enable", None));
+    let host = plan.hosts.get_mut(&HostName::new("FS2")).unwrap();
+    host.restart = true;
+    host.care.drain = Drain::Hook("out".to_owned());
+    let PlannedWork::Hosts { restarts, .. } = &mut plan.stages[1].work else { unreachable!() };
+    restarts.push(HostName::new("FS2"));
+    let fleet = ready(&["FS1", "FS2"]);
+    let (disk, _) = start(&fleet, &plan, None);
+    pass_time(&fleet, 4000);
+    let undo = back(&fleet, &plan, &disk, "run-1");
+    let notes: Vec<&str> = undo.notes.iter().map(|note| note.text.as_str()).collect();
+    assert!(notes.iter().any(|text| text.starts_with("hook `mail` follows")), "{notes:?}");
+    fleet.with(|world| world.log.clear());
+    let (_, report) = start_as("run-2", &fleet, &undo, None);
+    assert_eq!(report.unwrap().exit, Exit::Ok);
+    let ran = fleet.with(|world| {
+        let programs = world.log.iter().filter(|line| line.starts_with("program"));
+        programs.cloned().collect::<Vec<_>>()
+    });
+    let expected = [
+        "program ticket run-2",
+        "program mute one",
+        "program unmute one",
+        "program drain FS2",
+        "program enable FS2",
+        "program close run-2",
+    ];
+    assert_eq!(ran, expected);
 }

@@ -107,7 +107,7 @@ fn look(fleet: &Fleet, original: &Plan, written: &Written) -> Survey {
 }
 
 /// The plan that takes back what a journal says of a run.
-fn back(fleet: &Fleet, original: &Plan, disk: &Memory, run: &str) -> Plan {
+pub(super) fn back(fleet: &Fleet, original: &Plan, disk: &Memory, run: &str) -> Plan {
     back_but(fleet, original, disk, run, &[])
 }
 
