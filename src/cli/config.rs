@@ -2,8 +2,12 @@
 //! and `config show`, which says what holds and where it comes from.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
+
+use toml::de::DeTable;
+use toml::de::DeValue;
 
 use crate::cli::console::Console;
 use crate::cli::stop::Stop;
@@ -87,81 +91,58 @@ fn project(cwd: &Path) -> Option<PathBuf> {
     None
 }
 
-/// `key = value` lines: texts in quotes, numbers, `true` and `false`. That is a part of TOML; the
-/// rest of it has no meaning here and is refused.
+/// Flat keys with texts, whole numbers, `true` and `false`. Whatever else TOML has is refused.
 fn parse(path: &Path, text: &str) -> Result<Given, Stop> {
-    let mut given = Given::new();
+    let text = text.trim_start_matches('\u{feff}');
+    let wrong = |span: Range<usize>, problem: String, hint: String| {
+        let (line, column) = place(text, span.start);
+        Stop::new(Exit::Data, format!("{}:{line}:{column}: {problem}", path.display())).hint(hint)
+    };
+    let table = DeTable::parse(text).map_err(|error| {
+        let hint =
+            "write key = \"value\" (TOML); a path with `\\` goes in single quotes".to_owned();
+        wrong(error.span().unwrap_or_default(), error.message().to_owned(), hint)
+    })?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    for (place, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let at = format!("{}:{}", path.display(), place + 1);
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let wrong = |column: usize, text: String, hint: String| {
-            Stop::new(Exit::Data, format!("{at}:{column}: {text}")).hint(hint)
-        };
-        let Some((key, rest)) = line.split_once('=') else {
-            let hint = "write `key = \"value\"`; tables have no meaning here".to_owned();
-            return Err(wrong(1, "this is no setting".to_owned(), hint));
-        };
-        let (key, column) = (key.trim(), key.len() + 2);
-        if !KEYS.contains(&key) {
-            let hint = did_you_mean(key, KEYS)
+    let mut given = Given::new();
+    for (key, value) in table.get_ref() {
+        let name: &str = key.get_ref();
+        if !KEYS.contains(&name) {
+            let hint = did_you_mean(name, KEYS)
                 .unwrap_or_else(|| format!("a file may set {}", KEYS.join(", ")));
-            return Err(wrong(1, format!("`{key}` cannot be set in a file"), hint));
+            return Err(wrong(key.span(), format!("`{name}` cannot be set in a file"), hint));
         }
-        let value = value(rest.trim()).map_err(|text| {
-            wrong(column, format!("`{key}` {text}"), format!("write {key} = \"...\""))
-        })?;
-        let value =
-            if PATHS.contains(&key) { folder.join(&value).display().to_string() } else { value };
-        if given.insert(key.to_owned(), (value, at.clone())).is_some() {
-            let hint = "keep one of the two".to_owned();
-            return Err(wrong(1, format!("`{key}` is set a second time"), hint));
-        }
+        let Some(plain) = plain(value.get_ref()) else {
+            let kind = value.get_ref().type_str();
+            let problem =
+                format!("`{name}` needs a text, a whole number, true or false; this is {kind}");
+            return Err(wrong(value.span(), problem, format!("write {name} = \"...\"")));
+        };
+        let plain =
+            if PATHS.contains(&name) { folder.join(&plain).display().to_string() } else { plain };
+        let (line, _) = place(text, key.span().start);
+        given.insert(name.to_owned(), (plain, format!("{}:{line}", path.display())));
     }
     Ok(given)
 }
 
-/// One value, a remark behind it allowed.
-fn value(text: &str) -> Result<String, &'static str> {
-    let quote = text.chars().next().filter(|first| ['"', '\''].contains(first));
-    let Some(quote) = quote else {
-        let word = text.split('#').next().unwrap_or_default().trim();
-        let plain = word == "true" || word == "false" || word.parse::<u64>().is_ok();
-        return if plain {
-            Ok(word.to_owned())
-        } else {
-            Err("needs a text in quotes, a number, true or false")
-        };
-    };
-    let mut value = String::new();
-    let mut letters = text.chars().skip(1);
-    let mut is_closed = false;
-    while let Some(letter) = letters.next() {
-        match letter {
-            _ if letter == quote => {
-                is_closed = true;
-                break;
-            }
-            '\\' if quote == '"' => match letters.next() {
-                Some('\\') => value.push('\\'),
-                Some('"') => value.push('"'),
-                Some(_) | None => {
-                    return Err("has a `\\` that means nothing; put the text in single quotes");
-                }
-            },
-            other => value.push(other),
-        }
+/// What a flag of that name would have been given.
+fn plain(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Boolean(is_set) => Some(is_set.to_string()),
+        DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .map(|number| number.to_string()),
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
-    let rest: String = letters.collect();
-    let rest = rest.trim();
-    match (is_closed, rest.is_empty() || rest.starts_with('#')) {
-        (true, true) => Ok(value),
-        (true, false) => Err("has something behind its closing quote"),
-        (false, _) => Err("lacks its closing quote"),
-    }
+}
+
+/// Line and column of a byte, both from 1; the column in characters.
+fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 /// Every setting, one below the other.
@@ -225,14 +206,20 @@ mod tests {
 
     #[test]
     fn what_means_nothing_is_refused_with_its_place() {
-        check("[table]\n", Err("p/rmsfleet.toml:1:1: this is no setting"));
+        check("[table]\n", Err("p/rmsfleet.toml:1:2: `table` cannot be set in a file"));
         check("\nyes = true\n", Err("p/rmsfleet.toml:2:1: `yes` cannot be set in a file"));
         check("limit = \"fci\"\n", Err("p/rmsfleet.toml:1:1: `limit` cannot be set in a file"));
-        check(
-            "forks = many\n",
-            Err("p/rmsfleet.toml:1:8: `forks` needs a text in quotes, a number, true or false"),
-        );
-        check("color = \"red\n", Err("p/rmsfleet.toml:1:8: `color` lacks its closing quote"));
-        check("forks = 1\nforks = 2\n", Err("p/rmsfleet.toml:2:1: `forks` is set a second time"));
+        check("forks = 1\nforks = 2\n", Err("p/rmsfleet.toml:2:1: duplicate key"));
+        let kinds = "needs a text, a whole number, true or false; this is";
+        check("forks = [1]\n", Err(&format!("p/rmsfleet.toml:1:9: `forks` {kinds} array")));
+        check("forks = -1\n", Err(&format!("p/rmsfleet.toml:1:9: `forks` {kinds} integer")));
+    }
+
+    #[test]
+    fn what_is_no_toml_is_refused_with_its_place() {
+        for (text, place) in [("forks = many\n", "1:9"), ("\ncolor = \"red\n", "2:")] {
+            let stop = parse(Path::new("rmsfleet.toml"), text).unwrap_err();
+            assert!(stop.to_string().starts_with(&format!("rmsfleet.toml:{place}")), "{stop}");
+        }
     }
 }
