@@ -59,7 +59,11 @@ fn object(kind: FileObject, row: &Instance) -> Option<FoundObject> {
             Shape::List => SettingValue::List(texts),
             // More than one where one is meant is another text.
             Shape::Text => SettingValue::Text(texts.join("; ")),
-            Shape::Flag => SettingValue::Bool(texts.first().is_some_and(|text| text == "true")),
+            Shape::Flag => match texts.first().map(String::as_str) {
+                Some("true") => SettingValue::Bool(true),
+                Some("false") => SettingValue::Bool(false),
+                Some(_) | None => SettingValue::Untold,
+            },
         };
         ((*name).to_owned(), value)
     });

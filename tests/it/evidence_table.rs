@@ -4,9 +4,11 @@
 //! planner. The whole table has some hundreds of millions of rows: each run walks it with a stride that is
 //! prime to every dimension, `RMSFLEET_EXHAUSTIVE=1` with a shorter one.
 
+mod case;
+mod furnished;
 mod oracle;
 mod peers;
-mod world;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -28,11 +30,11 @@ use rmsfleet::model::verdict::RestartNeed;
 use rmsfleet::plan::PlanInput;
 use rmsfleet::plan::make;
 
+use case::Beside;
+use case::Case;
+use case::Location;
+use case::Redirect;
 use oracle::Expected;
-use world::Beside;
-use world::Case;
-use world::Location;
-use world::Redirect;
 
 const INVENTORY: &str = "all:
   vars:
@@ -66,7 +68,7 @@ impl Bench {
         let host = self.hosts.iter().find(|host| host.role == Some(role)).unwrap();
         let mut host = host.clone();
         host.prior_adrms = case.prior;
-        let survey: Survey = world::survey(case, &host, &self.pack);
+        let survey: Survey = survey::survey(case, &host, &self.pack);
         let name = host.name.clone();
         let hosts = [host];
         // The built-in playbook's patterns name groups that one host alone does not make.
@@ -75,7 +77,7 @@ impl Bench {
         };
         let mut plan = make(&PlanInput {
             id: "table".into(),
-            now: world::now(),
+            now: survey::now(),
             tool: "rmsfleet".into(),
             lab: false,
             inputs: Vec::new(),

@@ -6,16 +6,16 @@ use rmsfleet::model::host::PriorAdrms;
 use rmsfleet::model::product::Product;
 use rmsfleet::model::product::Role;
 
-use crate::evidence_table::world::Beside;
-use crate::evidence_table::world::C;
-use crate::evidence_table::world::Cache;
-use crate::evidence_table::world::Case;
-use crate::evidence_table::world::Location;
-use crate::evidence_table::world::Redirect;
-use crate::evidence_table::world::T;
-use crate::evidence_table::world::Trouble;
-use crate::evidence_table::world::redirections;
-use crate::evidence_table::world::url;
+use crate::evidence_table::case::Beside;
+use crate::evidence_table::case::Cache;
+use crate::evidence_table::case::Case;
+use crate::evidence_table::case::Location;
+use crate::evidence_table::case::Redirect;
+use crate::evidence_table::case::Trouble;
+use crate::evidence_table::furnished::C;
+use crate::evidence_table::furnished::T;
+use crate::evidence_table::furnished::redirections;
+use crate::evidence_table::furnished::url;
 
 /// Key in lower case, name, data.
 pub(super) type Row = (String, String, String);

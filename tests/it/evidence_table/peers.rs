@@ -13,13 +13,13 @@ use rmsfleet::model::product::Product;
 use rmsfleet::model::product::Role;
 use rmsfleet::model::registry;
 
+use crate::evidence_table::case::Beside;
+use crate::evidence_table::case::Cache;
+use crate::evidence_table::case::Case;
+use crate::evidence_table::case::Trouble;
+use crate::evidence_table::furnished;
 use crate::evidence_table::oracle;
 use crate::evidence_table::oracle::Expected;
-use crate::evidence_table::world;
-use crate::evidence_table::world::Beside;
-use crate::evidence_table::world::Cache;
-use crate::evidence_table::world::Case;
-use crate::evidence_table::world::Trouble;
 use crate::peer_server::PASSWORD;
 use crate::peer_server::PeerServer;
 use crate::peer_server::USER;
@@ -51,7 +51,7 @@ fn cases() -> BTreeMap<String, Case> {
 
 fn registry(case: &Case) -> Value {
     let mut keys = serde_json::Map::new();
-    for (key, values) in world::furnished(case).keys {
+    for (key, values) in furnished::furnished(case).keys {
         let values: serde_json::Map<String, Value> = values
             .into_iter()
             .map(|(name, value)| {
@@ -117,8 +117,8 @@ fn inventory(server: &PeerServer, cases: &BTreeMap<String, Case>) -> String {
         "all:\n  vars:\n    rms_tenant_url: {}\n    rms_connector_url: {}\n    \
          rms_organization: Contoso\n    ansible_winrm_scheme: http\n    \
          ansible_winrm_transport: ntlm\n    ansible_host: 127.0.0.1\n  hosts:\n",
-        world::T,
-        world::C
+        furnished::T,
+        furnished::C
     );
     for (name, case) in cases {
         let ports = &server.ports[name];
@@ -185,7 +185,7 @@ fn told(host: &Value) -> Expected {
 fn peers_table_of_products_and_evidence_comes_out_as_the_documents_have_it() {
     let cases = cases();
     let hosts: Vec<Value> = cases.iter().map(|(name, case)| host(name, case)).collect();
-    let web = json!({format!("{}/_wmcs/licensing", world::C): 401});
+    let web = json!({format!("{}/_wmcs/licensing", furnished::C): 401});
     let fleet = json!({"users": {USER: PASSWORD}, "hosts": hosts,
                        "defaults": {"domain": "peers.test", "web": web}});
     let Some(server) = PeerServer::start(&fleet) else { return };
