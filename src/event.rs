@@ -1,5 +1,6 @@
 //! Everything a run can say. One stream feeds the journal, the terminal and JSON.
 
+mod about;
 pub mod ledger;
 
 use jiff::Timestamp;

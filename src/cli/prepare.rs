@@ -297,26 +297,9 @@ fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
         HostSurvey::Read(_) => None,
         HostSurvey::Failed(failure) => spent.contains(host).then_some((host, failure)),
     });
-    let mut denied = None;
-    let mut guarded = 0;
-    for (host, failure) in failures {
-        match failure.kind {
-            FailureKind::Denied => denied = Some((host, failure)),
-            FailureKind::AccountGuarded => guarded += 1,
-            FailureKind::Unreachable
-            | FailureKind::Fault
-            | FailureKind::WrongHost
-            | FailureKind::Drifted
-            | FailureKind::Leased
-            | FailureKind::WriteRefused
-            | FailureKind::InDoubt
-            | FailureKind::NotBack
-            | FailureKind::RestartNotBegun
-            | FailureKind::Hook
-            | FailureKind::Maintenance
-            | FailureKind::Unsupported => {}
-        }
-    }
+    let of_kind = |kind| failures.clone().filter(move |(_, failure)| failure.kind == kind);
+    let guarded = of_kind(FailureKind::AccountGuarded).count();
+    let denied = of_kind(FailureKind::Denied).last();
     let Some((host, failure)) = denied else { return Ok(()) };
     let spared = match guarded {
         0 => String::new(),

@@ -95,73 +95,17 @@ pub fn summarise(records: &[Record]) -> RunSummary {
     let mut debts: BTreeMap<HostName, Debt> = BTreeMap::new();
     for record in records {
         take(&mut summary, record);
-        if let Some(host) = host_of(&record.event) {
+        if let Some(host) = record.event.host() {
             debts.entry(host.clone()).or_default().take(&record.event);
         }
     }
     // A rehearsal restarts nothing and owes nothing.
     for (host, debt) in debts.into_iter().filter(|_| !summary.rehearsal) {
-        summary.hosts.entry(host).or_default().restart_owed = debt.reason();
+        if let Some(reason) = debt.reason() {
+            summary.hosts.entry(host).or_default().restart_owed = Some(reason);
+        }
     }
     summary
-}
-
-/// Whom an event tells of, where that may bear on a restart.
-fn host_of(event: &Event) -> Option<&HostName> {
-    match event {
-        Event::ChangeIntended { host, .. }
-        | Event::RestoreVerified { host, .. }
-        | Event::MarkIntended { host, .. }
-        | Event::HostVerified { host, .. }
-        | Event::RestartOwed { host, .. }
-        | Event::RestartIntended { host, .. }
-        | Event::RestartProved { host, .. }
-        | Event::HostEnded { host, .. } => Some(host),
-        Event::RunStarted { .. }
-        | Event::RunResumed { .. }
-        | Event::StageStarted { .. }
-        | Event::BatchStarted { .. }
-        | Event::HostStarted { .. }
-        | Event::ChangeVerified { .. }
-        | Event::RestoreIntended { .. }
-        | Event::HostSurveyed { .. }
-        | Event::KeyIntended { .. }
-        | Event::RestartReady { .. }
-        | Event::RestartForeign { .. }
-        | Event::RestartRepeated { .. }
-        | Event::ServicesMissing { .. }
-        | Event::RestartOrdered { .. }
-        | Event::RestartWaiting { .. }
-        | Event::StepHeld { .. }
-        | Event::StepIntended { .. }
-        | Event::StepAwaited { .. }
-        | Event::StepVerified { .. }
-        | Event::StepUnchanged { .. }
-        | Event::StepFailed { .. }
-        | Event::GateStarted { .. }
-        | Event::GateSeen { .. }
-        | Event::GatePassed { .. }
-        | Event::GateFailed { .. }
-        | Event::PhaseStarted { .. }
-        | Event::PeersSeen { .. }
-        | Event::CapacitySeen { .. }
-        | Event::MaintenanceFound { .. }
-        | Event::MaintenanceIntended { .. }
-        | Event::MaintenanceWaiting { .. }
-        | Event::MaintenanceEntered { .. }
-        | Event::MaintenanceLeft { .. }
-        | Event::HookIntended { .. }
-        | Event::HookEnded { .. }
-        | Event::StageHookIntended { .. }
-        | Event::StageHookEnded { .. }
-        | Event::StageHookSkipped { .. }
-        | Event::StageEnded { .. }
-        | Event::PlanApproved { .. }
-        | Event::HostsLeftOut { .. }
-        | Event::LeaseIntended { .. }
-        | Event::Halted { .. }
-        | Event::RunEnded { .. } => None,
-    }
 }
 
 fn take(summary: &mut RunSummary, record: &Record) {

@@ -91,3 +91,18 @@ pub enum Outcome {
     /// The plan had blocked it.
     Blocked,
 }
+
+impl Outcome {
+    /// Whether the host was read to hold every value that the plan wants. It may owe a restart.
+    pub fn is_well(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::Changed { .. } | Self::RestartOwed { .. } => true,
+            Self::Refused(_)
+            | Self::InDoubt(_)
+            | Self::Failed(_)
+            | Self::Unreachable(_)
+            | Self::NotStarted
+            | Self::Blocked => false,
+        }
+    }
+}

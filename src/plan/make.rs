@@ -11,7 +11,6 @@ use crate::model::facts::Survey;
 use crate::model::host::Configure;
 use crate::model::host::Host;
 use crate::model::host::HostName;
-use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::Blocker;
 use crate::model::plan::FORMAT;
@@ -156,25 +155,9 @@ fn unsupported(survey: &Survey) -> Vec<Blocker> {
         HostSurvey::Read(_) => None,
         HostSurvey::Failed(failure) => Some((name, failure)),
     });
-    let unsupported = |(_, failure): &(&HostName, &Failure)| match failure.kind {
-        FailureKind::Unsupported => true,
-        FailureKind::Unreachable
-        | FailureKind::Denied
-        | FailureKind::AccountGuarded
-        | FailureKind::Fault
-        | FailureKind::WrongHost
-        | FailureKind::Drifted
-        | FailureKind::Leased
-        | FailureKind::WriteRefused
-        | FailureKind::InDoubt
-        | FailureKind::NotBack
-        | FailureKind::RestartNotBegun
-        | FailureKind::Hook
-        | FailureKind::Maintenance => false,
-    };
     failed
         .chain(&survey.organisation_failures)
-        .filter(unsupported)
+        .filter(|(_, failure)| failure.kind == FailureKind::Unsupported)
         .map(|(name, failure)| Blocker {
             id: "unsupported".to_owned(),
             text: format!("{name}: {}", failure.text()),

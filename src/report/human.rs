@@ -116,53 +116,7 @@ impl Lines {
                 let began = self.began.get(host)?;
                 Some(record.ts.duration_since(*began).as_secs_f64())
             }
-            Event::RunStarted { .. }
-            | Event::RunResumed { .. }
-            | Event::StageStarted { .. }
-            | Event::BatchStarted { .. }
-            | Event::ChangeIntended { .. }
-            | Event::ChangeVerified { .. }
-            | Event::RestoreIntended { .. }
-            | Event::RestoreVerified { .. }
-            | Event::MarkIntended { .. }
-            | Event::KeyIntended { .. }
-            | Event::RestartOwed { .. }
-            | Event::RestartReady { .. }
-            | Event::RestartForeign { .. }
-            | Event::RestartRepeated { .. }
-            | Event::ServicesMissing { .. }
-            | Event::RestartOrdered { .. }
-            | Event::RestartWaiting { .. }
-            | Event::StepHeld { .. }
-            | Event::StepIntended { .. }
-            | Event::StepAwaited { .. }
-            | Event::StepVerified { .. }
-            | Event::StepUnchanged { .. }
-            | Event::StepFailed { .. }
-            | Event::HostEnded { .. }
-            | Event::PhaseStarted { .. }
-            | Event::PeersSeen { .. }
-            | Event::CapacitySeen { .. }
-            | Event::MaintenanceFound { .. }
-            | Event::MaintenanceIntended { .. }
-            | Event::MaintenanceWaiting { .. }
-            | Event::MaintenanceEntered { .. }
-            | Event::MaintenanceLeft { .. }
-            | Event::GateStarted { .. }
-            | Event::GateSeen { .. }
-            | Event::GatePassed { .. }
-            | Event::GateFailed { .. }
-            | Event::HookIntended { .. }
-            | Event::HookEnded { .. }
-            | Event::StageHookIntended { .. }
-            | Event::StageHookEnded { .. }
-            | Event::StageHookSkipped { .. }
-            | Event::StageEnded { .. }
-            | Event::PlanApproved { .. }
-            | Event::HostsLeftOut { .. }
-            | Event::LeaseIntended { .. }
-            | Event::Halted { .. }
-            | Event::RunEnded { .. } => None,
+            _ => None,
         }
     }
 }

@@ -154,8 +154,13 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
     let style = options.style;
     let name = &step.organisation;
     if step.satisfied {
+        let what = match &step.act {
+            act if act.is_local() => "SERVER",
+            Act::SharepointIrm { .. } => "FARM",
+            _ => "ORGANISATION",
+        };
         return vec![format!(
-            "ORGANISATION {name}  has all that {verb} would set; nothing to do",
+            "{what} {name}  has all that {verb} would set; nothing to do",
             verb = step.act.verb()
         )];
     }

@@ -104,7 +104,7 @@ fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, Stri
             }
             _ => {}
         }
-        let Some(name) = about(&record.event) else { continue };
+        let Some(name) = record.event.host() else { continue };
         let left = hosts.entry(name.clone()).or_default();
         match &record.event {
             Event::HostStarted { .. } => {
@@ -143,26 +143,6 @@ fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, Stri
         }
     }
     (hosts, steps)
-}
-
-fn about(event: &Event) -> Option<&HostName> {
-    match event {
-        Event::HostStarted { host, .. }
-        | Event::ChangeIntended { host, .. }
-        | Event::ChangeVerified { host, .. }
-        | Event::RestoreIntended { host, .. }
-        | Event::RestoreVerified { host, .. }
-        | Event::MarkIntended { host, .. }
-        | Event::LeaseIntended { host, .. }
-        | Event::RestartOwed { host, .. }
-        | Event::RestartIntended { host, .. }
-        | Event::RestartProved { host, .. }
-        | Event::MaintenanceFound { host, .. }
-        | Event::MaintenanceLeft { host, .. }
-        | Event::HookIntended { host, .. }
-        | Event::HostEnded { host, .. } => Some(host),
-        _ => None,
-    }
 }
 
 impl Left {

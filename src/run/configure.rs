@@ -155,29 +155,15 @@ async fn stands(
 
 /// A host that cannot be read stays in doubt where an earlier process may have written to it.
 fn unread(past: &HostHistory, failure: Failure) -> Failure {
-    let doubt = !past.all_verified && !past.intended.is_empty();
-    match failure.kind {
-        FailureKind::Unreachable | FailureKind::Fault if doubt => {
-            let mut chain =
-                vec!["the run died in the middle of the writes, and cannot read them".to_owned()];
-            chain.extend(failure.chain);
-            Failure { kind: FailureKind::InDoubt, chain, hint: failure.hint }
-        }
-        FailureKind::Unreachable
-        | FailureKind::Fault
-        | FailureKind::Denied
-        | FailureKind::AccountGuarded
-        | FailureKind::WrongHost
-        | FailureKind::Drifted
-        | FailureKind::Leased
-        | FailureKind::WriteRefused
-        | FailureKind::InDoubt
-        | FailureKind::NotBack
-        | FailureKind::RestartNotBegun
-        | FailureKind::Hook
-        | FailureKind::Maintenance
-        | FailureKind::Unsupported => failure,
+    let may_have_written = !past.all_verified && !past.intended.is_empty();
+    let is_silent = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Fault);
+    if !(may_have_written && is_silent) {
+        return failure;
     }
+    let mut chain =
+        vec!["the run died in the middle of the writes, and cannot read them".to_owned()];
+    chain.extend(failure.chain);
+    Failure { kind: FailureKind::InDoubt, chain, hint: failure.hint }
 }
 
 async fn write<C: Connect, K: Clock>(

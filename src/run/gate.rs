@@ -83,15 +83,7 @@ pub fn gate(
 fn may_be_verified(standing: Option<&Standing>) -> bool {
     match standing {
         Some(Standing::Equal | Standing::Configuring | Standing::Verified(_)) => true,
-        Some(Standing::Ended(outcome)) => match outcome {
-            Outcome::Unchanged | Outcome::Changed { .. } | Outcome::RestartOwed { .. } => true,
-            Outcome::Refused(_)
-            | Outcome::InDoubt(_)
-            | Outcome::Failed(_)
-            | Outcome::Unreachable(_)
-            | Outcome::NotStarted
-            | Outcome::Blocked => false,
-        },
+        Some(Standing::Ended(outcome)) => outcome.is_well(),
         Some(Standing::Waiting | Standing::Looking(_) | Standing::Restarting(_)) | None => false,
     }
 }

@@ -88,6 +88,8 @@ mod peers_winrs;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
+mod planned;
+#[cfg(test)]
 mod psrp_recorded;
 #[cfg(test)]
 mod psrp_shell;

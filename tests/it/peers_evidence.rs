@@ -1,7 +1,6 @@
 //! Known states in the registry of a server that is not ours, against verdicts and blockers.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::Value;
 use serde_json::json;
@@ -10,6 +9,7 @@ use crate::peer_server::PASSWORD;
 use crate::peer_server::PeerServer;
 use crate::peer_server::USER;
 use crate::peers_rollout::inventory;
+use crate::planned;
 
 const TENANT: &str = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com";
 const CONNECTOR: &str = "https://rmsconnector.contoso.com";
@@ -157,33 +157,11 @@ fn fleet(states: &[State]) -> Value {
            "hosts": hosts})
 }
 
-fn plan(server: &PeerServer) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("inventory.yml"), inventory(server)).unwrap();
-    let credentials = format!(
-        "version: 1\ncredentials:\n  default:\n    type: env\n    username: {USER}\n    variable: \
-         PEER_PASSWORD\n"
-    );
-    std::fs::write(folder.path().join("credentials.yml"), credentials).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
-        .args(["plan", "-i", "inventory.yml", "--no-input", "--format", "json"])
-        .current_dir(folder.path())
-        .env("XDG_STATE_HOME", folder.path().join("state"))
-        .env("PEER_PASSWORD", PASSWORD)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| {
-        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
-    });
-    document["plan"].clone()
-}
-
 #[test]
 fn peers_known_states_give_their_verdicts_and_blockers() {
     let states = states();
     let Some(server) = PeerServer::start(&fleet(&states)) else { return };
-    let plan = plan(&server);
+    let plan = planned::plan(&inventory(&server));
     let mut wrong = Vec::new();
     for state in &states {
         let host = &plan["hosts"][state.name];

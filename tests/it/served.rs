@@ -9,6 +9,8 @@ use std::process::Stdio;
 
 use tempfile::TempDir;
 
+use crate::planned;
+
 /// The lab's own farm, with a folder that has an inventory for it.
 struct Served {
     child: Child,
@@ -68,25 +70,10 @@ impl Served {
     /// Runs a command with the inventory and looks for its exit code and words.
     #[track_caller]
     fn check(&self, arguments: &[&str], code: i32, expected: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
-            .args(arguments)
-            .args(["-i", "inventory.yml", "--no-input"])
-            .current_dir(self.folder.path())
-            .env("XDG_STATE_HOME", self.folder.path().join("state"))
-            .env(
-                "LAB_PASSWORD",
-                std::fs::read_to_string(self.folder.path().join("password")).unwrap(),
-            )
-            .env("NO_COLOR", "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}");
-        for text in expected {
-            assert!(said.contains(text), "`{text}` is missing in {arguments:?}:\n{said}");
-        }
-        said
+        let folder = self.folder.path();
+        let password = std::fs::read_to_string(folder.join("password")).unwrap();
+        let arguments = [arguments, &["-i", "inventory.yml", "--no-input"]].concat();
+        planned::check(folder, &arguments, &[("LAB_PASSWORD", &password)], code, expected)
     }
 
     /// The only run that there is besides those named.

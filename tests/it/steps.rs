@@ -1,9 +1,10 @@
 //! Organisation steps and the tenant's URL, as somebody at the terminal sees them in the lab.
 
 use std::path::Path;
-use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::planned;
 
 /// The lab's own inventory with something put in or left out.
 fn inventory(folder: &TempDir, edit: impl Fn(String) -> String) {
@@ -14,20 +15,7 @@ fn inventory(folder: &TempDir, edit: impl Fn(String) -> String) {
 
 #[track_caller]
 fn check(folder: &TempDir, arguments: &[&str], code: i32, expected: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
-        .args(arguments)
-        .current_dir(folder.path())
-        .env("XDG_STATE_HOME", folder.path().join("state"))
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}");
-    for text in expected {
-        assert!(said.contains(text), "`{text}` is missing:\n{said}");
-    }
-    said
+    planned::check(folder.path(), arguments, &[], code, expected)
 }
 
 #[test]

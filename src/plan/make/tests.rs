@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::facts::Access;
+use crate::model::outcome::Failure;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
 use crate::model::registry::State;

@@ -1,7 +1,6 @@
 //! Where the run waits for gates and windows.
 
 use crate::model::host::HostName;
-use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedWork;
 use crate::plan::window;
 use crate::plan::window::Opening;
@@ -66,15 +65,7 @@ impl Scheduler<'_> {
             (None, _) => Vec::new(),
         };
         let well = |host: &&HostName| match self.hosts.get(*host) {
-            Some(Standing::Ended(outcome)) => match outcome {
-                Outcome::Unchanged | Outcome::Changed { .. } | Outcome::RestartOwed { .. } => true,
-                Outcome::Refused(_)
-                | Outcome::InDoubt(_)
-                | Outcome::Failed(_)
-                | Outcome::Unreachable(_)
-                | Outcome::NotStarted
-                | Outcome::Blocked => false,
-            },
+            Some(Standing::Ended(outcome)) => outcome.is_well(),
             Some(
                 Standing::Waiting
                 | Standing::Equal

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::process::Command;
 
 use serde_json::Value;
 use serde_json::json;
@@ -23,6 +22,7 @@ use crate::evidence_table::oracle::Expected;
 use crate::peer_server::PASSWORD;
 use crate::peer_server::PeerServer;
 use crate::peer_server::USER;
+use crate::planned;
 
 /// Whether the server can be put into this state, with an organisation and a farm of their own.
 fn can_be(case: &Case) -> bool {
@@ -133,28 +133,6 @@ fn inventory(server: &PeerServer, cases: &BTreeMap<String, Case>) -> String {
     text
 }
 
-fn plan(server: &PeerServer, cases: &BTreeMap<String, Case>) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("inventory.yml"), inventory(server, cases)).unwrap();
-    let credentials = format!(
-        "version: 1\ncredentials:\n  default:\n    type: env\n    username: {USER}\n    variable: \
-         PEER_PASSWORD\n"
-    );
-    std::fs::write(folder.path().join("credentials.yml"), credentials).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
-        .args(["plan", "-i", "inventory.yml", "--no-input", "--format", "json"])
-        .current_dir(folder.path())
-        .env("XDG_STATE_HOME", folder.path().join("state"))
-        .env("PEER_PASSWORD", PASSWORD)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| {
-        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
-    });
-    document["plan"].clone()
-}
-
 /// What the plan's JSON says of one host, in the oracle's words.
 fn told(host: &Value) -> Expected {
     let list = |name: &str| host[name].as_array().cloned().unwrap_or_default();
@@ -189,7 +167,7 @@ fn peers_table_of_products_and_evidence_comes_out_as_the_documents_have_it() {
     let fleet = json!({"users": {USER: PASSWORD}, "hosts": hosts,
                        "defaults": {"domain": "peers.test", "web": web}});
     let Some(server) = PeerServer::start(&fleet) else { return };
-    let plan = plan(&server, &cases);
+    let plan = planned::plan(&inventory(&server, &cases));
     let mut wrong = Vec::new();
     for (name, case) in &cases {
         let (got, expected) = (told(&plan["hosts"][name]), oracle::expected(case));
