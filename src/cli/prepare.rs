@@ -299,7 +299,7 @@ fn refused(survey: &Survey, spent: &BTreeSet<&HostName>) -> Result<(), Stop> {
     });
     let of_kind = |kind| failures.clone().filter(move |(_, failure)| failure.kind == kind);
     let guarded = of_kind(FailureKind::AccountGuarded).count();
-    let denied = of_kind(FailureKind::Denied).last();
+    let denied = of_kind(FailureKind::Denied).next_back();
     let Some((host, failure)) = denied else { return Ok(()) };
     let spared = match guarded {
         0 => String::new(),
