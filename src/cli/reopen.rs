@@ -25,6 +25,7 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::net::stats::Stats;
+use crate::plan::programs;
 
 pub async fn reopen(
     file: &Path,
@@ -85,6 +86,7 @@ fn wanted(plan: &Plan) -> BTreeSet<Wanted> {
         .collect();
     let needed = |host: &PlannedHost| steps.iter().any(|step| step.needs.contains(&host.name));
     let hosts = plan.hosts.values().filter(|host| host.has_work() || needed(host));
+    let hosts = hosts.chain(programs::hosts(plan));
     let asked = |endpoint: &Endpoint| plan.lab || endpoint.needs_account();
     let hosts = hosts.filter(|host| asked(&host.endpoint));
     let hosts = hosts.map(|host| (host.credential.clone(), host.user.clone()));

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::cli::again;
 use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
+use crate::cli::attend::interrupted;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
 use crate::cli::desk::Desk;
@@ -124,6 +125,7 @@ pub async fn roll_out(
         done = attend(work, &screen, &urgency, &folder.path) => done,
         () = lock::keep(held.as_mut(), &screen, &urgency) => None,
     };
+    tidy(&wired, &screen).await;
     console.take_back(screen.lock().close());
     drop(awake);
     drop(farm);
@@ -154,6 +156,20 @@ pub async fn roll_out(
         stats::show(&stats, console)?;
     }
     Ok(report.exit)
+}
+
+/// Deletes the shells of programs that the run's end has cut off, unless the user does not wait.
+async fn tidy(wired: &Wired, screen: &Shared) {
+    let standing = tokio::select! {
+        standing = wired.delete_left() => standing,
+        () = interrupted() => return,
+    };
+    for host in standing {
+        let words = format!(
+            "a program's shell may stand on {host}; the host ends it after three silent minutes"
+        );
+        drop(screen.lock().note(&words));
+    }
 }
 
 fn conclude(

@@ -53,6 +53,11 @@ impl Wired {
         self.network.phase("tenant").page(&self.route(target)?).await
     }
 
+    /// Deletes the shells of programs whose calls were cut off; the hosts on which one may stand.
+    pub async fn delete_left(&self) -> Vec<HostName> {
+        self.network.delete_left().await
+    }
+
     /// Follows the run: what a host is busy with from here on.
     pub fn note(&self, event: &Event) {
         let (host, phase) = match event {

@@ -5,10 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 use crate::host::link::HostError;
+use crate::host::link::Launch;
+use crate::host::link::ProgramError;
+use crate::host::link::ProgramResult;
 use crate::host::link::Reader;
 use crate::host::link::Writer;
+use crate::model::program::Program;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Kind;
 use crate::model::registry::Value;
@@ -130,6 +135,18 @@ impl Writer for Imagined {
         let name = Sent::Write(write).name();
         let answer = Answer::Done { code: self.world().act(&name, write) };
         self.end(&name, answer)
+    }
+}
+
+impl Launch for Imagined {
+    async fn launch(
+        &mut self,
+        _: &Program,
+        _: &str,
+        _: Duration,
+    ) -> Result<ProgramResult, ProgramError> {
+        let text = "this host runs no programs".to_owned();
+        Err(ProgramError::NotStarted(HostError::Unsupported(text)))
     }
 }
 

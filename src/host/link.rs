@@ -10,6 +10,7 @@ use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::model::program::Program;
 use crate::wire::catalogue::FaultEntry;
 use crate::wire::fault::Fault;
 use crate::wire::operation::Answer;
@@ -81,20 +82,47 @@ pub struct ProgramResult {
     pub exit_code: Option<u32>,
 }
 
-/// A cmd shell for gates and hooks: programs run one after the other.
-pub trait CommandShell: Send {
-    fn run(
+/// Runs programs of gates and hooks on the host of the connection.
+pub trait Launch: Send {
+    /// Runs a program once, gives it a text on its standard input, and waits for its end. When its
+    /// time is over it is told to end. Nothing that it needed stays open on the host.
+    fn launch(
         &mut self,
-        program: &str,
-        arguments: &[&str],
-    ) -> impl Future<Output = Result<ProgramResult, HostError>> + Send;
-    /// Deletes the shell; called on every path.
-    fn close(self) -> impl Future<Output = ()> + Send;
+        program: &Program,
+        input: &str,
+        limit: Duration,
+    ) -> impl Future<Output = Result<ProgramResult, ProgramError>> + Send;
+}
+
+/// Why nobody knows how a program ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// The host did not start it.
+    #[error("the program was not started")]
+    NotStarted(#[source] HostError),
+    /// With how long it ran.
+    #[error("the program did not end within {} s and was told to end", .0.as_secs())]
+    Overdue(Duration),
+    /// It may have run to its end, in part or not at all.
+    #[error("the program is in doubt: it may have run to its end, in part or not at all")]
+    InDoubt(#[source] HostError),
+}
+
+impl ProgramError {
+    /// In words, with its causes.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Overdue(_) => self.to_string(),
+            Self::NotStarted(error) | Self::InDoubt(error) => {
+                format!("{self}: {}", error.failure().text())
+            }
+        }
+    }
 }
 
 /// Opens connections: one per host and phase, one security context each.
 pub trait Connect: Clone + Send + Sync + 'static {
-    type Link: Writer + 'static;
+    type Link: Writer + Launch + 'static;
     type Shell: Shell + 'static;
 
     /// Logs on for reading and writing. Survey code receives it as `impl Reader`.

@@ -224,7 +224,7 @@ fn words_of_powershell(text: &str) -> Vec<String> {
 }
 
 /// Words between blanks; quotes keep one together.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for c in text.chars() {
         match c {

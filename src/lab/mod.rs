@@ -29,6 +29,7 @@ pub mod logon;
 pub mod maintenance;
 pub mod markup;
 pub mod power;
+pub mod probe;
 pub mod psrp;
 pub mod registry;
 pub mod regmethod;

@@ -329,6 +329,17 @@ fn send(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, L
     Ok(reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
 }
 
+/// A Receive waits for as long as its OperationTimeout says, and is then told so.
+pub(super) fn nothing_yet(request: &Request, call: &Call) -> Result<Outcome, LabFault> {
+    let lasts = SignedDuration::try_from(request.timeout).unwrap_or_default();
+    let until = call.arrived.saturating_add(lasts).unwrap_or(call.now);
+    if call.now < until {
+        return Ok(Outcome::Wait(until));
+    }
+    let text = "nothing happened within the OperationTimeout";
+    Err(LabFault::new(fault::TIMED_OUT, "w:TimedOut", text))
+}
+
 fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
     let order = body_element(request, "Receive")?;
@@ -340,13 +351,7 @@ fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
     let said = shell.pool.reply(command, fragment::size_for_envelope(request.max_envelope));
     let done = command.filter(|command| shell.pool.is_done(*command));
     if said.is_none() && done.is_none() {
-        let lasts = SignedDuration::try_from(request.timeout).unwrap_or_default();
-        let until = call.arrived.saturating_add(lasts).unwrap_or(call.now);
-        if call.now < until {
-            return Ok(Outcome::Wait(until));
-        }
-        let text = "nothing happened within the OperationTimeout";
-        return Err(LabFault::new(fault::TIMED_OUT, "w:TimedOut", text));
+        return nothing_yet(request, call);
     }
     let mut body = String::from("<rsp:ReceiveResponse>");
     if let Some(said) = said {

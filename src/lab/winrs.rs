@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
 use crate::lab::cmd;
-use crate::lab::cmd::Said;
 use crate::lab::cmd::Surroundings;
 use crate::lab::fault;
 use crate::lab::fault::LabFault;
@@ -16,6 +15,8 @@ use crate::lab::fault::Provider;
 use crate::lab::host::Call;
 use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
+use crate::lab::probe;
+use crate::lab::probe::Progress;
 use crate::lab::request::Request;
 use crate::lab::shell;
 use crate::lab::shell::upper;
@@ -35,9 +36,27 @@ struct CmdShell {
 
 #[derive(Debug)]
 struct Command {
-    said: Said,
+    line: String,
+    /// What came on its standard input so far.
+    input: Vec<u8>,
+    progress: Progress,
     /// Whether a Receive has told of its end: before that the shell takes no other command.
     told: bool,
+}
+
+impl Command {
+    /// Takes a piece of standard input; at its end a program that reads goes on.
+    fn feed(&mut self, stream: &Element) -> Result<(), LabFault> {
+        let text: String = stream.text().chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        let bytes =
+            STANDARD.decode(text).map_err(|_| shell::invalid("expected base64 in Stream"))?;
+        self.input.extend(bytes);
+        let ends = stream.attr("", "End").is_some_and(|end| end.eq_ignore_ascii_case("true"));
+        if ends && self.progress == Progress::Reads {
+            self.progress = probe::run(&self.line, Some(&self.input)).unwrap_or(Progress::Hangs);
+        }
+        Ok(())
+    }
 }
 
 impl CmdShells {
@@ -71,10 +90,14 @@ pub fn answer(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outc
         }
         (_, Some("Command")) => command(host, request, call),
         (_, Some("Send")) => {
-            // No program here reads; what is sent is taken and forgotten.
             let id = shell_id(host, request, call)?;
             for stream in shell::body_element(request, "Send")?.elements() {
-                command_id(host, id, stream)?;
+                if let Some(command) = command_id(host, id, stream)?
+                    && let Some(shell) = host.shells.cmd.0.get_mut(&id)
+                    && let Some(command) = shell.commands.get_mut(&command)
+                {
+                    command.feed(stream)?;
+                }
             }
             Ok(shell::reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
         }
@@ -115,7 +138,7 @@ fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         version: host.windows.version,
         registry: &host.registry,
     };
-    let said = cmd::run(&line, at);
+    let progress = probe::run(&line, None).unwrap_or_else(|| Progress::Ended(cmd::run(&line, at)));
     let Some(shell) = host.shells.cmd.0.get_mut(&id) else { return Err(shell::no_shell()) };
     if shell.commands.contains_key(&command) {
         let text = format!("the command id {command} is in use");
@@ -126,7 +149,8 @@ fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         let text = "the shell has a command whose end was not received yet";
         return Err(LabFault::new(fault::CONCURRENCY, "w:Concurrency", text));
     }
-    shell.commands.insert(command, Command { said, told: false });
+    let begun = Command { line, input: Vec::new(), progress, told: false };
+    shell.commands.insert(command, begun);
     let body = format!(
         "<rsp:CommandResponse><rsp:CommandId>{}</rsp:CommandId></rsp:CommandResponse>",
         upper(command)
@@ -147,8 +171,11 @@ fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
     else {
         return Err(shell::invalid("expected the id of a command"));
     };
+    let Progress::Ended(said) = &running.progress else {
+        return shell::nothing_yet(request, call);
+    };
     let mut body = String::from("<rsp:ReceiveResponse>");
-    for (name, text) in [("stdout", &running.said.stdout), ("stderr", &running.said.stderr)] {
+    for (name, text) in [("stdout", &said.stdout), ("stderr", &said.stderr)] {
         if !text.is_empty() && !running.told {
             let data = STANDARD.encode(text);
             let _ = write!(
@@ -167,7 +194,7 @@ fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         "<rsp:CommandState CommandId=\"{command}\" State=\"{}/CommandState/Done\"><rsp:ExitCode>\
          {}</rsp:ExitCode></rsp:CommandState></rsp:ReceiveResponse>",
         namespace::SHELL,
-        running.said.code
+        said.code
     );
     Ok(shell::reply(request, call, "ReceiveResponse", &body))
 }

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::program::RunOn;
+
 /// One of the playbook's `gates`. All times in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -23,8 +25,13 @@ pub enum Gate {
     Soak { duration: u32, recheck_every: u32 },
     /// A person says go. When the time is over the run stays paused; it never goes on by itself.
     Approval { prompt: String, role: Option<String>, timeout: u32 },
-    /// A program on the controller: JSON on its standard input, JSON on its output.
-    Command { argv: Vec<String>, timeout: u32 },
+    /// A program: JSON on its standard input, JSON on its output.
+    Command {
+        argv: Vec<String>,
+        timeout: u32,
+        #[serde(default, skip_serializing_if = "RunOn::is_controller")]
+        run_on: RunOn,
+    },
 }
 
 impl Gate {

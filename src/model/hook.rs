@@ -1,7 +1,9 @@
-//! Programs of the controller around a host's restart, around a stage and around the run.
+//! Programs around a host's restart, around a stage and around the run.
 
 use serde::Deserialize;
 use serde::Serialize;
+
+use crate::model::program::RunOn;
 
 /// A program and its arguments. What stands between double braces is filled in when it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +13,8 @@ pub struct Hook {
     pub timeout: u32,
     /// The hook that takes this one back.
     pub undo: Option<String>,
+    #[serde(default, skip_serializing_if = "RunOn::is_controller")]
+    pub run_on: RunOn,
 }
 
 /// Which hooks stand around a stage or the run, by their names in the plan's conditions.

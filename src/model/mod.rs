@@ -20,6 +20,7 @@ pub mod plan;
 pub mod preflight;
 pub mod probe;
 pub mod product;
+pub mod program;
 pub mod registry;
 pub mod report;
 pub mod rollout;

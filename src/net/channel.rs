@@ -24,6 +24,13 @@ pub trait SoapCall: Send {
         what: &str,
         envelope: Vec<u8>,
     ) -> impl Future<Output = Result<Vec<u8>, HostError>> + Send;
+
+    /// After an error: a new connection and a new logon, for what is safe to say again.
+    fn renew(&mut self) -> impl Future<Output = Result<(), HostError>> + Send {
+        std::future::ready(Err(HostError::Unsupported(
+            "the connection is not made anew".to_owned(),
+        )))
+    }
 }
 
 /// A connection that is logged on; every message on it is sealed, both ways, or goes over TLS.
@@ -112,5 +119,11 @@ impl SoapCall for Channel {
         };
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
         Ok(envelope)
+    }
+
+    async fn renew(&mut self) -> Result<(), HostError> {
+        self.state = State::Broken;
+        self.state = State::Ready(self.logon().await?);
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::host::link::Connect;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
+use crate::model::host::HostName;
 use crate::model::host::Transport;
 use crate::net::accounts::Accounts;
 use crate::net::accounts::Login;
@@ -25,12 +26,12 @@ use crate::net::guard::AccountGuard;
 use crate::net::handshake;
 use crate::net::knock::greet;
 use crate::net::knock::knock;
+use crate::net::left::LeftShells;
 use crate::net::link::WsmanLink;
 use crate::net::page;
 use crate::net::reach;
 use crate::net::shell::PsrpShell;
 use crate::net::stats::Stats;
-use crate::net::winrs::WinrsShell;
 use crate::wire::soap::Header;
 
 /// Largest reply asked for, in bytes: the limit of the oldest hosts (`winrm.md` 1.2).
@@ -46,6 +47,7 @@ pub struct Network {
     stats: Stats,
     phase: String,
     session_id: String,
+    left: LeftShells,
 }
 
 impl Network {
@@ -57,6 +59,7 @@ impl Network {
             stats,
             phase: String::new(),
             session_id: urn(entropy::uuid()?),
+            left: LeftShells::default(),
         })
     }
 
@@ -72,12 +75,17 @@ impl Network {
         Self { guard: self.guard.lenient(), ..self.clone() }
     }
 
-    /// Opens a cmd shell.
-    pub async fn winrs(&self, target: &Target) -> Result<WinrsShell<Channel>, HostError> {
-        let mut ids = ids()?;
-        let channel = self.open(target).await?;
-        let ids = Box::new(move || urn(ids()));
-        WinrsShell::open(channel, self.header(target), PATIENCE, ids).await
+    /// Deletes the shells of programs whose calls were cut off, each over a connection of its own.
+    /// The hosts on which one may still stand; they end it themselves after three silent minutes.
+    pub async fn delete_left(&self) -> Vec<HostName> {
+        let deleted = self.left.list().into_iter().map(|(id, target)| async move {
+            let is_gone = match self.connect(&target).await {
+                Ok(mut link) => link.delete(&id).await,
+                Err(_) => false,
+            };
+            (!is_gone).then_some(target.host)
+        });
+        futures::future::join_all(deleted).await.into_iter().flatten().collect()
     }
 
     /// Fetches a page of a web server that asks for Windows authentication.
@@ -125,7 +133,8 @@ impl Connect for Network {
     async fn connect(&self, target: &Target) -> Result<Self::Link, HostError> {
         let mut ids = ids()?;
         let channel = self.open(target).await?;
-        Ok(WsmanLink::new(channel, self.header(target), Box::new(move || urn(ids()))))
+        let shells = self.left.of(target);
+        Ok(WsmanLink::new(channel, self.header(target), Box::new(move || urn(ids())), shells))
     }
 
     async fn shell(&self, target: &Target, configuration: &str) -> Result<Self::Shell, HostError> {
@@ -203,11 +212,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::host::Endpoint;
-    use crate::model::host::HostName;
-    use crate::model::host::Scheme;
-    use crate::model::host::Spn;
-    use crate::model::tls::TlsTrust;
+    use crate::net::left::tests::target;
 
     #[test]
     fn ids_are_version_four_and_never_the_same() {
@@ -222,23 +227,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_done_is_said_before_anything_is_sent() {
         let network = Network::new(Accounts::default(), Stats::default()).unwrap();
-        let mut target = Target {
-            host: HostName::new("FS01"),
-            endpoint: Endpoint {
-                scheme: Scheme::Http,
-                address: "fs01.invalid".to_owned(),
-                port: 5985,
-                path: "/wsman".to_owned(),
-                transport: Transport::Basic,
-                tls: TlsTrust::default(),
-                spn: Spn::default(),
-                client: None,
-            },
-            credential: "default".to_owned(),
-            user: Some("admin".to_owned()),
-            connect_timeout: Duration::from_secs(1),
-            operation_timeout: Duration::from_secs(1),
-        };
+        let mut target = target();
+        target.endpoint.transport = Transport::Basic;
         let text = |result: Result<_, HostError>| match result {
             Ok(_) => panic!("connected"),
             Err(error) => error.to_string(),

@@ -4,6 +4,7 @@ use crate::host::link::HostError;
 use crate::host::link::Reader;
 use crate::host::link::Writer;
 use crate::net::channel::SoapCall;
+use crate::net::left::OwnShells;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Instance;
 use crate::wire::operation::Read;
@@ -27,20 +28,74 @@ pub type MessageIds = Box<dyn FnMut() -> String + Send>;
 /// A fault leaves it usable. A reply that does not belong to the request ends it: nobody knows any
 /// more which reply belongs to what.
 pub struct WsmanLink<C> {
-    channel: Option<C>,
+    channel: C,
+    /// `false` once a call has failed or its reply made no sense.
+    is_sound: bool,
     header: Header,
     ids: MessageIds,
+    shells: OwnShells,
 }
 
 impl<C: SoapCall> WsmanLink<C> {
     /// `header` is the model of every request's; its message id is replaced each time.
-    pub fn new(channel: C, header: Header, ids: MessageIds) -> Self {
-        Self { channel: Some(channel), header, ids }
+    /// Shells of programs that it may leave on the host are noted in `shells`.
+    pub fn new(channel: C, header: Header, ids: MessageIds, shells: OwnShells) -> Self {
+        Self { channel, is_sound: true, header, ids, shells }
+    }
+
+    /// The model's header with a new id.
+    pub(super) fn next_header(&mut self) -> Header {
+        Header { message_id: (self.ids)(), ..self.header.clone() }
+    }
+
+    /// Sends an envelope and brings the reply's back.
+    pub(super) async fn exchange(
+        &mut self,
+        name: &str,
+        envelope: Vec<u8>,
+    ) -> Result<Vec<u8>, HostError> {
+        if !self.is_sound {
+            return Err(HostError::NotConnected {
+                endpoint: self.header.to.clone(),
+                source: "an earlier call on this connection failed, or its reply made no sense"
+                    .into(),
+            });
+        }
+        let reply = self.channel.call(name, envelope).await;
+        self.is_sound = reply.is_ok();
+        reply
+    }
+
+    /// A reply as recipes know it; one that makes no sense ends the connection.
+    pub(super) fn sound<T>(
+        &mut self,
+        name: &str,
+        reply: Result<T, WsmanError>,
+    ) -> Result<T, HostError> {
+        if matches!(reply, Err(WsmanError::Xml(_) | WsmanError::Unexpected { .. })) {
+            self.is_sound = false;
+        }
+        reply.map_err(|error| failed(name, error))
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.is_sound
+    }
+
+    /// A new connection after an error, for what is safe to say again.
+    pub(super) async fn renew(&mut self) -> Result<(), HostError> {
+        self.channel.renew().await?;
+        self.is_sound = true;
+        Ok(())
+    }
+
+    pub(super) fn shells(&self) -> &OwnShells {
+        &self.shells
     }
 
     async fn ask(&mut self, sent: Sent<'_>, query: Option<&str>) -> Result<Reply, HostError> {
         let name = sent.name();
-        let header = Header { message_id: (self.ids)(), ..self.header.clone() };
+        let header = self.next_header();
         let envelope = match sent {
             Sent::Read(read) => wsman::encode_read(read, &header),
             Sent::Write(write) => wsman::encode_write(write, &header),
@@ -49,18 +104,8 @@ impl<C: SoapCall> WsmanLink<C> {
             }
         }
         .map_err(|error| failed(&name, error))?;
-        let Some(channel) = &mut self.channel else {
-            return Err(HostError::NotConnected {
-                endpoint: self.header.to.clone(),
-                source: "an earlier reply on this connection made no sense".into(),
-            });
-        };
-        let bytes = channel.call(&name, envelope).await?;
-        let reply = wsman::decode(sent, &header, &bytes);
-        if matches!(reply, Err(WsmanError::Xml(_) | WsmanError::Unexpected { .. })) {
-            self.channel = None;
-        }
-        reply.map_err(|error| failed(&name, error))
+        let bytes = self.exchange(&name, envelope).await?;
+        self.sound(&name, wsman::decode(sent, &header, &bytes))
     }
 
     /// Pulls until the end of the sequence.
@@ -143,6 +188,8 @@ mod tests {
     use std::collections::VecDeque;
     use std::time::Duration;
 
+    use crate::net::left::LeftShells;
+    use crate::net::left::tests::target;
     use crate::wire::namespace;
     use crate::wire::operation::Instance;
     use crate::wire::xml;
@@ -197,7 +244,8 @@ mod tests {
             last += 1;
             format!("uuid:{last}")
         };
-        WsmanLink::new(script, header, Box::new(ids))
+        let shells = LeftShells::default().of(&target());
+        WsmanLink::new(script, header, Box::new(ids), shells)
     }
 
     fn query() -> Read {

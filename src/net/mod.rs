@@ -14,6 +14,7 @@ pub mod handshake;
 mod http;
 pub mod kerberos;
 pub mod knock;
+pub mod left;
 mod limits;
 pub mod link;
 mod logon;

@@ -1,13 +1,20 @@
-//! A cmd shell over one channel: programs one after the other, the shell deleted on every path.
+//! A program on a host: one cmd shell over the connection that is there, from Create to Delete.
+//!
+//! A shell that is not known to be deleted is written down in `net::left` for as long as that is
+//! so, whatever ends the call, a dropped future included; whoever ends the work deletes what is left.
 
 use std::time::Duration;
 
-use crate::host::link::CommandShell;
 use crate::host::link::HostError;
+use crate::host::link::Launch;
+use crate::host::link::ProgramError;
 use crate::host::link::ProgramResult;
+use crate::model::program::Program;
 use crate::net::channel::SoapCall;
-use crate::net::link::MessageIds;
+use crate::net::clock::Stopwatch;
+use crate::net::link::WsmanLink;
 use crate::net::link::failed;
+use crate::wire::fault::Fault;
 use crate::wire::shell;
 use crate::wire::shell::ShellReply;
 use crate::wire::shell::ShellRequest;
@@ -23,29 +30,50 @@ use crate::wire::winrs::Piece;
 const MAX_OUTPUT: usize = 16 * 1024 * 1024;
 /// Most replies of one program.
 const MAX_REPLIES: u32 = 65_536;
+/// Bytes of input in one message: half of the smallest envelope, in base64.
+const PART: usize = 48 * 1024;
+/// The shortest time that a host is asked to wait for output.
+const SHORTEST: Duration = Duration::from_secs(1);
 
-/// A cmd shell on a host.
-pub struct WinrsShell<C> {
-    /// `None` once the connection is gone, and the shell with it as far as we can tell.
-    channel: Option<C>,
-    ids: MessageIds,
-    header: Header,
-    shell_id: String,
-    patience: Duration,
+impl<C: SoapCall> Launch for WsmanLink<C> {
+    async fn launch(
+        &mut self,
+        program: &Program,
+        input: &str,
+        limit: Duration,
+    ) -> Result<ProgramResult, ProgramError> {
+        let watch = Stopwatch::start();
+        self.run(program, input, limit, || watch.elapsed()).await
+    }
 }
 
-impl<C: SoapCall> WinrsShell<C> {
-    /// Opens a shell. `header` is the model of every request's; a program may stay silent for as
-    /// long as `patience`, counted in operation timeouts.
-    pub async fn open(
-        channel: C,
-        header: Header,
-        patience: Duration,
-        ids: MessageIds,
-    ) -> Result<Self, HostError> {
-        let mut opening =
-            Self { channel: Some(channel), ids, header, shell_id: String::new(), patience };
-        let reply = opening.cmd(&CmdRequest::Create, |header, bytes| {
+impl<C: SoapCall> WsmanLink<C> {
+    async fn run(
+        &mut self,
+        program: &Program,
+        input: &str,
+        limit: Duration,
+        elapsed: impl Fn() -> Duration + Send,
+    ) -> Result<ProgramResult, ProgramError> {
+        let shell = self.create().await.map_err(ProgramError::NotStarted)?;
+        let ended = match self.start(&shell, program).await {
+            Ok(command) => {
+                let ended = self.follow(&shell, &command, input, limit, elapsed).await;
+                // It frees the command's place; a program that still runs is ended by it.
+                let code = shell::TERMINATE.to_owned();
+                let shell_id = shell.clone();
+                let signal = ShellRequest::Signal { shell_id, command_id: command, code };
+                self.tidy(&signal).await;
+                ended
+            }
+            Err(error) => Err(error),
+        };
+        self.delete(&shell).await;
+        ended
+    }
+
+    async fn create(&mut self) -> Result<String, HostError> {
+        let reply = self.cmd(&CmdRequest::Create, None, |header, bytes| {
             let like = ShellRequest::Create {
                 shell_id: String::new(),
                 name: String::new(),
@@ -55,19 +83,21 @@ impl<C: SoapCall> WinrsShell<C> {
             shell::decode_shell(&like, header, bytes)
         });
         match reply.await? {
-            ShellReply::Created { shell_id } => opening.shell_id = shell_id,
-            other => return Err(misfit("a created shell", &other)),
+            ShellReply::Created { shell_id } => {
+                self.shells().add(&shell_id);
+                Ok(shell_id)
+            }
+            other => Err(misfit("a created shell", &other)),
         }
-        Ok(opening)
     }
 
-    async fn start(&mut self, program: &str, arguments: &[&str]) -> Result<String, HostError> {
+    async fn start(&mut self, shell: &str, program: &Program) -> Result<String, ProgramError> {
         let request = CmdRequest::Command {
-            shell_id: self.shell_id.clone(),
-            program: program.to_owned(),
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            shell_id: shell.to_owned(),
+            program: program.path().to_owned(),
+            arguments: program.words().to_vec(),
         };
-        let reply = self.cmd(&request, |header, bytes| {
+        let reply = self.cmd(&request, None, |header, bytes| {
             let like = ShellRequest::Command {
                 shell_id: String::new(),
                 command_id: String::new(),
@@ -75,35 +105,47 @@ impl<C: SoapCall> WinrsShell<C> {
             };
             shell::decode_shell(&like, header, bytes)
         });
-        match reply.await? {
-            ShellReply::Command { command_id } => Ok(command_id),
-            other => Err(misfit("a started command", &other)),
+        match reply.await {
+            Ok(ShellReply::Command { command_id }) => Ok(command_id),
+            Ok(other) => Err(ProgramError::InDoubt(misfit("a started command", &other))),
+            // A fault says that it was not started, unless it says that there was no time to tell.
+            Err(HostError::Fault(fault)) if fault.code != Some(TIMED_OUT) => {
+                Err(ProgramError::NotStarted(HostError::Fault(fault)))
+            }
+            Err(error @ (HostError::Unsupported(_) | HostError::NotConnected { .. })) => {
+                Err(ProgramError::NotStarted(error))
+            }
+            Err(error) => Err(ProgramError::InDoubt(error)),
         }
     }
 
-    /// Receives until the program has ended.
-    async fn listen(&mut self, program: &str, command: &str) -> Result<ProgramResult, HostError> {
+    async fn follow(
+        &mut self,
+        shell: &str,
+        command: &str,
+        input: &str,
+        limit: Duration,
+        elapsed: impl Fn() -> Duration + Send,
+    ) -> Result<ProgramResult, ProgramError> {
+        self.feed(shell, command, input.as_bytes()).await?;
         let request =
-            CmdRequest::Receive { shell_id: self.shell_id.clone(), command_id: command.to_owned() };
+            CmdRequest::Receive { shell_id: shell.to_owned(), command_id: command.to_owned() };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let mut silent = Duration::ZERO;
         for _ in 0..MAX_REPLIES {
-            let reply =
-                self.cmd(&request, |header, bytes| winrs::decode_receive(command, header, bytes));
+            let rest = limit.saturating_sub(elapsed());
+            if rest.is_zero() {
+                return Err(ProgramError::Overdue(limit));
+            }
+            // The host answers in time, so that nobody has to cut the connection.
+            let wait = Some(rest.max(SHORTEST));
+            let reply = self
+                .cmd(&request, wait, |header, bytes| winrs::decode_receive(command, header, bytes));
             let piece = match reply.await {
                 Ok(piece) => piece,
                 // Nothing to say yet: the call is over, the data is not lost.
-                Err(HostError::Fault(fault)) if fault.code == Some(TIMED_OUT) => {
-                    silent += self.header.operation_timeout.max(Duration::from_secs(1));
-                    if silent >= self.patience {
-                        let source = format!("no word within {} seconds", silent.as_secs()).into();
-                        return Err(HostError::Lost { call: program.to_owned(), source });
-                    }
-                    continue;
-                }
-                Err(error) => return Err(error),
+                Err(HostError::Fault(fault)) if is_silence(&fault) => continue,
+                Err(error) => return Err(ProgramError::InDoubt(error)),
             };
-            silent = Duration::ZERO;
             let Piece { stdout: out, stderr: err, ended } = piece;
             stdout.extend(out);
             stderr.extend(err);
@@ -118,68 +160,100 @@ impl<C: SoapCall> WinrsShell<C> {
                 break;
             }
         }
-        Err(HostError::Unexpected {
-            expected: format!("an end of `{program}`"),
+        Err(ProgramError::InDoubt(HostError::Unexpected {
+            expected: "an end of the program".to_owned(),
             got: format!("{} bytes and no end", stdout.len() + stderr.len()),
-        })
+        }))
+    }
+
+    /// Gives the program its input and ends it. A fault is no reason to stop: a program may end
+    /// before it has read anything, and one that misses its input is ended when its time is over.
+    async fn feed(&mut self, shell: &str, command: &str, input: &[u8]) -> Result<(), ProgramError> {
+        let mut parts: Vec<&[u8]> = input.chunks(PART).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        let last = parts.len() - 1;
+        for (place, part) in parts.into_iter().enumerate() {
+            let request = CmdRequest::Send {
+                shell_id: shell.to_owned(),
+                command_id: command.to_owned(),
+                data: part.to_vec(),
+                end: place == last,
+            };
+            let sent = self.cmd(&request, None, |header, bytes| {
+                let (shell_id, data) = (String::new(), Vec::new());
+                let like = ShellRequest::Send { shell_id, command_id: None, data };
+                shell::decode_shell(&like, header, bytes)
+            });
+            match sent.await {
+                Ok(_) => {}
+                Err(HostError::Fault(fault)) => {
+                    tracing::debug!(code = fault.code, "the program's input was not taken");
+                    return Ok(());
+                }
+                Err(error) => return Err(ProgramError::InDoubt(error)),
+            }
+        }
+        Ok(())
     }
 
     async fn cmd<T>(
         &mut self,
         request: &CmdRequest,
+        wait: Option<Duration>,
         decode: impl FnOnce(&Header, &[u8]) -> Result<T, WsmanError>,
     ) -> Result<T, HostError> {
-        let header = self.next_header();
+        let mut header = self.next_header();
+        if let Some(wait) = wait {
+            header.operation_timeout = header.operation_timeout.min(wait);
+        }
         let envelope =
             winrs::encode(request, &header).map_err(|error| failed(request.name(), error))?;
-        let bytes = self.send(request.name(), envelope).await?;
-        decode(&header, &bytes).map_err(|error| failed(request.name(), error))
+        let bytes = self.exchange(request.name(), envelope).await?;
+        self.sound(request.name(), decode(&header, &bytes))
+    }
+
+    /// Deletes a shell, over a new connection where the old one is gone; whether it is gone too.
+    pub(super) async fn delete(&mut self, shell: &str) -> bool {
+        let request = ShellRequest::Delete { shell_id: shell.to_owned() };
+        for _ in 0..2 {
+            if !self.is_sound() && self.renew().await.is_err() {
+                return false;
+            }
+            if self.tidy(&request).await {
+                self.shells().remove(shell);
+                return true;
+            }
+            if self.is_sound() {
+                return false;
+            }
+        }
+        false
     }
 
     /// Signal and Delete; that they fail changes nothing for the caller.
-    async fn tidy(&mut self, request: ShellRequest) {
+    async fn tidy(&mut self, request: &ShellRequest) -> bool {
         let header = self.next_header();
-        let Ok(envelope) = shell::encode_shell(&request, CMD, &header) else { return };
-        let done = match self.send(request.name(), envelope).await {
-            Ok(bytes) => shell::decode_shell(&request, &header, &bytes).is_ok(),
+        let Ok(envelope) = shell::encode_shell(request, CMD, &header) else { return false };
+        let done = match self.exchange(request.name(), envelope).await {
+            Ok(bytes) => match shell::decode_shell(request, &header, &bytes) {
+                Ok(_) => true,
+                // A shell that is not there any more needs no deleting.
+                Err(WsmanError::Fault(fault)) => fault.code == Some(shell::NO_SUCH_SHELL),
+                Err(_) => false,
+            },
             Err(_) => false,
         };
         if !done {
-            tracing::debug!(call = request.name(), shell = self.shell_id, "not carried out");
+            tracing::debug!(call = request.name(), "not carried out");
         }
-    }
-
-    async fn send(&mut self, what: &str, envelope: Vec<u8>) -> Result<Vec<u8>, HostError> {
-        let Some(mut channel) = self.channel.take() else {
-            return Err(HostError::NotConnected {
-                endpoint: self.header.to.clone(),
-                source: "the shell's connection ended with an earlier error".into(),
-            });
-        };
-        let bytes = channel.call(what, envelope).await?;
-        self.channel = Some(channel);
-        Ok(bytes)
-    }
-
-    fn next_header(&mut self) -> Header {
-        Header { message_id: (self.ids)(), ..self.header.clone() }
+        done
     }
 }
 
-impl<C: SoapCall> CommandShell for WinrsShell<C> {
-    async fn run(&mut self, program: &str, arguments: &[&str]) -> Result<ProgramResult, HostError> {
-        let command_id = self.start(program, arguments).await?;
-        let result = self.listen(program, &command_id).await;
-        let code = shell::TERMINATE.to_owned();
-        let shell_id = self.shell_id.clone();
-        self.tidy(ShellRequest::Signal { shell_id, command_id, code }).await;
-        result
-    }
-
-    async fn close(mut self) {
-        let shell_id = self.shell_id.clone();
-        self.tidy(ShellRequest::Delete { shell_id }).await;
-    }
+fn is_silence(fault: &Fault) -> bool {
+    fault.code == Some(TIMED_OUT)
 }
 
 fn misfit(expected: &str, got: &ShellReply) -> HostError {
@@ -187,67 +261,4 @@ fn misfit(expected: &str, got: &ShellReply) -> HostError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::wire::namespace;
-
-    /// Opens a shell, and then answers as told: nonsense, or a broken connection.
-    struct Host {
-        log: Arc<Mutex<Vec<String>>>,
-        breaks: bool,
-    }
-
-    impl SoapCall for Host {
-        async fn call(&mut self, what: &str, _: Vec<u8>) -> Result<Vec<u8>, HostError> {
-            self.log.lock().unwrap().push(what.to_owned());
-            match what {
-                "Shell.Create" => Ok(format!(
-                    "<s:Envelope xmlns:s='{}' xmlns:a='{}'><s:Header><a:Action>{}/CreateResponse\
-                     </a:Action><a:RelatesTo>uuid:1</a:RelatesTo></s:Header><s:Body><r:Shell \
-                     xmlns:r='{}'><r:ShellId>AB</r:ShellId></r:Shell></s:Body></s:Envelope>",
-                    namespace::SOAP,
-                    namespace::ADDRESSING,
-                    namespace::TRANSFER,
-                    namespace::SHELL
-                )
-                .into_bytes()),
-                _ if self.breaks => {
-                    Err(HostError::Lost { call: what.to_owned(), source: "reset".into() })
-                }
-                _ => Ok(b"<nonsense/>".to_vec()),
-            }
-        }
-    }
-
-    #[track_caller]
-    fn check(breaks: bool, calls: &[&str]) {
-        let log = Arc::default();
-        let host = Host { log: Arc::clone(&log), breaks };
-        let header = Header {
-            message_id: String::new(),
-            session_id: "uuid:2".to_owned(),
-            to: "http://fs01:5985/wsman".to_owned(),
-            operation_timeout: Duration::from_secs(20),
-            max_envelope: 153_600,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let ids: MessageIds = Box::new(|| "uuid:1".to_owned());
-            let patience = Duration::from_mins(1);
-            let mut shell = WinrsShell::open(host, header, patience, ids).await.unwrap();
-            assert_eq!(shell.shell_id, "AB");
-            assert!(shell.run("ver", &[]).await.is_err());
-            shell.close().await;
-        });
-        assert_eq!(*log.lock().unwrap(), calls);
-    }
-
-    #[test]
-    fn a_shell_is_deleted_after_an_error_unless_the_connection_is_gone() {
-        check(false, &["Shell.Create", "Shell.Command", "Shell.Delete"]);
-        check(true, &["Shell.Create", "Shell.Command"]);
-    }
-}
+mod tests;

@@ -10,9 +10,10 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::registry::ValuePath;
+use crate::plan::programs;
 
 /// Finds impossible plans: two rules that fight over one value, a batch with a host that has no
-/// work or comes twice, a restart nobody decided. A sound plan gives an empty list.
+/// work or comes twice, a restart nobody decided, a program on a host that nobody knows. A sound plan gives an empty list.
 pub fn lint(plan: &Plan) -> Vec<Blocker> {
     let mut faults = Vec::new();
     for host in plan.hosts.values() {
@@ -22,6 +23,7 @@ pub fn lint(plan: &Plan) -> Vec<Blocker> {
         }
     }
     order(plan, &mut faults);
+    faults.extend(programs::stranded(plan));
     faults
 }
 

@@ -33,6 +33,7 @@ use crate::plan::host::Context;
 use crate::plan::identity;
 use crate::plan::lint;
 use crate::plan::peers;
+use crate::plan::programs;
 use crate::plan::stage;
 use crate::plan::stage::Dealt;
 use crate::plan::stage::Select;
@@ -126,7 +127,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         lab: input.lab,
         hosts,
         stages,
-        conditions: input.playbook.conditions.clone(),
+        conditions: programs::spelled(input.playbook.conditions.clone(), input.hosts),
         undoes: None,
         blockers,
         notes,

@@ -27,6 +27,7 @@ pub mod peers;
 pub mod preflight;
 pub mod probe;
 pub mod product;
+pub mod programs;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod seal;

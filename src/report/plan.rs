@@ -1,9 +1,9 @@
 //! A plan for people, and as JSON: the same facts, in the order in which a reader needs them.
 
 mod authorise;
-mod hooks;
 mod host;
 mod preflight;
+mod programs;
 mod restarts;
 mod table;
 mod wrap;
@@ -111,6 +111,7 @@ fn whole(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         steps(plan, options),
         restarts::lines(plan, options),
         stages(plan, options),
+        programs::on_hosts(plan, options),
         preflight::lines(plan, options),
         authorise::lines(plan, options),
         notes(plan, options),
@@ -295,7 +296,7 @@ fn stages(plan: &Plan, options: &RenderOptions) -> Vec<String> {
             }
         };
         lines.push(format!("    {:width$}  {text}", stage.name));
-        lines.extend(hooks::lines(plan, &stage.hooks, width + 6, options));
+        lines.extend(programs::around(plan, &stage.hooks, width + 6, options));
         if let (true, PlannedWork::Hosts { batches, .. }) = (options.full, &stage.work) {
             for (place, batch) in batches.iter().enumerate() {
                 lines.push(format!("    {:width$}    {}  {}", "", place + 1, compress(batch)));
@@ -310,7 +311,7 @@ fn stages(plan: &Plan, options: &RenderOptions) -> Vec<String> {
             limits.restart
         );
         lines.insert(0, options.style.paint(Tint::Strong, &title));
-        let around = hooks::lines(plan, &plan.conditions.around, 4, options);
+        let around = programs::around(plan, &plan.conditions.around, 4, options);
         lines.splice(1..1, around);
     }
     lines

@@ -12,6 +12,7 @@ use crate::model::host::HostName;
 use crate::model::maintenance::Membership;
 use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
+use crate::model::program::RunOn;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::plan::template;
@@ -75,19 +76,28 @@ fn hooks(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
     let change = plan.conditions.change.as_deref();
     let undone = ledger.open().filter_map(|(stage, name)| {
         let undo = plan.conditions.hooks.get(name)?.undo.as_ref()?;
-        let argv = &plan.conditions.hooks.get(undo)?.argv;
-        let words = argv.iter().map(|part| {
+        let undo = plan.conditions.hooks.get(undo)?;
+        let words = undo.argv.iter().map(|part| {
             template::fill_around(part, stage, change, run).unwrap_or_else(|_| part.clone())
         });
         let place = stage.map_or_else(|| "the run".to_owned(), |stage| format!("stage {stage}"));
         let words = words.collect::<Vec<_>>().join(" ");
         Some(format!(
-            "\n## {place}\n\nThe hook `{name}` was run before {place}, and nothing took it back. On \
-             the workstation:\n\n    {words}\n"
+            "\n## {place}\n\nThe hook `{name}` was run before {place}, and nothing took it back. {}:\
+             \n\n    {words}\n",
+            where_to(&undo.run_on, None)
         ))
     });
     let text: String = undone.collect();
     (!text.is_empty()).then_some(text)
+}
+
+/// Where a person runs what a hook would run.
+fn where_to(run_on: &RunOn, about: Option<&HostName>) -> String {
+    match (run_on, about) {
+        (RunOn::Named(host), _) | (RunOn::Host, Some(host)) => format!("On {host}"),
+        (RunOn::Controller, _) | (RunOn::Host, None) => "On the workstation".to_owned(),
+    }
 }
 
 fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, String), String>) {
@@ -215,13 +225,14 @@ fn host(plan: &Plan, run: &str, name: &HostName, left: &Left) -> String {
     let hooks = plan.hosts.get(name).and_then(|host| {
         let drained = left.hooks.last()?;
         let undo = plan.conditions.hooks.get(drained)?.undo.as_ref()?;
-        let argv = &plan.conditions.hooks.get(undo)?.argv;
-        Some((drained, argv.join(" ").replace("{{ host.short }}", host.name.short())))
+        let undo = plan.conditions.hooks.get(undo)?;
+        let words = undo.argv.join(" ").replace("{{ host.short }}", host.name.short());
+        Some((drained, where_to(&undo.run_on, Some(name)), words))
     });
-    if let Some((drained, undo)) = hooks {
+    if let Some((drained, place, undo)) = hooks {
         text.push_str(&format!(
-            "\nThe hook `{drained}` has taken it out of service. To bring it back, on the \
-             workstation:\n\n    {undo}\n"
+            "\nThe hook `{drained}` has taken it out of service. To bring it back: {place}:\n\n    \
+             {undo}\n"
         ));
     }
     let commands = left.maintenance.as_ref().map(Membership::recovery).unwrap_or_default();

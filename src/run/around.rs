@@ -18,6 +18,7 @@ use crate::run::history::StepHistory;
 use crate::run::hook;
 use crate::run::means::Means;
 use crate::run::means::lock;
+use crate::run::program::Order;
 
 /// The hooks around a stage of the plan, or around the run.
 pub fn of(plan: &Plan, stage: Option<usize>) -> &Around {
@@ -133,13 +134,14 @@ async fn one<C: Connect, K: Clock>(
         .iter()
         .map(|part| template::fill_around(part, stage, change, means.run))
         .collect();
-    let argv = match argv {
-        Ok(argv) => argv,
+    let order = argv.and_then(|argv| Order::new(means.plan, &hook.run_on, None, argv));
+    let order = match order {
+        Ok(order) => order,
         Err(text) => return Ok(Err(failed(text))),
     };
     // INVARIANT: what a hook may do is recorded before it begins.
     tell(means, Event::StageHookIntended { errand: errand.clone(), again })?;
-    let (ok, said) = hook::program(means, &argv, hook.timeout).await;
+    let (ok, said) = hook::program(means, &order, hook.timeout).await?;
     let ended = Event::StageHookEnded { errand: errand.clone(), ok, said: said.clone() };
     tell(means, ended)?;
     Ok(if ok { Ok(()) } else { Err(failed(said)) })

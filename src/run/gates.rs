@@ -1,5 +1,7 @@
 //! Gates in a run: looked at until they are green, or until their time is over.
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::model::host::HostName;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
 use crate::model::product::Role;
+use crate::model::program::RunOn;
 use crate::plan::template;
 use crate::run::action::GatePlace;
 use crate::run::action::Gated;
@@ -239,8 +242,16 @@ pub(super) async fn look<C: Connect, K: Clock>(
         Gate::EventLog { need, forbid, within } => {
             logs(means, need, forbid, hosts, events::since(opened, *within)).await
         }
-        Gate::Command { argv, timeout } => {
-            [(None, command(means, argv, *timeout, hosts).await)].into()
+        Gate::Command { argv, timeout, run_on } => {
+            let (program, timeout) = ((argv.as_slice(), run_on), *timeout);
+            if *run_on != RunOn::Host {
+                return [(None, command::ask(means, program, timeout, hosts).await)].into();
+            }
+            let looks = hosts.iter().map(|host| async move {
+                (Some(host.name.clone()), command::ask(means, program, timeout, &[*host]).await)
+            });
+            let looks: Vec<_> = looks.collect();
+            futures::stream::iter(looks).buffer_unordered(forks).collect().await
         }
         Gate::Http { .. }
         | Gate::Exchange { .. }
@@ -404,44 +415,6 @@ fn judge(told: &Told, need: &[u32]) -> Look {
         (Some(id), _) => Look::red(format!("no connector node logged {id} about it")),
         (None, Some(last)) => Look::green(format!("the connector logged {}", words(last))),
         (None, None) => Look::green("nothing that is forbidden was logged"),
-    }
-}
-
-/// The answer of a program: `{"green": true, "seen": "…"}`.
-#[derive(serde::Deserialize)]
-struct Answer {
-    green: bool,
-    #[serde(default)]
-    seen: String,
-}
-
-async fn command<C: Connect, K: Clock>(
-    means: &Means<'_, C, K>,
-    argv: &[String],
-    timeout: u32,
-    hosts: &[&PlannedHost],
-) -> Look {
-    let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
-    let question = serde_json::json!({
-        "run": means.run, "plan": means.plan.id, "hosts": names,
-        "change": means.plan.conditions.change,
-    });
-    let timeout = Duration::from_secs(timeout.into());
-    let ended = means.controller.program(argv, question.to_string(), timeout).await;
-    let result = match ended {
-        Ok(result) if result.exit_code == Some(0) => result,
-        Ok(result) => {
-            let code =
-                result.exit_code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-            return Look::red(format!("the program ended with {code}: {}", result.stderr.trim()));
-        }
-        Err(text) => return Look::red(text),
-    };
-    match serde_json::from_str::<Answer>(&result.stdout) {
-        Ok(answer) => Look { green: answer.green, seen: answer.seen },
-        Err(error) => Look::red(format!(
-            "expected {{\"green\": true}} or false of the program, it wrote something else: {error}"
-        )),
     }
 }
 

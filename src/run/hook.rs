@@ -1,6 +1,4 @@
-//! Programs of the controller, and those around a host's restart.
-
-use std::time::Duration;
+//! Programs of hooks, and those around a host's restart.
 
 use crate::event::Event;
 use crate::event::SinkError;
@@ -12,6 +10,8 @@ use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::plan::template;
 use crate::run::means::Means;
+use crate::run::program;
+use crate::run::program::Order;
 
 /// So much of what a hook says is kept, in characters.
 const KEPT: usize = 2000;
@@ -55,13 +55,14 @@ async fn run<C: Connect, K: Clock>(
     let change = means.plan.conditions.change.as_deref();
     let argv: Result<Vec<String>, String> =
         hook.argv.iter().map(|part| template::fill(part, host, change, means.run)).collect();
-    let argv = match argv {
-        Ok(argv) => argv,
+    let order = argv.and_then(|argv| Order::new(means.plan, &hook.run_on, Some(host), argv));
+    let order = match order {
+        Ok(order) => order,
         Err(text) => return failed(text),
     };
     // INVARIANT: what a hook may do is recorded before it begins.
     means.emit(Event::HookIntended { host: host.name.clone(), hook: name.to_owned() })?;
-    let (ok, said) = program(means, &argv, hook.timeout).await;
+    let (ok, said) = program(means, &order, hook.timeout).await?;
     means.emit(Event::HookEnded {
         host: host.name.clone(),
         hook: name.to_owned(),
@@ -74,18 +75,16 @@ async fn run<C: Connect, K: Clock>(
 /// Runs a program: whether it ended well, and what it said.
 pub(super) async fn program<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
-    argv: &[String],
+    order: &Order<'_>,
     seconds: u32,
-) -> (bool, String) {
-    let timeout = Duration::from_secs(seconds.into());
-    let (ok, said) = match means.controller.program(argv, String::new(), timeout).await {
+) -> Result<(bool, String), SinkError> {
+    let (ok, said) = match order.run(means, String::new(), seconds).await? {
         Ok(result) => {
             let said = format!("{}{}", result.stdout, result.stderr);
-            let code =
-                result.exit_code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-            (result.exit_code == Some(0), format!("exit {code}: {}", said.trim()))
+            let exit = program::exit(&result);
+            (result.exit_code == Some(0), format!("{exit}: {}", said.trim()))
         }
         Err(text) => (false, text),
     };
-    (ok, said.chars().take(KEPT).collect())
+    Ok((ok, said.chars().take(KEPT).collect()))
 }

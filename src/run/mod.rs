@@ -22,6 +22,7 @@ pub mod mark;
 pub mod means;
 pub mod order;
 pub mod peers;
+pub mod program;
 pub mod reach;
 pub mod recorder;
 pub mod rehearse;

@@ -18,6 +18,8 @@ pub const TERMINATE: &str =
 pub const STOP: &str = "powershell/signal/crtl_c";
 /// The fault of a Receive that had nothing to tell within its OperationTimeout: ask again.
 pub const TIMED_OUT: u32 = 2_150_858_793;
+/// The fault of a call to a shell or command that is not there (any more).
+pub const NO_SUCH_SHELL: u32 = 2_150_858_843;
 
 /// The state of a command that has ended.
 pub(crate) const DONE: &str =

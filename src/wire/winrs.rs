@@ -16,6 +16,9 @@ use crate::wire::xml::Element;
 pub const CMD: &str = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd";
 /// UTF-8 as a Windows code page.
 const UTF8: &str = "65001";
+/// A shell whose client has gone is ended by the host after so long without a call. It is the
+/// default of Windows Server 2008 R2, so that no host refuses it as too long.
+const IDLE: &str = "PT180S";
 
 /// A message to a cmd shell that other shells do not take in this form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum CmdRequest {
     Create,
     /// Starts a program; the host chooses the id.
     Command { shell_id: String, program: String, arguments: Vec<String> },
+    /// Gives a program a piece of its standard input; with the last one the input ends.
+    Send { shell_id: String, command_id: String, data: Vec<u8>, end: bool },
     /// Waits for output of a program.
     Receive { shell_id: String, command_id: String },
 }
@@ -43,6 +48,7 @@ impl CmdRequest {
         match self {
             Self::Create => "Shell.Create",
             Self::Command { .. } => "Shell.Command",
+            Self::Send { .. } => "Shell.Send",
             Self::Receive { .. } => "Shell.Receive",
         }
     }
@@ -51,6 +57,7 @@ impl CmdRequest {
         match self {
             Self::Create => format!("{}/Create", namespace::TRANSFER),
             Self::Command { .. } => format!("{}/Command", namespace::SHELL),
+            Self::Send { .. } => format!("{}/Send", namespace::SHELL),
             Self::Receive { .. } => format!("{}/Receive", namespace::SHELL),
         }
     }
@@ -63,6 +70,7 @@ pub fn encode(request: &CmdRequest, header: &Header) -> Result<Vec<u8>, WsmanErr
     let (selectors, options, body) = match request {
         CmdRequest::Create => {
             let body = element("Shell")
+                .child(element("IdleTimeOut").text_node(IDLE))
                 .child(element("InputStreams").text_node("stdin"))
                 .child(element("OutputStreams").text_node("stdout stderr"));
             let options = vec![option("WINRS_NOPROFILE", "TRUE"), option("WINRS_CODEPAGE", UTF8)];
@@ -74,10 +82,23 @@ pub fn encode(request: &CmdRequest, header: &Header) -> Result<Vec<u8>, WsmanErr
                 body = body.child(element("Arguments").text_node(argument));
             }
             let options = vec![
-                option("WINRS_CONSOLEMODE_STDIN", "TRUE"),
+                // The input is a pipe: it can be ended, and no line of it is edited.
+                option("WINRS_CONSOLEMODE_STDIN", "FALSE"),
                 option("WINRS_SKIP_CMD_SHELL", "FALSE"),
             ];
             (shell(shell_id), options, body)
+        }
+        CmdRequest::Send { shell_id, command_id, data, end } => {
+            let mut stream = element("Stream").attribute("", "Name", "stdin").attribute(
+                "",
+                "CommandId",
+                command_id,
+            );
+            if *end {
+                stream = stream.attribute("", "End", "true");
+            }
+            let stream = stream.text_node(STANDARD.encode(data));
+            (shell(shell_id), Vec::new(), element("Send").child(stream))
         }
         CmdRequest::Receive { shell_id, command_id } => {
             let stream = element("DesiredStream")

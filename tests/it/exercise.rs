@@ -1,15 +1,20 @@
 //! Everything that our client does with a host, as one exercise with a count: reads, writes, methods,
 //! a fault, a program, a cmdlet.
 
+use std::time::Duration;
+
 use rmsfleet::host::exchange;
 use rmsfleet::host::link::Cmdlet;
-use rmsfleet::host::link::CommandShell as _;
 use rmsfleet::host::link::Connect as _;
 use rmsfleet::host::link::HostError;
+use rmsfleet::host::link::Launch as _;
+use rmsfleet::host::link::ProgramError;
+use rmsfleet::host::link::ProgramResult;
 use rmsfleet::host::link::Reader as _;
 use rmsfleet::host::link::Shell as _;
 use rmsfleet::host::link::Target;
 use rmsfleet::host::link::Writer as _;
+use rmsfleet::model::program::Program;
 use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::Kind;
 use rmsfleet::model::registry::Value;
@@ -24,6 +29,8 @@ use rmsfleet::wire::operation::Write;
 /// Where the steps write, and the parent that they remove too.
 const PARENT: &str = r"SOFTWARE\rmsfleet exercise";
 const KEY: &str = r"SOFTWARE\rmsfleet exercise\Sub Key";
+/// A program of every server here: `tests/it/peer_server.rs`, `lab::cmd`.
+pub(crate) const PROBE: &str = r"C:\rms\probe.exe";
 /// Markup, blanks at both ends, characters outside of the first plane.
 const TEXT: &str = " https://c.example/_wmcs/licensing?a=1&b=<2> \"q\" ü 中😀 ";
 
@@ -226,14 +233,33 @@ async fn fault(link: Link<'_>, sheet: &mut Sheet) {
 }
 
 async fn program(network: &Network, target: &Target, sheet: &mut Sheet) {
-    let run = async {
-        let mut shell = network.winrs(target).await?;
-        let result = shell.run("echo", &["grüße& exit 7"]).await;
-        shell.close().await;
-        result
+    let argv = [PROBE, "exit", "7", "grüße & (co) ^ | > <"].map(str::to_owned);
+    let run = async |argv: &[String], input: &str, seconds| {
+        let program = Program::new(argv).unwrap();
+        let mut link = network.connect(target).await.map_err(ProgramError::NotStarted)?;
+        link.launch(&program, input, Duration::from_secs(seconds)).await
     };
-    let told = run.await.map(|result| (result.stdout.trim().to_owned(), result.exit_code));
-    sheet.equal("a program", told, &("grüße".to_owned(), Some(7)));
+    let told = |result: Result<ProgramResult, ProgramError>| match result {
+        Ok(result) => format!("{:?} {}", result.exit_code, result.stdout.trim()),
+        Err(error) => error.text(),
+    };
+    let mut like = |step: &str, got: String, expected: &str| {
+        let result = if got == expected { Ok(()) } else { Err(format!("{got}, not {expected}")) };
+        sheet.note(step, result);
+    };
+    let exit = told(run(&argv, "", 60).await);
+    like("a program", exit, "Some(7) grüße & (co) ^ | > <");
+    let input = format!("{{\"text\": \"{}ü\"}}", "x".repeat(200_000));
+    let answer = told(run(&argv[..1], &input, 60).await);
+    let expected = format!("Some(0) {{\"green\": true, \"seen\": \"{} bytes\"}}", input.len());
+    like("a program's input", answer, &expected);
+    let wait = [PROBE, "wait"].map(str::to_owned);
+    let overdue = told(run(&wait, "", 1).await);
+    like(
+        "a program without end",
+        overdue,
+        "the program did not end within 1 s and was told to end",
+    );
 }
 
 async fn cmdlets(network: &Network, target: &Target, sheet: &mut Sheet) {

@@ -38,6 +38,27 @@ pub(crate) struct PeerServer {
     child: Child,
     pub(crate) ports: std::collections::BTreeMap<String, Vec<u16>>,
     control: u16,
+    _programs: tempfile::TempDir,
+}
+
+/// The program that hosts of the server have, as a shell script. The server gives command lines to
+/// `/bin/sh`, which takes the backslashes out of `C:\rms\probe.exe`.
+const PROBE: &str = r#"#!/bin/sh
+case "$1" in
+exit) echo "$3"; exit "$2" ;;
+wait) exec sleep 600 ;;
+red) echo '{"green": false, "seen": "not yet"}' ;;
+*) printf '{"green": true, "seen": "%s bytes"}' "$(wc -c)" ;;
+esac
+"#;
+
+fn programs() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("C:rmsprobe.exe");
+    std::fs::write(&file, PROBE).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
 }
 
 impl PeerServer {
@@ -52,12 +73,17 @@ impl PeerServer {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("fleet.json");
         std::fs::write(&file, config.to_string()).unwrap();
+        let programs = programs();
+        let mut path = programs.path().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
         let mut child = Command::new(python(&peers))
             .arg(peers.join("winrm_server.py"))
             .arg("--hosts")
             .arg(&file)
             .args(["--control", "127.0.0.1:0"])
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PATH", path)
             .envs(variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -80,7 +106,7 @@ impl PeerServer {
             }
         }
         assert!(!ports.is_empty() && control != 0, "the peer server did not come up");
-        Some(Self { child, ports, control })
+        Some(Self { child, ports, control, _programs: programs })
     }
 
     pub(crate) fn port(&self, host: &str) -> u16 {

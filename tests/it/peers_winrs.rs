@@ -2,23 +2,12 @@
 
 use std::time::Duration;
 
-use rmsfleet::host::link::CommandShell as _;
-use rmsfleet::host::link::Target;
-use rmsfleet::model::host::HostName;
-use rmsfleet::model::secret::Account;
-use rmsfleet::model::secret::Secret;
-use rmsfleet::net::accounts::Accounts;
-use rmsfleet::net::connect::Network;
-use rmsfleet::net::stats::Stats;
 use rmsfleet::wire::soap::Header;
 use rmsfleet::wire::winrs::Piece;
 use rmsfleet::wire::winrs::decode_receive;
 use serde_json::json;
 
-use crate::imagined::endpoint;
-use crate::peer_server::PASSWORD;
-use crate::peer_server::PeerServer;
-use crate::peer_server::USER;
+use crate::peers_rollout::Bench;
 use crate::shared::captures;
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
@@ -64,34 +53,69 @@ fn recorded_output_and_exit_codes_are_read() {
     check("winrs_operation_timeout", "hi\nhi again\n", "", Some(0));
 }
 
-#[tokio::test]
-async fn a_program_runs_on_a_server_that_is_not_ours_and_the_shell_is_deleted() {
-    let fleet = json!({
-        "users": {USER: PASSWORD},
-        "hosts": [{"name": "FS01", "shell": "sh",
-                   "listen": [{"address": "127.0.0.1:0", "paths": ["/wsman"]}]}],
-    });
-    let Some(server) = PeerServer::start(&fleet) else { return };
-    let mut accounts = Accounts::default();
-    let account = Account { user: USER.to_owned(), password: Secret::new(PASSWORD.to_owned()) };
-    accounts.insert("default", None, account);
-    let network = Network::new(accounts, Stats::default()).unwrap();
-    let mut endpoint = endpoint("127.0.0.1", "/wsman");
-    endpoint.port = server.port("FS01");
-    let target = Target {
-        host: HostName::new("FS01"),
-        endpoint,
-        credential: "default".to_owned(),
-        user: None,
-        connect_timeout: Duration::from_secs(5),
-        operation_timeout: Duration::from_secs(20),
-    };
-    let mut shell = network.winrs(&target).await.unwrap();
-    let result = shell.run("echo", &["grüße"]).await.unwrap();
-    assert_eq!((result.stdout.trim(), result.exit_code), ("grüße", Some(0)));
-    let result = shell.run("exit", &["3"]).await.unwrap();
-    assert_eq!(result.exit_code, Some(3));
-    shell.close().await;
-    let stats = server.stats().to_string();
-    assert!(stats.contains("Delete"), "{stats}");
+const PLAYBOOK: &str = r#"version: 1
+name: programs
+gates:
+  fine: { type: command, argv: ['C:\rms\probe.exe'], run_on: host, timeout: 60s }
+hooks:
+  quiet: { argv: ['C:\rms\probe.exe', exit, "0", "quiet & {{ stage.name }}"], run_on: SP01, timeout: 60s, undo: loud }
+  loud: { argv: ['C:\rms\probe.exe', exit, "0", loud], run_on: SP01, timeout: 60s }
+  out: { argv: ['C:\rms\probe.exe', exit, "0", "out {{ host.short }}"], run_on: host, timeout: 60s, undo: in }
+  in: { argv: ['C:\rms\probe.exe', exit, "0", in], run_on: host, timeout: 60s }
+restart:
+  fci: { drain: { hook: out }, gates_after: [fine] }
+stages:
+  - { name: files, hosts: "FS01:FS02", hooks_before: [quiet], gates_before: [fine], gates_after: [fine] }
+  - { name: rest, hosts: "all:!FS01:!FS02" }
+"#;
+
+/// Shells that the server has opened on a host, every one of which it has also closed.
+#[track_caller]
+fn shells(bench: &Bench, host: &str) -> u64 {
+    let stats = bench.server().stats()["hosts"][host].clone();
+    assert_eq!(stats["shells_open"], 0, "{host}: {stats}");
+    assert_eq!(stats["shells_opened"], stats["shells_closed"], "{host}: {stats}");
+    stats["shells_opened"].as_u64().unwrap()
+}
+
+#[test]
+fn peers_gates_and_hooks_run_on_hosts_and_leave_no_shell() {
+    let Some(bench) = Bench::start() else { return };
+    std::fs::write(bench.path().join("p.yml"), PLAYBOOK).unwrap();
+    let plan = ["plan", "-i", "inventory.yml", "-p", "p.yml", "--no-input", "-o"];
+    let said = bench.expect(&[&plan[..], &["change.rmsplan"]].concat(), 0);
+    assert!(said.contains("PROGRAMS  on hosts, over WinRM"), "{said}");
+    let before = ["FS01", "FS02", "SP01"].map(|host| shells(&bench, host));
+    let said = bench
+        .expect(&["apply", "change.rmsplan", "--yes", "--no-input", "-l", "FS01,FS02", "-v"], 0);
+    assert!(said.contains("exit 0: quiet & files"), "{said}");
+    let after = ["FS01", "FS02", "SP01"].map(|host| shells(&bench, host));
+    // A gate before and one after the stage, one after the restart, and the drain's two hooks; on the
+    // third host the stage's hook and the one that takes it back.
+    let used: Vec<u64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    assert_eq!(used, [5, 5, 2]);
+}
+
+#[test]
+fn peers_a_hook_whose_connection_breaks_is_in_doubt_and_its_shell_is_deleted() {
+    let Some(bench) = Bench::start() else { return };
+    std::fs::write(bench.path().join("p.yml"), PLAYBOOK).unwrap();
+    bench.expect(
+        &["plan", "-i", "inventory.yml", "-p", "p.yml", "--no-input", "-o", "change.rmsplan"],
+        0,
+    );
+    let before = shells(&bench, "SP01");
+    bench.server().faults(&json!([
+        {"host": "SP01", "match": "shell/Receive", "times": 1, "do": "close-before"},
+    ]));
+    let said =
+        bench.expect(&["apply", "change.rmsplan", "--yes", "--no-input", "-l", "FS01,FS02"], 5);
+    assert!(said.contains("the program is in doubt"), "{said}");
+    assert_eq!(shells(&bench, "SP01") - before, 2, "the hook once, and the one that takes it back");
+    let wrote = ["Set", "CreateKey"];
+    assert_eq!(
+        bench.server().actions("FS01", &wrote),
+        0,
+        "nothing was written behind a failed hook"
+    );
 }

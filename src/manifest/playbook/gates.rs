@@ -15,6 +15,9 @@ use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
 use crate::model::gate::ExchangeCheck;
 use crate::model::gate::Gate;
+use crate::model::host::HostName;
+use crate::model::program::Program;
+use crate::model::program::RunOn;
 
 /// How long a gate that turns green by itself is looked at, if its playbook does not say.
 const WITHIN: u32 = 300;
@@ -247,13 +250,55 @@ fn approval(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Ga
 }
 
 fn command(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Gate> {
-    let argv = fields.require("argv", diagnostics, argv);
+    let (argv, run_on) = program(fields, false, diagnostics);
     let timeout = fields.read("timeout", diagnostics, scalar::seconds).unwrap_or(PROGRAM);
-    Some(Gate::Command { argv: argv?, timeout })
+    Some(Gate::Command { argv: argv?, timeout, run_on })
+}
+
+/// `argv` and `run_on`: what cannot be given to a host as it is written is an error at its word.
+pub(super) fn program(
+    fields: &mut Fields<'_>,
+    is_filled_in: bool,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Vec<String>>, RunOn) {
+    let run_on = fields.read("run_on", diagnostics, run_on).unwrap_or_default();
+    let argv = fields.require("argv", diagnostics, |node| {
+        let argv = argv(node)?;
+        if !run_on.is_controller() {
+            // What stands between double braces is looked at once it is filled in.
+            let sample =
+                |part: &String| if is_filled_in { without_names(part) } else { part.clone() };
+            let sample: Vec<String> = argv.iter().map(sample).collect();
+            Program::new(&sample).map_err(|unfit| {
+                Mismatch::new(format!("cannot be run on a host: {unfit}"))
+                    .help(unfit.hint().to_owned())
+            })?;
+        }
+        Ok(argv)
+    });
+    (argv, run_on)
+}
+
+fn run_on(node: &Node) -> Result<RunOn, Mismatch> {
+    Ok(match scalar::text(node)? {
+        "controller" => RunOn::Controller,
+        "host" => RunOn::Host,
+        name => RunOn::Named(HostName::new(name)),
+    })
+}
+
+/// The text with a plain letter for each name between double braces.
+fn without_names(text: &str) -> String {
+    let mut parts = text.split("{{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| match part.split_once("}}") {
+        Some((_, rest)) => text + "x" + rest,
+        None => text + "{{" + part,
+    })
 }
 
 /// A program and its arguments, as a list: nothing is split or expanded.
-pub(super) fn argv(node: &Node) -> Result<Vec<String>, Mismatch> {
+fn argv(node: &Node) -> Result<Vec<String>, Mismatch> {
     let argv = scalar::list(node, |item| scalar::text(item).map(str::to_owned))?;
     if argv.is_empty() {
         return Err(Mismatch::new("needs a program, found an empty list"));

@@ -13,6 +13,7 @@ use crate::manifest::tree::Node;
 use crate::manifest::tree::Value;
 use crate::model::hook::Around;
 use crate::model::hook::Hook;
+use crate::model::program::RunOn;
 
 /// What a hook around a stage or the run may have between double braces: it is about no one host.
 const NAMES: [&str; 3] = ["change.id", "run.id", "stage.name"];
@@ -41,6 +42,13 @@ fn one_of(node: &Node, known: &BTreeMap<String, Hook>) -> Result<String, Mismatc
         .help(near.unwrap_or_else(|| format!("add `{name}:` below `hooks`"))));
     };
     let undo = hook.undo.as_ref().and_then(|undo| known.get(undo));
+    let about_one = |hook: &&Hook| hook.run_on == RunOn::Host;
+    if [hook].into_iter().chain(undo).any(|hook| about_one(&hook)) {
+        return Err(Mismatch::new(format!(
+            "names hook `{name}`, which runs on the host that it is about, and there is none here"
+        ))
+        .help("name the host: `run_on: MGMT01.corp.contoso.com`".to_owned()));
+    }
     let parts = hook.argv.iter().chain(undo.into_iter().flat_map(|undo| &undo.argv));
     for part in parts {
         for rest in part.split("{{").skip(1) {
@@ -60,7 +68,7 @@ fn one_of(node: &Node, known: &BTreeMap<String, Hook>) -> Result<String, Mismatc
     Ok(name.to_owned())
 }
 
-/// The mapping under `hooks`: name to a program of the controller.
+/// The mapping under `hooks`: name to a program.
 pub(super) fn hooks(
     fields: &mut Fields<'_>,
     diagnostics: &mut Diagnostics,
@@ -68,8 +76,7 @@ pub(super) fn hooks(
     let known = known(fields);
     named(fields, "hooks", diagnostics, |node, diagnostics| {
         let mut inner = Fields::open(node, "a hook", node.span, diagnostics)?;
-        inner.read("run_on", diagnostics, |node| scalar::choice(node, &[("controller", ())]));
-        let argv = inner.require("argv", diagnostics, gates::argv);
+        let (argv, run_on) = gates::program(&mut inner, true, diagnostics);
         let timeout = inner.require("timeout", diagnostics, scalar::seconds);
         let undo = inner.read("undo", diagnostics, |node| {
             let name = scalar::text(node)?;
@@ -81,7 +88,7 @@ pub(super) fn hooks(
                 .help(near.unwrap_or_else(|| format!("add `{name}:` below `hooks`"))))
         });
         inner.finish(diagnostics);
-        Some(Hook { argv: argv?, timeout: timeout?, undo })
+        Some(Hook { argv: argv?, timeout: timeout?, undo, run_on })
     })
 }
 

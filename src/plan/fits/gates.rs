@@ -6,6 +6,7 @@ use crate::model::care::Drain;
 use crate::model::gate::Gate;
 use crate::model::host::Host;
 use crate::model::product::Role;
+use crate::model::program::RunOn;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
 use crate::plan::fits::Case;
@@ -16,6 +17,7 @@ use crate::plan::fits::error;
 use crate::plan::fits::of_role;
 use crate::plan::fits::some;
 use crate::plan::fits::warning;
+use crate::plan::programs;
 
 pub(super) fn check(case: &Case<'_>, found: &mut Vec<Finding>) {
     let step = case
@@ -44,7 +46,44 @@ pub(super) fn check(case: &Case<'_>, found: &mut Vec<Finding>) {
         }
     }
     restarts(case, found);
+    strangers(case, found);
     unused(case, found);
+}
+
+/// Programs on a host that the inventory lacks, or that no survey will know.
+fn strangers(case: &Case<'_>, found: &mut Vec<Finding>) {
+    let conditions = &case.playbook.conditions;
+    let gates = conditions.gates.iter().filter_map(|(name, gate)| match gate {
+        Gate::Command { run_on, .. } => Some(("gates", name, run_on)),
+        Gate::Http { .. }
+        | Gate::EventLog { .. }
+        | Gate::Exchange { .. }
+        | Gate::Service { .. }
+        | Gate::Tcp { .. }
+        | Gate::Soak { .. }
+        | Gate::Approval { .. }
+        | Gate::RmsTemplates { .. } => None,
+    });
+    let hooks = conditions.hooks.iter().map(|(name, hook)| ("hooks", name, &hook.run_on));
+    for (key, name, run_on) in gates.chain(hooks) {
+        let RunOn::Named(wanted) = run_on else { continue };
+        let names = || case.hosts.iter().map(|host| &host.name);
+        let host = programs::find(wanted, names());
+        let host = host.and_then(|name| case.hosts.iter().find(|host| host.name == *name));
+        let (text, hint) = match host {
+            Some(host) if host.role.is_some() => continue,
+            Some(host) => (
+                format!("{} has no `rms_role`, so no survey knows who it is", host.name),
+                "give it a role, or run the program on the controller",
+            ),
+            None => (
+                format!("`{wanted}` is no one host of the inventory"),
+                "write `controller`, `host`, or the full name of a host",
+            ),
+        };
+        let path = [key, name, "run_on"].map(str::to_owned);
+        found.push(error(Place::Playbook(path.into()), text, hint));
+    }
 }
 
 /// Why a gate can never be green, and what to do about it.

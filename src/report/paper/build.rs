@@ -13,6 +13,7 @@ use crate::model::verdict::Weight;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
 use crate::plan::fold::fold;
+use crate::plan::programs;
 use crate::report::paper::Block;
 use crate::report::paper::Cell;
 use crate::report::paper::Mood;
@@ -20,6 +21,7 @@ use crate::report::paper::Paper;
 use crate::report::paper::Table;
 use crate::report::paper::change;
 use crate::report::paper::happened::Happened;
+use crate::report::plural;
 use crate::report::plural::count;
 use crate::report::style::Tint;
 use crate::report::words::ending;
@@ -40,6 +42,7 @@ pub(super) fn build(plan: &Plan, digest: &str, records: &[Record]) -> Paper {
     blocks.extend(change::blockers(plan));
     blocks.extend(change::values(&sets));
     blocks.extend(stages(plan));
+    blocks.extend(programs(plan));
     blocks.extend(clock(plan));
     blocks.extend(restarts(plan));
     blocks.extend(hosts(plan, &sets, happened.as_ref()));
@@ -200,6 +203,29 @@ fn stages(plan: &Plan) -> Vec<Block> {
     }
     blocks.push(Block::Text(limits));
     blocks
+}
+
+/// What is started on the controller and on hosts, word by word.
+fn programs(plan: &Plan) -> Vec<Block> {
+    let rows: Vec<Vec<Cell>> = programs::programs(plan)
+        .into_iter()
+        .map(|one| {
+            vec![
+                Cell::plain(one.what),
+                Cell::plain(one.place),
+                Cell::plain(one.run_on.place()),
+                Cell::exact(one.argv.join(" ")),
+                Cell::plain(plural::clock(u64::from(one.timeout))),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let columns = vec!["Program of", "When", "Where", "Command line", "At most"];
+    let says =
+        "What runs on a host is started by its own shell service over WinRM, as it stands here.";
+    vec![heading("Programs"), Block::Table(Table { columns, rows }), Block::Text(says.to_owned())]
 }
 
 /// `hooks before: suspend-alerts`.

@@ -7,6 +7,7 @@ use crate::model::hook::Hook;
 use crate::model::hook::Turn;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::model::program::RunOn;
 use crate::model::registry::ValuePath;
 use crate::plan::sample;
 
@@ -110,6 +111,7 @@ fn a_hook_that_nothing_took_back_is_named_with_what_takes_it_back() {
             argv: argv.iter().map(|part| (*part).to_owned()).collect(),
             timeout: 60,
             undo: undo.map(str::to_owned),
+            run_on: RunOn::Controller,
         };
         plan.conditions.hooks.insert("quiet".to_owned(), hook(&["mute"], Some("loud")));
         plan.conditions

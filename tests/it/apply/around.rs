@@ -13,6 +13,7 @@ use rmsfleet::model::hook::Hook;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::model::program::RunOn;
 use rmsfleet::model::rollout::OnAbort;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Stop;
@@ -40,6 +41,7 @@ pub(crate) fn hooked() -> Plan {
         argv: argv.iter().map(|part| (*part).to_owned()).collect(),
         timeout: 60,
         undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
     };
     plan.conditions.hooks = BTreeMap::from([
         ("quiet".to_owned(), hook(&["mute", "{{ stage.name }}"], Some("loud"))),

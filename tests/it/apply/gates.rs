@@ -13,6 +13,7 @@ use rmsfleet::model::hook::Hook;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::model::program::RunOn;
 use rmsfleet::model::window::Day;
 use rmsfleet::model::window::Window;
 use rmsfleet::run::action::Stop;
@@ -30,7 +31,7 @@ use crate::imagined::fleet::Luck;
 use crate::imagined::noon;
 
 fn program(name: &str) -> Gate {
-    Gate::Command { argv: vec![name.to_owned()], timeout: 60 }
+    Gate::Command { argv: vec![name.to_owned()], timeout: 60, run_on: RunOn::Controller }
 }
 
 fn approval() -> Gate {
@@ -51,6 +52,7 @@ fn with_hooks(mut plan: Plan) -> Plan {
         argv: argv.iter().map(|part| (*part).to_owned()).collect(),
         timeout: 60,
         undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
     };
     plan.conditions.hooks = BTreeMap::from([
         ("out".to_owned(), hook(&["drain", "{{ host.name }}"], Some("in"))),
@@ -94,7 +96,7 @@ fn a_gate_before_the_stage_that_stays_red_stops_the_run_before_the_first_logon()
     let report = apply(&fleet, &plan).unwrap();
     check_untouched(&fleet, &report, Exit::Aborted);
     assert_eq!(fleet.count("logon"), 0);
-    let expected = "gate `farm-ready` stays red: the program ended with 1: ";
+    let expected = "gate `farm-ready` stays red: the program ended with exit 1: ";
     assert_eq!(reds(&fleet), [expected]);
 }
 

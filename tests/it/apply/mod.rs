@@ -37,6 +37,7 @@ mod debt;
 mod gates;
 mod lease;
 mod maintenance;
+mod programs;
 mod step;
 mod stop;
 

@@ -100,4 +100,18 @@ fn conditions_that_cannot_hold_are_told() {
     check(&broken("SrmSvc", "\"x' OR 1\""), "short name", "SrmSvc");
     check(&broken("services-running", "on"), "needs one of", "one of these words");
     check(&broken("type: tcp", "type: udp"), "needs one of", "`tcp`");
+    let on_host = |argv: &str| {
+        broken("run_on: controller, argv: [lb, drain]", &format!("run_on: host, argv: {argv}"))
+    };
+    check(&on_host("[lb, drain]"), "`lb` is no full path of a program", "C:\\Tools\\check.exe");
+    check(&on_host(r"['C:\T\lb.exe', '%TEMP%']"), "holds '%'", "standard input");
+    let gate = r#"type: command, argv: ['C:\T\c.exe', "{{ host.name }}%"], run_on: FS1"#;
+    check(
+        &broken(r#"type: command, argv: [check, "{{ host.name }}"]"#, gate),
+        "holds '%'",
+        "standard input",
+    );
+    let around = on_host(r"['C:\T\lb.exe', drain]")
+        .replace("hosts: all", "hosts: all\n    hooks_before: [away]");
+    check(&around, "there is none here", "run_on: MGMT01");
 }

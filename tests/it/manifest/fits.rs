@@ -145,6 +145,20 @@ fn gates_that_can_never_be_green_are_found() {
 }
 
 #[test]
+fn a_program_on_a_host_that_nobody_will_know_is_found() {
+    let gate =
+        |host: &str| format!(r"saw: {{ type: command, argv: ['C:\T\look.exe'], run_on: {host} }}");
+    let saw = "saw: { type: event-log, need: { ids: [1002] } }";
+    let unknown = "E gates/saw/run_on";
+    check(saw, &gate("FS9"), unknown, "`FS9` is no one host of the inventory");
+    let play = SOUND.replace(saw, &gate("fs2"));
+    assert_eq!(findings(&play, FARM), []);
+    let roleless = FARM.replace("RMSC1: }", "RMSC1: }\n    others: { hosts: { MGMT1: } }");
+    let found = findings(&SOUND.replace(saw, &gate("MGMT1")), &roleless);
+    assert!(found.iter().any(|one| one.text.contains("MGMT1 has no `rms_role`")), "{found:?}");
+}
+
+#[test]
 fn clocks_that_leave_no_room_are_found() {
     check("timeout: 15m", "timeout: 4h", "E windows/night", "may take 243 min");
     check("rms_window: night", "rms_window: nigth", "E FS1 rms_window", "does not define");

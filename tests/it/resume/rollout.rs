@@ -16,6 +16,7 @@ use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedHost;
 use rmsfleet::model::plan::PlannedWork;
 use rmsfleet::model::plan::Scope;
+use rmsfleet::model::program::RunOn;
 use rmsfleet::run::driver::RunError;
 use rmsfleet::run::driver::RunReport;
 use rmsfleet::run::history::History;
@@ -114,7 +115,10 @@ pub(super) fn rollout() -> Plan {
     let gates = [
         ("port", Gate::Tcp { port: 445, within: 300 }),
         ("quiet", Gate::EventLog { need: Vec::new(), forbid: vec![2001], within: 60 }),
-        ("program", Gate::Command { argv: vec!["look".to_owned()], timeout: 5 }),
+        (
+            "program",
+            Gate::Command { argv: vec!["look".to_owned()], timeout: 5, run_on: RunOn::Controller },
+        ),
         ("soak", Gate::Soak { duration: 60, recheck_every: 20 }),
         ("go", Gate::Approval { prompt: "Go on?".to_owned(), role: None, timeout: 60 }),
     ];
@@ -123,6 +127,7 @@ pub(super) fn rollout() -> Plan {
         argv: vec![word.to_owned(), "{{ host.short }}".to_owned()],
         timeout: 5,
         undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
     };
     plan.conditions.hooks.insert("away".to_owned(), hook("drain", Some("back")));
     plan.conditions.hooks.insert("back".to_owned(), hook("enable", None));
