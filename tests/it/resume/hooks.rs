@@ -7,6 +7,7 @@ use rmsfleet::model::care::Drain;
 use rmsfleet::model::hook::Hook;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::plan::PlannedWork;
+use rmsfleet::model::program::RunOn;
 use rmsfleet::run::driver::RunError;
 use rmsfleet::run::history::History;
 use rmsfleet::run::scheduler::is_finished;
@@ -89,6 +90,7 @@ fn a_way_back_runs_the_hooks_around_its_work_and_none_that_followed_the_rollout(
         argv: vec![program.to_owned(), "{{ host.name }}".to_owned()],
         timeout: 60,
         undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
     };
     plan.conditions.hooks.insert("out".to_owned(), hook("drain", Some("in")));
     plan.conditions.hooks.insert("in".to_owned(), hook("enable", None));
