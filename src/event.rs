@@ -130,6 +130,11 @@ pub enum Event {
         lease: String,
         set: bool,
     },
+    /// The run is at its end, and its lease or the empty key below which it stood may still be there.
+    LeaseLeft {
+        host: HostName,
+        why: String,
+    },
     /// A key is about to be created for a value of ours, or one that we created to be deleted.
     KeyIntended {
         host: HostName,

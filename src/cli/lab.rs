@@ -26,6 +26,8 @@ use crate::lab::faults::Fault;
 use crate::lab::faults::FaultSet;
 use crate::lab::power::Timing;
 use crate::lab::serve::Farm;
+use crate::lab::strike::Blow;
+use crate::lab::strike::Strike;
 use crate::lab::tour;
 use crate::manifest::inventory::BasicScope;
 use crate::manifest::suggest::did_you_mean;
@@ -151,7 +153,7 @@ fn listen(hosts: &mut [FarmHost], base: u16) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Each is `NAME`, on a host that it fits, or `HOST:NAME`.
+/// Each is `NAME`, on a host that it fits, or `HOST:NAME`, or `HOST:STRIKE@N` for its n-th message.
 fn faults(names: &[String], hosts: &[Host]) -> Result<FaultSet, Stop> {
     let (placed, plain): (Vec<_>, Vec<_>) =
         names.iter().map(|text| text.rsplit_once(':').ok_or(text)).partition(Result::is_ok);
@@ -170,16 +172,27 @@ fn faults(names: &[String], hosts: &[Host]) -> Result<FaultSet, Stop> {
             let text = format!("--faults names `{host}`, which is no host");
             return Err(Stop::new(Exit::NoMatch, text).hint("rmsfleet inventory list shows them"));
         }
-        set.on(host, fault(name)?);
+        match name.parse::<Blow>() {
+            Ok(blow) => set.strike(host, blow),
+            Err(_) => set.on(host, fault(name)?),
+        }
     }
     Ok(set)
 }
 
 fn fault(name: &str) -> Result<Fault, Stop> {
     Fault::parse(name).ok_or_else(|| {
-        let known: Vec<&str> = Fault::ALL.iter().map(|fault| fault.id()).collect();
-        let hint = did_you_mean(name, known.iter().copied())
-            .unwrap_or_else(|| format!("there are {}", known.join(", ")));
+        let faults: Vec<&str> = Fault::ALL.iter().map(|fault| fault.id()).collect();
+        let strikes: Vec<&str> = Strike::ALL.iter().map(|strike| strike.id()).collect();
+        let word = name.split('@').next().unwrap_or(name);
+        let known = || faults.iter().chain(&strikes).copied();
+        let hint = match strikes.iter().find(|one| **one == word) {
+            Some(word) => format!("one host's message is struck by HOST:{word}@NUMBER"),
+            None => did_you_mean(word, known()).unwrap_or_else(|| {
+                let (faults, strikes) = (faults.join(", "), strikes.join(", "));
+                format!("there are {faults}; and, as HOST:NAME@MESSAGE, {strikes}")
+            }),
+        };
         Stop::new(Exit::Usage, format!("no fault is called `{name}`")).hint(hint)
     })
 }

@@ -23,6 +23,7 @@ impl Event {
             | Self::RestartOrdered { host, .. }
             | Self::RestartForeign { host, .. }
             | Self::RestartRepeated { host, .. }
+            | Self::LeaseLeft { host, .. }
             | Self::ServicesMissing { host, .. }
             | Self::RestartWaiting { host, .. }
             | Self::RestartProved { host, .. }

@@ -306,15 +306,28 @@ async fn exists(link: &mut impl Reader, key: &KeyPath) -> Result<bool, HostError
     }
 }
 
-/// Whether a key is there with nothing in it.
+/// Whether a key is there with nothing in it. What cannot be read is no answer.
 pub async fn is_empty(link: &mut impl Reader, key: &KeyPath) -> Result<bool, HostError> {
+    let unknown = |got: String| HostError::Unexpected {
+        expected: format!("whether `{key}` holds anything"),
+        got,
+    };
     match link.read(&Read::EnumKeys(key.clone())).await? {
         Answer::Keys { code: DONE, names } if names.is_empty() => {}
-        Answer::Keys { .. } => return Ok(false),
+        Answer::Keys { code: DONE | NOT_FOUND, .. } => return Ok(false),
+        Answer::Keys { code, .. } => return Err(unknown(meaning(code))),
         other => return Err(unexpected("a list of keys", &other)),
     }
-    let listing = observe_listing(link, key).await?;
-    Ok(matches!(listing, Listing::Known(values) if values.is_empty()))
+    match observe_listing(link, key).await? {
+        Listing::NoKey => Ok(false),
+        Listing::Unreadable(why) => Err(unknown(why)),
+        Listing::Known(values) => match values.as_slice() {
+            [] => Ok(true),
+            // It was asked for by name, and nobody has said that it is there.
+            [(name, Reading::Unreadable(why))] if name.is_default() => Err(unknown(why.clone())),
+            [..] => Ok(false),
+        },
+    }
 }
 
 async fn done(

@@ -86,6 +86,7 @@ pub(super) fn answer(host: &mut LabHost, request: &mut Request) -> Option<Vec<u8
         arrived: Timestamp::UNIX_EPOCH,
         account: r"CONTOSO\rms".to_owned(),
         admin: true,
+        denied: false,
         exchange_path: false,
         fresh: [Uuid::from_u128(21), Uuid::from_u128(22)],
     };

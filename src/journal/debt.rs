@@ -52,6 +52,7 @@ impl Debt {
             | Event::RestartReady { .. }
             | Event::RestartForeign { .. }
             | Event::RestartRepeated { .. }
+            | Event::LeaseLeft { .. }
             | Event::ServicesMissing { .. }
             | Event::RestartOrdered { .. }
             | Event::RestartWaiting { .. }

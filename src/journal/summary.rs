@@ -220,6 +220,7 @@ fn take(summary: &mut RunSummary, record: &Record) {
         | Event::RestartReady { .. }
         | Event::RestartForeign { .. }
         | Event::RestartRepeated { .. }
+        | Event::LeaseLeft { .. }
         | Event::ServicesMissing { .. }
         | Event::RestartOrdered { .. }
         | Event::RestartWaiting { .. }

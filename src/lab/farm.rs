@@ -7,6 +7,7 @@ use crate::lab::furnish;
 use crate::lab::local::Local;
 use crate::lab::power::Manner;
 use crate::lab::registry::Registry;
+use crate::lab::strike::Blow;
 use crate::lab::tour;
 use crate::model::host::Host;
 use crate::model::host::HostName;
@@ -50,6 +51,8 @@ pub struct FarmHost {
     pub registry: Registry,
     /// What the host does with an order to restart.
     pub manner: Manner,
+    /// Which of its messages are struck.
+    pub blow: Option<Blow>,
     pub local: Local,
     /// Services that its setup left out.
     pub lacks: Vec<&'static str>,
@@ -77,6 +80,7 @@ impl FarmHost {
             cluster: None,
             listen: None,
             manner: Manner::Returns,
+            blow: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::lab::farm::FarmHost;
 use crate::lab::furnish::sz;
 use crate::lab::power::Manner;
+use crate::lab::strike::Blow;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 
@@ -48,6 +49,8 @@ pub struct FaultSet {
     somewhere: BTreeSet<Fault>,
     /// On the host of this full or short name.
     on: Vec<(String, Fault)>,
+    /// Messages of the host of this full or short name.
+    blows: Vec<(String, Blow)>,
 }
 
 impl Fault {
@@ -188,7 +191,7 @@ impl Fault {
 
 impl FromIterator<Fault> for FaultSet {
     fn from_iter<T: IntoIterator<Item = Fault>>(faults: T) -> Self {
-        Self { somewhere: faults.into_iter().collect(), on: Vec::new() }
+        Self { somewhere: faults.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -203,16 +206,26 @@ impl FaultSet {
         self.on.push((host.to_owned(), fault));
     }
 
+    /// Also strikes messages of this one host.
+    pub fn strike(&mut self, host: &str, blow: Blow) {
+        self.blows.push((host.to_owned(), blow));
+    }
+
     /// Breaks the hosts. Each fault takes the last host that it fits and that is still whole, so
     /// that canaries, which come first, stay whole.
     pub fn apply(&self, hosts: &mut [FarmHost]) {
+        let is = |host: &FarmHost, name: &str| {
+            host.name.as_str().eq_ignore_ascii_case(name)
+                || host.name.short().eq_ignore_ascii_case(name)
+        };
+        for (name, blow) in &self.blows {
+            if let Some(host) = hosts.iter_mut().find(|host| is(host, name)) {
+                host.blow = Some(*blow);
+            }
+        }
         let mut broken = BTreeSet::new();
         for (name, fault) in &self.on {
-            let named = |host: &&mut FarmHost| {
-                host.name.as_str().eq_ignore_ascii_case(name)
-                    || host.name.short().eq_ignore_ascii_case(name)
-            };
-            if let Some(host) = hosts.iter_mut().find(named) {
+            if let Some(host) = hosts.iter_mut().find(|host| is(host, name)) {
                 broken.insert(host.name.clone());
                 fault.strike(host);
             }

@@ -1,5 +1,6 @@
 //! Classification rules and file management jobs of a simulated file server.
 
+use crate::lab::act::Act;
 use crate::lab::cim::Class;
 use crate::lab::cim::Instances;
 use crate::lab::cim::Property;
@@ -112,6 +113,7 @@ pub fn create(
         job(host, &row)?;
     }
     host.stats.writes += 1;
+    host.witness.tell(&Act::Made(class.name.to_owned(), name.clone()));
     host.file_objects.push((*class, row));
     let body = format!(
         "<x:ResourceCreated><a:Address>{}</a:Address><a:ReferenceParameters><w:ResourceURI>{}\
@@ -142,6 +144,7 @@ pub fn delete(
             .by(Provider::Wmi));
     };
     host.stats.writes += 1;
+    host.witness.tell(&Act::Removed(class.name.to_owned(), name.to_owned()));
     host.file_objects.remove(place);
     let action = format!("{}/DeleteResponse", namespace::TRANSFER);
     Ok(wsman::reply(request, call, &action, ""))

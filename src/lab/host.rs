@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::lab::act::Witness;
 use crate::lab::cim::Class;
 use crate::lab::cim::Row;
 use crate::lab::enumeration::Enumerations;
@@ -20,6 +21,7 @@ use crate::lab::services;
 use crate::lab::services::Service;
 use crate::lab::shell::Shells;
 use crate::lab::stats::HostStats;
+use crate::lab::strike::Line;
 use crate::lab::windows::Windows;
 use crate::model::host::HostName;
 use crate::model::product::Product;
@@ -63,6 +65,8 @@ pub struct Call {
     pub account: String,
     /// Whether the account is a local administrator.
     pub admin: bool,
+    /// The right to what is asked is denied this once.
+    pub denied: bool,
     /// Whether it came to `/PowerShell`, where IIS answers instead of the service.
     pub exchange_path: bool,
     /// Drawn anew for every call: for the reply's message id, and for what the call creates.
@@ -101,6 +105,9 @@ pub struct LabHost {
     pub local: Local,
     pub limits: Limits,
     pub stats: HostStats,
+    /// Its messages, and which of them are struck.
+    pub line: Line,
+    pub witness: Witness,
     pub enumerations: Enumerations,
     pub shells: Shells,
     /// What the page of a connector says to those who have logged on.
@@ -132,6 +139,8 @@ impl LabHost {
             power,
             limits: Limits::default(),
             stats: HostStats::default(),
+            line: Line { messages: 0, blow: host.blow },
+            witness: Witness::default(),
             enumerations: Enumerations::default(),
             shells,
         }

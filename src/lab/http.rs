@@ -15,38 +15,36 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use http_body_util::BodyExt as _;
-use http_body_util::Full;
 use http_body_util::Limited;
-use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use jiff::Timestamp;
 
+use crate::lab::accounts::Identity;
 use crate::lab::host::Call;
 use crate::lab::host::Outcome;
 use crate::lab::logon::Logon;
 use crate::lab::logon::Step;
 use crate::lab::markup;
 use crate::lab::power::Phase;
+use crate::lab::power::Power;
+use crate::lab::reply::Gone;
+use crate::lab::reply::Payload;
+use crate::lab::reply::Reply;
 use crate::lab::request::Request;
 use crate::lab::station::Station;
+use crate::lab::strike::Strike;
 use crate::model::tenant::PAGE;
 use crate::wire::multipart;
 use crate::wire::ntlm::FileTime;
 
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 
-/// The connection is to be reset without a reply.
-#[derive(Debug, thiserror::Error)]
-#[error("the host went down")]
-pub struct Gone;
-
 /// One connection with its security context.
 pub struct Connection {
     station: Arc<Station>,
     logon: Mutex<Logon>,
 }
-
-type Reply = Response<Full<Bytes>>;
 
 /// What the `Authorization` header led to.
 enum Authenticated {
@@ -56,13 +54,20 @@ enum Authenticated {
     Go(Option<Vec<u8>>),
 }
 
+/// Who asks, where, and whether it is denied.
+struct Caller {
+    identity: Identity,
+    exchange_path: bool,
+    denied: bool,
+}
+
 impl Connection {
     pub fn new(station: Arc<Station>) -> Self {
         station.host().stats.connections += 1;
         Self { station, logon: Mutex::new(Logon::Nobody) }
     }
 
-    /// Answers one HTTP request.
+    /// Answers one HTTP request, unless something befalls it.
     pub async fn serve(&self, request: http::Request<Incoming>) -> Result<Reply, Gone> {
         let (head, body) = request.into_parts();
         let phase = self.wait_until_it_answers().await?;
@@ -71,10 +76,59 @@ impl Connection {
             return Ok(close(bare(StatusCode::PAYLOAD_TOO_LARGE)));
         };
         let body = body.to_bytes();
+        let carries_request = is_sealed(&head.headers) && !body.is_empty();
+        let strike = self.station.host().line.falls(carries_request);
+        let Some(strike) = strike else { return self.answer(&head, &body, phase, None).await };
+        let answered = self.answer(&head, &body, phase, Some(strike));
+        match strike {
+            Strike::Status500 => Ok(bare(StatusCode::INTERNAL_SERVER_ERROR)),
+            Strike::Status503 => Ok(close(bare(StatusCode::SERVICE_UNAVAILABLE))),
+            Strike::Status401 => {
+                *self.logon() = Logon::Nobody;
+                Ok(unauthorized(None))
+            }
+            Strike::ResetBefore => Err(Gone),
+            Strike::ResetAfter => answered.await.and(Err(Gone)),
+            Strike::Silence => {
+                answered.await?;
+                std::future::pending().await
+            }
+            Strike::Half => Ok(answered.await?.map(Payload::torn)),
+            Strike::WrongSequence | Strike::AccessDenied => answered.await,
+            Strike::Refused => self.befall(Power::cut_off),
+            Strike::NeverReturns => self.befall(|power, now| power.crash(now, false)),
+            Strike::SecondBoot => self.befall(|power, now| power.crash(now, true)),
+            Strike::NeverReturnsAfter => {
+                answered.await?;
+                self.befall(|power, now| power.crash(now, false))
+            }
+            Strike::SecondBootAfter => {
+                answered.await?;
+                self.befall(|power, now| power.crash(now, true))
+            }
+        }
+    }
+
+    /// Something happens to the host, and the connection is gone with it.
+    fn befall(&self, happens: impl FnOnce(&mut Power, Timestamp)) -> Result<Reply, Gone> {
+        let now = self.station.commons.edge.now();
+        happens(&mut self.station.host().power, now);
+        self.station.changed.notify_waiters();
+        Err(Gone)
+    }
+
+    /// As the host answers by itself; of a strike only what lies within the answer is seen to here.
+    async fn answer(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+        phase: Phase,
+        strike: Option<Strike>,
+    ) -> Result<Reply, Gone> {
         if phase == Phase::Starting {
             return Ok(close(bare(StatusCode::SERVICE_UNAVAILABLE)));
         }
-        if let Some(page) = self.page(&head) {
+        if let Some(page) = self.page(head) {
             return Ok(match self.authenticate(&head.headers, phase) {
                 Authenticated::Reply(reply) => reply,
                 Authenticated::Go(last) if self.logon().identity().is_some() => {
@@ -95,7 +149,7 @@ impl Connection {
         if !body.is_empty() && !is_known_type(&head.headers) {
             return Ok(bare(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        if let Some(reply) = self.knock(&head.headers, &body) {
+        if let Some(reply) = self.knock(&head.headers, body) {
             return Ok(reply);
         }
         let last = match self.authenticate(&head.headers, phase) {
@@ -114,15 +168,20 @@ impl Connection {
             self.station.host().stats.refused_bodies += 1;
             return Ok(bare(StatusCode::INTERNAL_SERVER_ERROR));
         }
-        let Ok(plain) = self.logon().unseal(&body) else {
+        let Ok(plain) = self.logon().unseal(body) else {
             self.station.host().stats.refused_bodies += 1;
             return Ok(close(bare(StatusCode::BAD_REQUEST)));
         };
         let Ok(request) = Request::read(&plain) else {
             return Ok(close(bare(StatusCode::BAD_REQUEST)));
         };
-        let (status, envelope) =
-            self.operate(request, &identity.account, identity.admin, exchange_path).await?;
+        let caller =
+            Caller { identity, exchange_path, denied: strike == Some(Strike::AccessDenied) };
+        let (status, envelope) = self.operate(request, &caller).await?;
+        if strike == Some(Strike::WrongSequence) {
+            // A message of that number that nobody gets to see.
+            drop(self.logon().seal(b"lost"));
+        }
         Ok(offering(self.sealed(status, &envelope), last.as_deref()))
     }
 
@@ -196,13 +255,7 @@ impl Connection {
     }
 
     /// The status and the envelope that answer the request, once there is something to say.
-    async fn operate(
-        &self,
-        mut request: Request,
-        account: &str,
-        admin: bool,
-        exchange_path: bool,
-    ) -> Result<(u16, String), Gone> {
+    async fn operate(&self, mut request: Request, caller: &Caller) -> Result<(u16, String), Gone> {
         let station = &self.station;
         let commons = &station.commons;
         let _busy = commons.enter(station.index);
@@ -219,9 +272,10 @@ impl Connection {
             let call = Call {
                 now,
                 arrived,
-                account: account.to_owned(),
-                admin,
-                exchange_path,
+                account: caller.identity.account.clone(),
+                admin: caller.identity.admin,
+                denied: caller.denied,
+                exchange_path: caller.exchange_path,
                 fresh: [commons.edge.uuid(), commons.edge.uuid()],
             };
             let outcome = station.host().answer(&mut request, &call);
@@ -275,7 +329,7 @@ fn is_known_type(headers: &HeaderMap) -> bool {
 }
 
 fn bare(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::new()));
+    let mut reply = Response::new(Payload::whole(Vec::new()));
     *reply.status_mut() = status;
     // http.sys sends no words behind the number.
     reply.extensions_mut().insert(ReasonPhrase::from_static(b""));
@@ -287,7 +341,7 @@ fn bare(status: StatusCode) -> Reply {
 fn with_body(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Reply {
     let mut reply = bare(status);
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    *reply.body_mut() = Full::new(Bytes::from(body));
+    *reply.body_mut() = Payload::whole(body);
     reply
 }
 

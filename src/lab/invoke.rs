@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::lab::act::Act;
 use crate::lab::cim::Class;
 use crate::lab::cim::Property;
 use crate::lab::classes;
@@ -56,12 +57,24 @@ pub fn answer(
             Effect::Writes => host.stats.writes += 1,
         }
         let parameters = parameters(request, class, method, &|name| known.takes(name))?;
-        regprov::invoke(&mut host.registry, known, &parameters)?
+        if call.denied {
+            known.refused(regmethod::ACCESS_DENIED)
+        } else {
+            let output = regprov::invoke(&mut host.registry, known, &parameters)?;
+            if let Some(act) = regprov::act(known, &parameters).filter(|_| output.code == 0) {
+                host.witness.tell(&act);
+            }
+            output
+        }
     } else if *class == classes::OPERATING_SYSTEM {
         let known = Restart::parse(method).ok_or_else(|| unknown(request))?;
         let parameters = parameters(request, class, method, &|name| known.takes(name))?;
         host.stats.restart_orders += 1;
-        match known.order(host, call, &parameters)? {
+        let code = known.order(host, call, &parameters)?;
+        if matches!(code, None | Some(0)) {
+            host.witness.tell(&Act::Restart);
+        }
+        match code {
             Some(code) => Output { out: Vec::new(), code },
             None => return Ok(Outcome::Lost),
         }

@@ -4,6 +4,7 @@
 //! Everything but [`station`], [`http`] and [`serve`] is values: requests in, replies out.
 
 pub mod accounts;
+pub mod act;
 pub mod availability;
 pub mod cim;
 pub mod classes;
@@ -34,6 +35,7 @@ pub mod psrp;
 pub mod registry;
 pub mod regmethod;
 pub mod regprov;
+pub mod reply;
 pub mod request;
 pub mod serve;
 pub mod services;
@@ -41,6 +43,7 @@ pub mod sharepoint;
 pub mod shell;
 pub mod station;
 pub mod stats;
+pub mod strike;
 pub mod tour;
 pub mod windows;
 pub mod winrs;

@@ -8,6 +8,10 @@ use jiff::Timestamp;
 /// `ERROR_SHUTDOWN_IN_PROGRESS`: a second order while one is under way.
 pub const SHUTDOWN_IN_PROGRESS: u32 = 1115;
 
+/// Two starts of a real machine lie further apart than a clock is ever corrected by. Here a start
+/// that follows another at once is told with a time to come.
+const APART: Duration = Duration::from_secs(20);
+
 /// How long each phase lasts (`winrm.md` 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
@@ -89,11 +93,13 @@ pub struct Power {
     falls: Option<Timestamp>,
     stuck: bool,
     comes_back: bool,
+    /// Until when nobody finds the way to the host, which is up all the while.
+    cut_off: Option<Timestamp>,
 }
 
 impl Power {
     pub fn new(boot: Timestamp, timing: Timing, manner: Manner) -> Self {
-        Self { timing, manner, boot, falls: None, stuck: false, comes_back: true }
+        Self { timing, manner, boot, falls: None, stuck: false, comes_back: true, cut_off: None }
     }
 
     /// Takes an order; `delay_seconds` is the order's own. Returns the method's return value.
@@ -123,7 +129,35 @@ impl Power {
         pending
     }
 
+    /// Goes down at once, whatever was ordered.
+    pub fn crash(&mut self, now: Timestamp, comes_back: bool) {
+        self.falls = Some(now);
+        self.stuck = false;
+        self.comes_back = comes_back;
+    }
+
+    /// Somebody switches a host on that went down for good: it comes back as from a restart.
+    pub fn switch_on(&mut self, now: Timestamp) {
+        if self.phase(now) == Phase::Off {
+            self.falls = Some(now);
+            self.comes_back = true;
+        }
+        self.manner = Manner::Returns;
+    }
+
+    /// For as long as the first phase of a restart takes, nobody finds the way to the host.
+    pub fn cut_off(&mut self, now: Timestamp) {
+        self.cut_off = Some(after(now, self.timing.refused));
+    }
+
     pub fn phase(&self, now: Timestamp) -> Phase {
+        if self.cut_off.is_some_and(|end| now < end) {
+            return Phase::Refused;
+        }
+        self.own_phase(now)
+    }
+
+    fn own_phase(&self, now: Timestamp) -> Phase {
         let Some(falls) = self.falls else {
             return if self.stuck { Phase::Pending } else { Phase::Up };
         };
@@ -141,21 +175,21 @@ impl Power {
 
     /// How long until the phase changes by itself; `None` if it never does.
     pub fn next_change(&self, now: Timestamp) -> Option<Duration> {
-        let falls = self.falls?;
-        let ends = self.steps(falls).into_iter().map(|(_, end)| end);
-        let candidates =
-            std::iter::once(falls).chain(ends.take(if self.comes_back { 4 } else { 0 }));
-        let end = candidates.into_iter().find(|end| now < *end)?;
+        let ends = self.falls.into_iter().flat_map(|falls| {
+            let ends = self.steps(falls).into_iter().map(|(_, end)| end);
+            std::iter::once(falls).chain(ends.take(if self.comes_back { 4 } else { 0 }))
+        });
+        let end = ends.chain(self.cut_off).filter(|end| now < *end).min()?;
         Some(Duration::try_from(end.duration_since(now)).unwrap_or(Duration::ZERO))
     }
 
     /// Completes a reboot whose time has come; whether there was one. Volatile state goes now.
     pub fn settle(&mut self, now: Timestamp) -> bool {
         let Some(falls) = self.falls else { return false };
-        if !self.comes_back || self.phase(now) != Phase::Up {
+        if !self.comes_back || self.own_phase(now) != Phase::Up {
             return false;
         }
-        self.boot = after(falls, self.timing.refused);
+        self.boot = after(falls, self.timing.refused).max(after(self.boot, APART));
         self.falls = None;
         true
     }
@@ -256,6 +290,36 @@ mod tests {
         assert_eq!(power.boot_time(), at(-5_000_000));
         assert!(power.abort(at(5)));
         check(&power, &[(6, Phase::Up)]);
+    }
+
+    #[test]
+    fn a_start_that_follows_another_at_once_is_told_apart() {
+        let mut power = power(Manner::Returns);
+        power.order(at(0), None, true);
+        assert!(power.settle(at(800)));
+        power.crash(at(900), true);
+        assert!(power.settle(at(2000)));
+        assert_eq!(power.boot_time(), at(360 + 20_000));
+        assert_eq!(power.up_seconds(at(2000)), 0);
+    }
+
+    #[test]
+    fn a_host_that_is_cut_off_is_up_all_the_while() {
+        let mut power = power(Manner::Returns);
+        power.cut_off(at(0));
+        check(&power, &[(0, Phase::Refused), (299, Phase::Refused), (300, Phase::Up)]);
+        assert_eq!(power.next_change(at(10)), Some(Duration::from_millis(290)));
+        assert!(!power.settle(at(400)), "it did not restart");
+    }
+
+    #[test]
+    fn a_host_that_crashed_for_good_comes_back_when_somebody_switches_it_on() {
+        let mut power = power(Manner::Returns);
+        power.crash(at(0), false);
+        check(&power, &[(0, Phase::Off), (86_400_000, Phase::Off)]);
+        power.switch_on(at(86_400_000));
+        check(&power, &[(86_400_000, Phase::Refused), (86_400_720, Phase::Up)]);
+        assert!(power.settle(at(86_401_000)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `StdRegProv` with its traps (`winrm.md` 1.6): refusals are return values, not faults.
 
+use crate::lab::act::Act;
 use crate::lab::cim::Property;
 use crate::lab::fault;
 use crate::lab::fault::LabFault;
@@ -92,6 +93,25 @@ pub fn invoke(
                 .by(Provider::Wmi));
         }
     })
+}
+
+/// What a method does to the registry, if it does anything.
+pub fn act(method: Method, parameters: &Parameters) -> Option<Act> {
+    let key = KeyPath::new(first(parameters, "sSubKeyName").unwrap_or_default());
+    let name = ValueName::new(first(parameters, "sValueName").unwrap_or_default());
+    let value = |key: KeyPath| ValuePath { key, name };
+    match method {
+        Method::CreateKey => Some(Act::CreateKey(key)),
+        Method::DeleteKey => Some(Act::DeleteKey(key)),
+        Method::DeleteValue => Some(Act::DeleteValue(value(key))),
+        Method::Set(_) => Some(Act::Set(value(key))),
+        Method::EnumKey
+        | Method::EnumValues
+        | Method::CheckAccess
+        | Method::Get(_)
+        | Method::GetSecurityDescriptor
+        | Method::NotCapable => None,
+    }
 }
 
 fn code(refusal: Refusal) -> u32 {

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use crate::lab::act::Act;
+use crate::lab::act::Witness;
 use crate::lab::availability::Availability;
 use crate::lab::cluster;
 use crate::lab::cmdlet::CmdletFailure;
@@ -148,11 +150,13 @@ struct Counted<'a> {
     availability: &'a SharedAvailability,
     computer: &'a str,
     calls: &'a mut BTreeMap<String, u64>,
+    witness: &'a Witness,
 }
 
 impl Cmdlets for Counted<'_> {
     fn run(&mut self, name: &str, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
         *self.calls.entry(name.to_owned()).or_default() += 1;
+        self.witness.tell(&Act::Cmdlet(name.to_owned()));
         if let Some(done) = self.local.and_then(|local| local.run(name, parameters)) {
             return done;
         }
@@ -408,6 +412,7 @@ fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Resu
         availability,
         computer,
         calls: &mut host.stats.cmdlets,
+        witness: &host.witness,
     };
     shell
         .pool

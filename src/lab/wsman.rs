@@ -19,6 +19,10 @@ pub fn route(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outco
         return Err(LabFault::new(fault::ACCESS_DENIED, "w:AccessDenied", "access is denied"));
     }
     let resource = request.resource.as_str();
+    // The registry's provider answers for itself.
+    if call.denied && !resource.ends_with("/StdRegProv") {
+        return Err(LabFault::new(fault::ACCESS_DENIED, "w:AccessDenied", "access is denied"));
+    }
     let powershell =
         strip_prefix(resource, namespace::POWERSHELL).and_then(|rest| rest.strip_prefix('/'));
     if let Some(configuration) = powershell {
@@ -132,6 +136,7 @@ mod tests {
                 arrived: self.now,
                 account: r"CONTOSO\rms".to_owned(),
                 admin: self.admin,
+                denied: false,
                 exchange_path: false,
                 fresh: [Uuid::from_u128(self.drawn), Uuid::from_u128(self.drawn + 1)],
             };

@@ -177,6 +177,7 @@ impl Board {
             | Event::RestartOwed { .. }
             | Event::RestartForeign { .. }
             | Event::RestartRepeated { .. }
+            | Event::LeaseLeft { .. }
             | Event::ServicesMissing { .. }
             | Event::RestartOrdered { .. }
             | Event::StepHeld { .. }

@@ -172,6 +172,9 @@ pub fn words(event: &Event) -> Words {
             host(at),
             format!("restarted once more at {}, which nobody here has ordered", minute(*boot)),
         ),
+        Event::LeaseLeft { host: at, why } => {
+            problem("Left", host(at), format!("the run's lease may still stand there: {why}"))
+        }
         Event::ServicesMissing { host: at, services } => {
             problem("Missing", host(at), format!("not running again: {}", services.join(", ")))
         }

@@ -35,6 +35,8 @@ pub struct History {
     pub hooks: Ledger,
     /// Hosts that the run leaves out, from its first process on.
     pub left_out: BTreeSet<HostName>,
+    /// Hosts on which the last process could not give its lease back.
+    pub leases_left: BTreeSet<HostName>,
     /// The stage that was under way when the records end.
     pub stage: Option<String>,
     /// The last process came to its end.
@@ -193,6 +195,7 @@ impl History {
             Event::RunResumed { segment, .. } => {
                 self.segments = *segment;
                 self.ended = false;
+                self.leases_left.clear();
             }
             Event::RunEnded { .. } => self.ended = true,
             Event::HostStarted { host, phase } => match phase {
@@ -286,6 +289,9 @@ impl History {
             }
             // One about to be removed may stand still.
             Event::LeaseIntended { host, set, .. } => self.at(host).leased |= set,
+            Event::LeaseLeft { host, why: _ } => {
+                self.leases_left.insert(host.clone());
+            }
             Event::StageStarted { stage } => self.stage = Some(stage.clone()),
             Event::StageEnded { .. } => self.stage = None,
             Event::PlanApproved { .. }

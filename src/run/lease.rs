@@ -161,7 +161,7 @@ pub async fn let_go<C: Connect, K: Clock>(
 }
 
 /// At the end of a run: gives back what is still held, where the host can be reached. What cannot
-/// be given back expires, or is taken over by a resume.
+/// be given back is told, and expires, or is taken away by a resume.
 pub async fn release_all<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     outcomes: &BTreeMap<HostName, Outcome>,
@@ -177,9 +177,9 @@ pub async fn release_all<C: Connect, K: Clock>(
             let mut link = means.connect(host).await?;
             release(means, host, &mut link).await
         };
-        match given_back.await {
-            Err(Trouble::Sink(error)) => return Err(error),
-            Ok(()) | Err(Trouble::Host(_) | Trouble::Failure(_)) => {}
+        if let Err(trouble) = given_back.await {
+            let (host, why) = (host.name.clone(), trouble.failure()?.text());
+            means.emit(Event::LeaseLeft { host, why })?;
         }
     }
     Ok(())

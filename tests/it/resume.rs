@@ -56,6 +56,7 @@ mod struck;
 mod truth;
 mod two;
 mod undone;
+mod wire;
 
 const SETTLE: SignedDuration = SignedDuration::from_secs(300);
 
@@ -267,20 +268,21 @@ fn sink(
 /// with the act's own words.
 fn told(fleet: &Fleet) -> impl FnMut(&Record) + Send + use<> {
     let fleet = fleet.clone();
-    move |record: &Record| {
-        let tag = serde_json::to_value(&record.event).unwrap();
-        let word =
-            |key: &str| tag.get(key).and_then(|word| word.as_str()).unwrap_or("run").to_owned();
-        let act = match &record.event {
-            Event::ChangeIntended { index, change, .. } => format!(" {index} {}", change.path.name),
-            Event::RestoreIntended { index, .. } => format!(" {index}"),
-            Event::KeyIntended { key, create: true, .. } => format!(" create {key}"),
-            Event::KeyIntended { key, create: false, .. } => format!(" drop {key}"),
-            _ => String::new(),
-        };
-        let line = format!("[{} {}{act}]", word("host"), word("type"));
-        fleet.with(|world| world.log.push(line));
-    }
+    move |record: &Record| fleet.with(|world| world.log.push(line(&record.event)))
+}
+
+/// An event as it stands among the acts.
+fn line(event: &Event) -> String {
+    let tag = serde_json::to_value(event).unwrap();
+    let word = |key: &str| tag.get(key).and_then(|word| word.as_str()).unwrap_or("run").to_owned();
+    let act = match event {
+        Event::ChangeIntended { index, change, .. } => format!(" {index} {}", change.path.name),
+        Event::RestoreIntended { index, .. } => format!(" {index}"),
+        Event::KeyIntended { key, create: true, .. } => format!(" create {key}"),
+        Event::KeyIntended { key, create: false, .. } => format!(" drop {key}"),
+        _ => String::new(),
+    };
+    format!("[{} {}{act}]", word("host"), word("type"))
 }
 
 /// How much of an exhaustive check is done: one in so many, or all if `RMSFLEET_EXHAUSTIVE` is set.

@@ -147,7 +147,8 @@ pub struct LabArgs {
     /// Make the simulated hosts from what real ones said: a file of `plan --save-facts`
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub facts: Option<PathBuf>,
-    /// Break the farm on purpose; without names, everything at once
+    /// Break the farm on purpose; without names, everything at once. NAME, HOST:NAME, or
+    /// HOST:STRIKE@N for the n-th message to a host
     #[arg(long, requires = "lab", value_name = "NAMES", num_args = 0..=1,
           default_missing_value = "all", value_delimiter = ',')]
     pub faults: Vec<String>,
@@ -192,7 +193,8 @@ pub enum LabVerb {
 
 #[derive(Debug, Clone, ClapArgs)]
 pub struct ServeArgs {
-    /// Break the farm on purpose; without names, everything at once
+    /// Break the farm on purpose; without names, everything at once. NAME, HOST:NAME, or
+    /// HOST:STRIKE@N for the n-th message to a host
     #[arg(long, value_name = "NAMES", num_args = 0..=1,
           default_missing_value = "all", value_delimiter = ',')]
     pub faults: Vec<String>,

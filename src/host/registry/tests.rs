@@ -185,3 +185,18 @@ async fn keys_that_were_created_are_deleted_again_and_no_others() {
     assert!(host.has_key(r"SOFTWARE\Microsoft\A"));
     assert!(delete_empty_keys(&mut host, &missing).await.unwrap().is_empty(), "twice is once");
 }
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_neither_empty_nor_in_use() {
+    let key = KeyPath::new(KEY);
+    let mut host = Imagined::new().with_key(KEY);
+    assert!(is_empty(&mut host, &key).await.unwrap());
+    for method in ["EnumKey", "EnumValues", "GetStringValue"] {
+        let mut host = Imagined::new().with_key(KEY);
+        host.world().codes.insert(format!("StdRegProv.{method}"), 5);
+        let error = delete_empty_keys(&mut host, std::slice::from_ref(&key)).await.unwrap_err();
+        let words = error.to_string();
+        assert!(words.contains("whether") && words.contains("access denied"), "{method}: {words}");
+        assert!(host.has_key(KEY));
+    }
+}

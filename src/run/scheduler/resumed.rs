@@ -140,6 +140,7 @@ pub fn is_finished(plan: &Plan, history: &History) -> bool {
         plan.conditions.hooks.get(hook).is_none_or(|hook| hook.undo.is_none())
     };
     history.ended
+        && history.leases_left.is_empty()
         && history.hooks.open().all(taken_back)
         && around::owed(plan, history).is_empty()
         && plan.hosts.values().filter(|host| host.has_work()).all(settled)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use rmsfleet::error::Exit;
+use rmsfleet::model::lease::MARKS_KEY;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedHost;
@@ -19,19 +20,22 @@ use crate::resume::exactly;
 /// acts and events stand in the order in which they happened.
 #[track_caller]
 pub(super) fn check_announced(fleet: &Fleet, what: &str) {
-    fleet.with(|world| {
-        let mut announced = Announced::default();
-        for line in &world.log {
-            let fits = match line.strip_prefix('[') {
-                Some(event) => {
-                    announced.tell(event.trim_end_matches(']'));
-                    true
-                }
-                None => announced.bears(line),
-            };
-            assert!(fits, "{what}: `{line}` was not announced: {:#?}", world.log);
-        }
-    });
+    fleet.with(|world| check_log(&world.log, what));
+}
+
+#[track_caller]
+pub(super) fn check_log(log: &[String], what: &str) {
+    let mut announced = Announced::default();
+    for line in log {
+        let fits = match line.strip_prefix('[') {
+            Some(event) => {
+                announced.tell(event.trim_end_matches(']'));
+                true
+            }
+            None => announced.bears(line),
+        };
+        assert!(fits, "{what}: `{line}` was not announced: {log:#?}");
+    }
 }
 
 /// What may still be done, by host and act.
@@ -166,5 +170,10 @@ pub(super) fn check_told(fleet: &Fleet, plan: &Plan, report: &RunReport, what: &
     }
     assert_eq!(report.exit == Exit::Ok, well, "{what}: exit {}, {report:#?}", report.exit);
     assert!(exactly(fleet, "EX1 Set-IRMConfiguration") <= 1, "{what}");
+    for name in plan.hosts.keys().filter(|_| well) {
+        let ours = format!(r"HKLM\{MARKS_KEY}");
+        let told = exactly(fleet, &format!("[{name} lease-left]")) > 0;
+        assert!(told || !fleet.keys(name.as_str()).contains(&ours), "{what}: our key on {name}");
+    }
     check_domains(fleet, plan, what);
 }
