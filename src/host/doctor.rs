@@ -17,15 +17,15 @@ use crate::host::link::Target;
 use crate::host::registry;
 use crate::host::registry::unexpected;
 use crate::model::checkup::Check;
-use crate::model::checkup::Checked;
 use crate::model::checkup::Checkup;
 use crate::model::checkup::Trouble;
-use crate::model::checkup::Verdict;
 use crate::model::facts::Access;
 use crate::model::host::Scheme;
-use crate::model::host::Transport;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Read;
+
+use crate::host::doctor::sheet::Sheet;
+use crate::host::doctor::sheet::trouble;
 
 pub use crate::host::doctor::found::Greeting;
 pub use crate::host::doctor::found::Patient;
@@ -33,6 +33,8 @@ pub use crate::host::doctor::found::Shown;
 pub use crate::host::doctor::found::Words;
 
 mod found;
+mod service;
+mod sheet;
 
 /// What is looked at before anybody logs on, besides [`Connect`].
 pub trait Bedside: Connect {
@@ -119,6 +121,7 @@ async fn walk<B: Bedside>(
     if !patient.access.is_empty() {
         rights(&mut link, patient, user.as_deref(), sheet).await;
     }
+    service::examine(&mut link, sheet).await;
     second(bedside, target, user.as_deref(), sheet).await?;
     drop(link);
     if let Some(target) = &patient.exchange {
@@ -331,130 +334,6 @@ async fn endpoint<B: Bedside>(bedside: &B, target: &Target, sheet: &mut Sheet) {
             let trouble = trouble(&error);
             sheet.fail(Check::Exchange, trouble, error.failure().text(), remedy);
         }
-    }
-}
-
-/// The checks so far.
-#[derive(Default)]
-struct Sheet(Vec<Checked>);
-
-impl Sheet {
-    fn ok(&mut self, check: Check, seen: String) {
-        self.0.push(Checked { check, verdict: Verdict::Ok { seen } });
-    }
-
-    fn fail(
-        &mut self,
-        check: Check,
-        trouble: Trouble,
-        seen: String,
-        remedy: Vec<String>,
-    ) -> Stopped {
-        self.0.push(Checked { check, verdict: Verdict::Failed { trouble, seen, remedy } });
-        Stopped
-    }
-
-    fn unreachable(&mut self, check: Check, error: &HostError, remedy: String) -> Stopped {
-        self.fail(check, Trouble::Unreachable, error.failure().text(), vec![remedy])
-    }
-
-    /// A failed logon.
-    fn logon(
-        &mut self,
-        check: Check,
-        error: &HostError,
-        target: &Target,
-        skew: Option<SignedDuration>,
-    ) -> Stopped {
-        let remedy = match error {
-            HostError::Denied { user, .. } => diagnosis::refused(user, target, skew),
-            HostError::Guarded { .. } => {
-                vec!["settle the account first; it was spared a second refusal".to_owned()]
-            }
-            HostError::Unexpected { .. } => vec![
-                "the host does not take this scheme: `winrm get winrm/config/service/auth` on the \
-                 host shows what it takes, Negotiate must be true"
-                    .to_owned(),
-            ],
-            HostError::NotConnected { .. }
-            | HostError::Lost { .. }
-            | HostError::Fault(_)
-            | HostError::Cmdlet { .. }
-            | HostError::Unsupported(_) => diagnosis::call(error, None),
-        };
-        self.fail(check, trouble(error), error.failure().text(), remedy)
-    }
-
-    /// A failed call over a connection that was let in.
-    fn call(&mut self, check: Check, error: &HostError, user: Option<&str>) -> Stopped {
-        let remedy = diagnosis::call(error, user);
-        self.fail(check, trouble(error), error.failure().text(), remedy)
-    }
-
-    fn quota(&mut self, error: &HostError, user: Option<&str>) {
-        let mut remedy = diagnosis::call(error, user);
-        remedy.push(
-            "other tools may hold this account's connections open: look at MaxConnections and \
-             MaxConcurrentOperationsPerUser in `winrm get winrm/config/service`"
-                .to_owned(),
-        );
-        self.fail(Check::Quota, trouble(error), error.failure().text(), remedy);
-    }
-
-    fn clock(&mut self, skew: SignedDuration) {
-        let seen = match skew.abs().as_secs() {
-            0..=1 => "agrees with ours".to_owned(),
-            _ => format!("{} ours", diagnosis::apart(skew)),
-        };
-        if skew.abs() <= diagnosis::LARGEST_SKEW {
-            return self.ok(Check::Clock, seen);
-        }
-        let remedy = "Kerberos refuses clocks more than five minutes apart: `w32tm /resync` on the \
-                      host, or set this workstation's time";
-        self.fail(Check::Clock, Trouble::Wrong, seen, vec![remedy.to_owned()]);
-    }
-
-    /// Every check that was due and not tried is skipped, by name of what kept it.
-    fn close(mut self, patient: &Patient) -> Checkup {
-        let because = self.0.iter().rev().find_map(|checked| match checked.verdict {
-            Verdict::Failed { .. } => Some(format!("{} failed", checked.check.word())),
-            Verdict::Ok { .. } | Verdict::Skipped { .. } => None,
-        });
-        let because = because.unwrap_or_else(|| "the examination ended early".to_owned());
-        for check in due(patient) {
-            if !self.0.iter().any(|checked| checked.check == check) {
-                let verdict = Verdict::Skipped { because: because.clone() };
-                self.0.push(Checked { check, verdict });
-            }
-        }
-        Checkup { host: patient.target.host.clone(), checks: self.0 }
-    }
-}
-
-fn due(patient: &Patient) -> impl Iterator<Item = Check> {
-    let tls = (patient.target.endpoint.scheme == Scheme::Https).then_some(Check::Tls);
-    let reached = [Check::Name, Check::Tcp].into_iter().chain(tls);
-    let spn = (patient.target.endpoint.transport == Transport::Kerberos).then_some(Check::Spn);
-    let always = [Check::Logon, Check::Identity, Check::Clock];
-    let rights = (!patient.access.is_empty()).then_some(Check::Rights);
-    let exchange = patient.exchange.is_some().then_some(Check::Exchange);
-    reached
-        .chain([Check::Http])
-        .chain(spn)
-        .chain(always)
-        .chain(rights)
-        .chain([Check::Quota])
-        .chain(exchange)
-}
-
-fn trouble(error: &HostError) -> Trouble {
-    match error {
-        HostError::NotConnected { .. } | HostError::Lost { .. } => Trouble::Unreachable,
-        HostError::Denied { .. } | HostError::Guarded { .. } => Trouble::Refused,
-        HostError::Fault(_)
-        | HostError::Unexpected { .. }
-        | HostError::Cmdlet { .. }
-        | HostError::Unsupported(_) => Trouble::Wrong,
     }
 }
 

@@ -197,6 +197,14 @@ impl World {
                 Answer::AccessList { code, entries: (code == 0).then(Vec::new) }
             }
             Read::ClientRestart => Answer::ClientRestart { code: 0, pending: Some(false) },
+            Read::Instance { class, keys } => {
+                let class = class.rsplit('/').next().unwrap_or(class);
+                let all = self.instances.get(class).into_iter().flatten();
+                let chosen = |one: &&Instance| {
+                    keys.iter().all(|(key, value)| one.text(key) == Some(value.as_str()))
+                };
+                Answer::Instances(all.filter(chosen).cloned().collect())
+            }
             Read::Query { wql, .. } => {
                 let class = wql.split(" FROM ").nth(1).and_then(|rest| rest.split(' ').next());
                 let instances = self.instances.get(class.unwrap_or_default());

@@ -106,6 +106,10 @@ pub(super) fn reads() -> Vec<Read> {
     reads.extend([
         Read::Identify,
         Read::Settings,
+        Read::Instance {
+            class: "root/cimv2/Win32_Service",
+            keys: vec![("Name", "WinRM".to_owned())],
+        },
         Read::EnumValues(KeyPath::new(r"SOFTWARE\Microsoft")),
         Read::EnumKeys(KeyPath::new("SOFTWARE")),
         Read::CheckAccess { key: KeyPath::new("SOFTWARE"), required: 2 },

@@ -27,6 +27,8 @@ pub enum Check {
     Clock,
     /// The keys of the role may be written.
     Rights,
+    /// WinRM starts by itself, so that somebody answers after a restart.
+    Service,
     /// A second connection of the same account is let in beside the first.
     Quota,
     /// The Exchange endpoint opens a runspace pool and answers a cmdlet.
@@ -45,7 +47,8 @@ pub enum Verdict {
         seen: String,
         remedy: Vec<String>,
     },
-    /// Not tried, because the check that it rests on failed. Never as good as ok.
+    /// Not tried, because the check that it rests on failed, or the host does not say. Never as good
+    /// as ok.
     Skipped {
         because: String,
     },
@@ -91,6 +94,7 @@ impl Check {
             Self::Identity => "identity",
             Self::Clock => "clock",
             Self::Rights => "rights",
+            Self::Service => "service",
             Self::Quota => "quota",
             Self::Exchange => "exchange",
         }

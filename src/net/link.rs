@@ -142,6 +142,7 @@ impl<C: SoapCall> Reader for WsmanLink<C> {
             Read::Query { namespace, .. } => namespace.as_str(),
             Read::Identify
             | Read::Settings
+            | Read::Instance { .. }
             | Read::Value { .. }
             | Read::EnumValues(_)
             | Read::EnumKeys(_)

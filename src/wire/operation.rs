@@ -34,6 +34,9 @@ pub enum Read {
     AccessList(KeyPath),
     /// `CCM_ClientUtilities.DetermineIfRebootPending` of Configuration Manager's client.
     ClientRestart,
+    /// WS-Transfer Get of the one instance that its keys select; none for a singleton. The class
+    /// with its namespace: `root/cimv2/Win32_Service`.
+    Instance { class: &'static str, keys: Vec<(&'static str, String)> },
     /// Enumerate with WQL, e.g. namespace `root/cimv2`.
     Query { namespace: String, wql: String },
 }

@@ -38,6 +38,27 @@ pub(crate) fn pull(wmi_namespace: &str, context: &str) -> Request {
     request("Pull", wmi_namespace, body)
 }
 
+/// Get of one instance, by its keys (`winrm.md` 1.4, [MS-WSMV] 3.1.4.1).
+pub(crate) fn get(class: &str, keys: &[(&'static str, String)]) -> Request {
+    Request {
+        action: format!("{}/Get", namespace::TRANSFER),
+        resource: format!("{}{class}", namespace::WMI),
+        selectors: keys.to_vec(),
+        ..Request::default()
+    }
+}
+
+/// Decodes the reply to a Get: one instance. An instance that is not there is a fault.
+pub(crate) fn one(message_id: &str, bytes: &[u8]) -> Result<Instance, WsmanError> {
+    let body = soap::decode(bytes, message_id, &format!("{}/GetResponse", namespace::TRANSFER))?;
+    let mut items = body.elements();
+    match (items.next(), items.next()) {
+        (Some(item), None) => Ok(instance(item)),
+        (Some(_), Some(_)) => Err(WsmanError::unexpected("one instance", "several")),
+        (None, _) => Err(WsmanError::unexpected("one instance", "an empty body")),
+    }
+}
+
 /// Decodes an `EnumerateResponse`, or a `PullResponse` if there was a `context` to pull with.
 pub(crate) fn page(
     context: Option<&str>,

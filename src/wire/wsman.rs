@@ -47,7 +47,7 @@ impl Sent<'_> {
             Self::Pull { .. } => "Pull".to_owned(),
             Self::Read(read) => match form(read) {
                 Form::Identify => "Identify".to_owned(),
-                Form::Settings => "Get".to_owned(),
+                Form::Settings | Form::Instance { .. } => "Get".to_owned(),
                 Form::Query { .. } => "Enumerate".to_owned(),
                 Form::Invoke(invoke, _) => invoke.name(),
             },
@@ -74,6 +74,7 @@ pub fn encode_read(read: &Read, header: &Header) -> Result<Vec<u8>, WsmanError> 
     match form(read) {
         Form::Identify => encode_identify(),
         Form::Settings => soap::encode(settings::get(), header),
+        Form::Instance { class, keys } => soap::encode(wmi::get(class, keys), header),
         Form::Query { namespace, wql } => soap::encode(wmi::enumerate(namespace, wql), header),
         Form::Invoke(invoke, _) => soap::encode(invoke.request(), header),
     }
@@ -117,6 +118,7 @@ pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, Ws
         Sent::Read(read) => match form(read) {
             Form::Identify => decode_identify(bytes)?,
             Form::Settings => settings::decode(id, bytes)?,
+            Form::Instance { .. } => Answer::Instances(vec![wmi::one(id, bytes)?]),
             Form::Query { .. } => return Ok(Reply::Page(wmi::page(None, id, bytes)?)),
             Form::Invoke(invoke, out) => {
                 let output = invoke.decode(id, bytes)?;
@@ -155,6 +157,7 @@ pub fn decode_identify(bytes: &[u8]) -> Result<Answer, WsmanError> {
 enum Form<'a> {
     Identify,
     Settings,
+    Instance { class: &'static str, keys: &'a [(&'static str, String)] },
     Query { namespace: &'a str, wql: &'a str },
     Invoke(Invoke, Out),
 }
@@ -174,6 +177,7 @@ fn form(read: &Read) -> Form<'_> {
     match read {
         Read::Identify => Form::Identify,
         Read::Settings => Form::Settings,
+        Read::Instance { class, keys } => Form::Instance { class, keys },
         Read::Query { namespace, wql } => Form::Query { namespace, wql },
         Read::Value { path, kind } => Form::Invoke(regprov::get(path, *kind), Out::Value(*kind)),
         Read::EnumValues(key) => Form::Invoke(regprov::on_key("EnumValues", key), Out::Values),

@@ -102,6 +102,27 @@ async fn reads(link: Link<'_>, sheet: &mut Sheet) {
         _ => None,
     });
     sheet.equal("Get of winrm/config", settings, &Some("60000".to_owned()));
+    let one = |class, keys: &[(&'static str, &str)]| {
+        let keys = keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        Read::Instance { class, keys }
+    };
+    let first = |answer| match answer {
+        Answer::Instances(all) if all.len() == 1 => all.into_iter().next(),
+        _ => None,
+    };
+    let service = link.read(&one("root/cimv2/Win32_Service", &[("Name", "WinRM")])).await;
+    let state = |answer| first(answer)?.text("State").map(str::to_owned);
+    sheet.equal("Get of a service", service.map(state), &Some("Running".to_owned()));
+    let singleton = link.read(&one("root/cimv2/Win32_OperatingSystem", &[])).await;
+    let has_boot = |answer| first(answer).is_some_and(|one| one.text("LastBootUpTime").is_some());
+    sheet.equal("Get of a singleton", singleton.map(has_boot), &true);
+    let none = link.read(&one("root/cimv2/Win32_Service", &[("Name", "Nobody")])).await;
+    let refused = match none {
+        Err(HostError::Fault(fault)) => Ok(fault.code),
+        Err(error) => Err(error),
+        Ok(_) => Ok(None),
+    };
+    sheet.equal("Get of nothing", refused, &Some(2_150_858_752));
     let query = |wql: &str| Read::Query { namespace: "root/cimv2".into(), wql: wql.into() };
     let os = link.read(&query("select * from Win32_OperatingSystem")).await;
     let has_boot = |answer| match answer {

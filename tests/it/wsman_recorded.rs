@@ -316,6 +316,25 @@ fn recorded_faults_of_every_form_decode() {
     check("no_reason", None, "Unknown", "Unknown");
 }
 
+/// Of a management controller, and of Windows for an instance that is not there.
+#[test]
+fn an_instance_that_was_got_and_one_that_is_not_there_are_read() {
+    let Some(folder) = shared::captures("opennms-wsman") else { return };
+    let class = "root/cimv2/DCIM_ComputerSystem";
+    let read = Read::Instance { class, keys: vec![("Name", "srv:system".to_owned())] };
+    let got = |file: &str| {
+        let bytes = fs::read(folder.join(file)).unwrap();
+        wsman::decode(Sent::Read(&read), &header_for(&bytes), &bytes)
+    };
+    let Ok(Reply::Answer(Answer::Instances(all))) = got("get-response.xml") else { panic!() };
+    let [one] = all.try_into().unwrap();
+    assert_eq!(one.class, "DCIM_ComputerSystem");
+    assert_eq!((one.text("ElementName"), one.text("Caption")), (Some("Computer System"), None));
+    assert_eq!(one.properties["IdentifyingDescriptions"][0].as_deref(), Some("CIM:GUID"));
+    let Err(WsmanError::Fault(fault)) = got("get-response-fault.xml") else { panic!() };
+    assert_eq!(fault.code, Some(2_150_858_752));
+}
+
 #[test]
 fn the_inner_fault_wins() {
     let Some(folder) = shared::captures("opennms-wsman") else { return };

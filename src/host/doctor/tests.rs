@@ -13,6 +13,7 @@ use super::*;
 use crate::host::imagined::Imagined;
 use crate::host::link::Cmdlet;
 use crate::host::link::CmdletResult;
+use crate::model::checkup::Verdict;
 use crate::model::host::Endpoint;
 use crate::model::host::HostName;
 use crate::model::host::Scheme;
@@ -41,6 +42,10 @@ enum Broken {
     WrongHost,
     Clock,
     Rights,
+    /// WinRM does not start by itself.
+    Manual,
+    /// The host has no such service to tell of.
+    Untold,
     Cmdlet,
 }
 
@@ -116,6 +121,13 @@ impl Connect for Bed {
                 ],
             )
             .with_instance("Win32_ComputerSystem", &[("PartOfDomain", "false")]);
+        let mode = if self.broken == Broken::Manual { "Manual" } else { "Auto" };
+        let service = [("Name", "WinRM"), ("StartMode", mode), ("State", "Running")];
+        let host = if self.broken == Broken::Untold {
+            host
+        } else {
+            host.with_instance("Win32_Service", &service)
+        };
         Ok(if self.broken == Broken::Rights { host.denying(KEY) } else { host })
     }
 
@@ -231,7 +243,7 @@ fn check_over(
     assert_eq!(with(|verdict| matches!(verdict, Verdict::Failed { .. })), failed, "{checkup:?}");
     assert_eq!(with(|verdict| matches!(verdict, Verdict::Skipped { .. })), skipped, "{checkup:?}");
     let more = usize::from(scheme == Scheme::Https) + usize::from(transport == Transport::Kerberos);
-    assert_eq!(checkup.checks.len(), 9 + more);
+    assert_eq!(checkup.checks.len(), 10 + more);
     assert_eq!(checkup.trouble(), worst);
     for checked in &checkup.checks {
         if let Verdict::Failed { remedy, .. } = &checked.verdict {
@@ -244,8 +256,8 @@ fn check_over(
     assert_eq!(count("open"), count("close"), "a pool was left open");
 }
 
-const AFTER_LOGON: [Check; 5] =
-    [Check::Identity, Check::Clock, Check::Rights, Check::Quota, Check::Exchange];
+const AFTER_LOGON: [Check; 6] =
+    [Check::Identity, Check::Clock, Check::Rights, Check::Service, Check::Quota, Check::Exchange];
 
 fn after(check: Check) -> Vec<Check> {
     [Check::Name, Check::Tcp, Check::Http, Check::Logon]
@@ -316,5 +328,7 @@ fn what_nothing_rests_on_fails_alone() {
     let wrong = Some(Trouble::Wrong);
     check(Broken::Clock, &[Check::Clock], &[], 3, wrong);
     check(Broken::Rights, &[Check::Rights], &[], 3, wrong);
+    check(Broken::Manual, &[Check::Service], &[], 3, wrong);
+    check(Broken::Untold, &[], &[Check::Service], 3, None);
     check(Broken::Cmdlet, &[Check::Exchange], &[], 3, wrong);
 }

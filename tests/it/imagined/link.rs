@@ -74,7 +74,9 @@ fn refused(read: &Read, code: u32) -> Result<Answer, HostError> {
         Read::AccessList(_) => Answer::AccessList { code, entries: None },
         Read::ClientRestart => Answer::ClientRestart { code, pending: None },
         // WMI has no code of its own for that.
-        Read::Identify | Read::Settings | Read::Query { .. } => return Err(fault(code)),
+        Read::Identify | Read::Settings | Read::Instance { .. } | Read::Query { .. } => {
+            return Err(fault(code));
+        }
     })
 }
 

@@ -135,6 +135,8 @@ pub(crate) fn answer(now: Timestamp, machine: &Machine, read: &Read) -> Answer {
         Read::RmsTemplates => Answer::Templates { code: 0, names: Vec::new() },
         Read::AccessList(_) => Answer::AccessList { code: 0, entries: None },
         Read::ClientRestart => Answer::ClientRestart { code: 0, pending: Some(false) },
+        // No recipe of a run asks so.
+        Read::Instance { .. } => Answer::Instances(Vec::new()),
         Read::Query { wql, .. } => Answer::Instances(query(now, machine, wql)),
     }
 }
