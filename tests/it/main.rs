@@ -76,6 +76,8 @@ mod peers_samba;
 #[cfg(test)]
 mod peers_steps;
 #[cfg(test)]
+mod peers_struck;
+#[cfg(test)]
 mod peers_tls;
 #[cfg(test)]
 mod peers_tls_rollout;

@@ -43,17 +43,19 @@ fn fleet() -> Value {
     })
 }
 
-struct Bench {
-    server: PeerServer,
+pub(crate) struct Bench {
+    pub(crate) server: PeerServer,
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let server = PeerServer::start(&fleet())?;
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
-        write("inventory.yml", inventory(&server));
+        // Limits of a second: a silent host holds nobody up for long.
+        let brief = "vars:\n    ansible_winrm_operation_timeout_sec: 1\n";
+        write("inventory.yml", inventory(&server).replacen("vars:\n", brief, 1));
         let account = format!(
             "version: 1\ncredentials:\n  default:\n    type: env\n    username: {USER}\n    \
              variable: PEER_PASSWORD\n"
@@ -62,11 +64,11 @@ impl Bench {
         Some(Self { server, folder })
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rmsfleet"));
         command
             .args(arguments)
@@ -79,7 +81,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn expect(&self, arguments: &[&str], exit: i32) -> String {
+    pub(crate) fn expect(&self, arguments: &[&str], exit: i32) -> String {
         let output = self.command(arguments).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
@@ -106,7 +108,7 @@ impl Bench {
         child.wait().unwrap();
     }
 
-    fn run(&self) -> String {
+    pub(crate) fn run(&self) -> String {
         let runs = fs::read_dir(self.path().join("state/rmsfleet/runs")).unwrap();
         let mut names: Vec<String> =
             runs.map(|run| run.unwrap().file_name().into_string().unwrap()).collect();
@@ -114,7 +116,7 @@ impl Bench {
         names.pop().unwrap()
     }
 
-    fn journal(&self) -> String {
+    pub(crate) fn journal(&self) -> String {
         let path = self.path().join("state/rmsfleet/runs").join(self.run()).join("journal.jsonl");
         fs::read_to_string(path).unwrap()
     }
