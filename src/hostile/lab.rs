@@ -21,6 +21,8 @@ use crate::lab::host::Outcome;
 use crate::lab::power::Manner;
 use crate::lab::power::Power;
 use crate::lab::power::Timing;
+use crate::lab::probe;
+use crate::lab::probe::Progress;
 use crate::lab::psrp::PoolServer;
 use crate::lab::request::Request;
 use crate::lab::shell::Shells;
@@ -66,7 +68,12 @@ pub(super) fn command_line(bytes: &[u8]) {
         version: host.windows.version,
         registry: &host.registry,
     };
-    let said = cmd::run(&String::from_utf8_lossy(bytes), at);
+    let line = String::from_utf8_lossy(bytes);
+    let said = match probe::run(&line, Some(bytes)) {
+        Some(Progress::Ended(said)) => said,
+        Some(Progress::Reads | Progress::Hangs) => return,
+        None => cmd::run(&line, at),
+    };
     let most = 200 * (bytes.len() + 10);
     assert!(said.stdout.len() + said.stderr.len() <= most, "words from nowhere");
 }

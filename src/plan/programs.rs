@@ -27,6 +27,15 @@ pub struct Use<'p> {
     pub run_on: &'p RunOn,
 }
 
+/// A command line for people to read: what holds a blank stands in quotes.
+pub fn line(argv: &[String]) -> String {
+    let word = |word: &String| {
+        let is_plain = !word.is_empty() && !word.contains([' ', '"']);
+        if is_plain { word.clone() } else { format!("\"{word}\"") }
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// Every program that the run may start, in the order of the plan.
 pub fn programs(plan: &Plan) -> Vec<Use<'_>> {
     let conditions = &plan.conditions;
@@ -199,6 +208,12 @@ mod tests {
         check(RunOn::Controller, None);
         let text = "hook quiet before the run runs on NOPE, which is not in the inventory";
         check(named("NOPE"), Some(text));
+    }
+
+    #[test]
+    fn a_line_shows_where_its_words_end() {
+        let argv = [r"C:\T\a.exe", "-q", "two words", ""].map(str::to_owned);
+        assert_eq!(line(&argv), r#"C:\T\a.exe -q "two words" """#);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use rmsfleet::model::care::Care;
 use rmsfleet::model::facts::HostSurvey;
 use rmsfleet::model::facts::Identity;
 use rmsfleet::model::facts::Survey;
+use rmsfleet::model::gate::Gate;
 use rmsfleet::model::host::Endpoint;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::FailureKind;
@@ -31,6 +32,7 @@ use rmsfleet::model::plan::Plan;
 use rmsfleet::model::probe::Probe;
 use rmsfleet::model::product::Product;
 use rmsfleet::model::product::Role;
+use rmsfleet::model::program::RunOn;
 use rmsfleet::model::rollout::Limits;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
@@ -221,6 +223,22 @@ fn a_wrong_password_is_tried_once_across_survey_shells_and_apply() {
         check(&farm, 1, NONE, NONE);
         let report = apply(&network, &one_value(&addresses, FORKS, 0)).await;
         assert_eq!(report.exit, Exit::Auth);
+        check(&farm, 1, NONE, NONE);
+    });
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_by_a_gate_that_runs_a_program_on_every_host() {
+    block_on(async {
+        let farm = farm(0, MANY, "right").await;
+        let network = network(&[("default", USER)], "wrong");
+        let mut plan = one_value(&farm.addresses(), FORKS, 0);
+        let argv = vec![rmsfleet::lab::probe::PATH.to_owned()];
+        let gate = Gate::Command { argv, timeout: 60, run_on: RunOn::Host };
+        plan.conditions.gates.insert("fine".to_owned(), gate);
+        plan.stages[0].gates.before = vec!["fine".to_owned()];
+        let report = apply(&network, &plan).await;
+        assert_ne!(report.exit, Exit::Ok);
         check(&farm, 1, NONE, NONE);
     });
 }

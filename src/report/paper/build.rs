@@ -214,7 +214,7 @@ fn programs(plan: &Plan) -> Vec<Block> {
                 Cell::plain(one.what),
                 Cell::plain(one.place),
                 Cell::plain(one.run_on.place()),
-                Cell::exact(one.argv.join(" ")),
+                Cell::exact(programs::line(one.argv)),
                 Cell::plain(plural::clock(u64::from(one.timeout))),
             ]
         })

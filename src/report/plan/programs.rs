@@ -21,7 +21,8 @@ pub(super) fn around(
         };
         let undo = hook.undo.as_ref().filter(|_| word == "before");
         let back = undo.map(|undo| format!(", taken back by {undo}")).unwrap_or_default();
-        let argv = if options.full { format!(": {}", hook.argv.join(" ")) } else { String::new() };
+        let argv =
+            if options.full { format!(": {}", programs::line(&hook.argv)) } else { String::new() };
         let most = plural::clock(u64::from(hook.timeout));
         format!("{word} hook {name} {}, at most {most}{back}{argv}", hook.run_on.place())
     };
@@ -35,7 +36,7 @@ pub(super) fn on_hosts(plan: &Plan, options: &RenderOptions) -> Vec<String> {
     let programs = programs::programs(plan).into_iter().filter(|one| !one.run_on.is_controller());
     let mut lines: Vec<String> = programs
         .flat_map(|one| {
-            let (most, argv) = (plural::clock(u64::from(one.timeout)), one.argv.join(" "));
+            let (most, argv) = (plural::clock(u64::from(one.timeout)), programs::line(one.argv));
             let text = format!(
                 "{} {}, {}, at most {most}: {argv}",
                 one.what,
