@@ -1,5 +1,7 @@
 //! Shells of PowerShell remoting over WS-Man (`winrm.md` 2 and 3.3): Create to Delete.
 
+pub(in crate::lab) mod message;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,7 +11,6 @@ use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::lab::act::Act;
@@ -30,7 +31,6 @@ use crate::lab::host::LabHost;
 use crate::lab::host::Outcome;
 use crate::lab::local::Local;
 use crate::lab::maintenance;
-use crate::lab::markup::escape;
 use crate::lab::psrp::PoolServer;
 use crate::lab::request::Request;
 use crate::lab::sharepoint::SharePointFarm;
@@ -227,9 +227,9 @@ fn create(
     call: &Call,
     exchange: bool,
 ) -> Result<Outcome, LabFault> {
-    let order = body_element(request, "Shell")?;
+    let order = message::body_element(request, "Shell")?;
     let id = match order.attr("", "ShellId") {
-        Some(text) => guid(text)?,
+        Some(text) => message::guid(text)?,
         None => call.fresh[1],
     };
     if host.shells.open.contains_key(&id) {
@@ -239,7 +239,7 @@ fn create(
     within_quota(host, call)?;
     let creation = order.find(namespace::POWERSHELL, "creationXml");
     let (Some(creation), Some(_)) = (creation, request.option("protocolversion")) else {
-        return Err(plugin("expected creationXml and the option protocolversion"));
+        return Err(message::plugin("expected creationXml and the option protocolversion"));
     };
     let shell = Shell {
         account: call.account.clone(),
@@ -254,54 +254,15 @@ fn create(
     }
     host.stats.shells_opened += 1;
     let action = format!("{}/CreateResponse", namespace::TRANSFER);
-    let body = created(request, call, id, "stdin pr", "stdout");
+    let body = message::created(request, call, id, "stdin pr", "stdout");
     Ok(wsman::reply(request, call, &action, &body))
-}
-
-/// The body that tells of a new shell.
-pub(super) fn created(
-    request: &Request,
-    call: &Call,
-    id: Uuid,
-    input: &str,
-    output: &str,
-) -> String {
-    let id = upper(id);
-    let resource = escape(&request.resource);
-    let mut body = format!(
-        "<x:ResourceCreated><a:Address>{}</a:Address><a:ReferenceParameters><w:ResourceURI>\
-         {resource}</w:ResourceURI><w:SelectorSet><w:Selector Name=\"ShellId\">{id}</w:Selector>\
-         </w:SelectorSet></a:ReferenceParameters></x:ResourceCreated><rsp:Shell>",
-        escape(&request.to)
-    );
-    for (name, value) in [
-        ("ShellId", id.as_str()),
-        ("ResourceUri", &resource),
-        ("Owner", &escape(&call.account)),
-        ("ClientIP", "127.0.0.1"),
-        ("IdleTimeOut", "PT7200.000S"),
-        ("InputStreams", input),
-        ("OutputStreams", output),
-        ("MaxIdleTimeOut", "PT2147483.647S"),
-        ("Locale", "en-US"),
-        ("DataLocale", "en-US"),
-        ("CompressionMode", "NoCompression"),
-        ("BufferMode", "Block"),
-        ("State", "Connected"),
-        ("ShellRunTime", "P0DT0H0M0S"),
-        ("ShellInactivity", "P0DT0H0M0S"),
-    ] {
-        let _ = write!(body, "<rsp:{name}>{value}</rsp:{name}>");
-    }
-    body.push_str("</rsp:Shell>");
-    body
 }
 
 fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = body_element(request, "CommandLine")?;
+    let order = message::body_element(request, "CommandLine")?;
     let command = match order.attr("", "CommandId") {
-        Some(text) => guid(text)?,
+        Some(text) => message::guid(text)?,
         None => call.fresh[1],
     };
     within_operations(host, call)?;
@@ -318,49 +279,39 @@ fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
     fed?;
     let body = format!(
         "<rsp:CommandResponse><rsp:CommandId>{}</rsp:CommandId></rsp:CommandResponse>",
-        upper(command)
+        message::upper(command)
     );
-    Ok(reply(request, call, "CommandResponse", &body))
+    Ok(message::reply(request, call, "CommandResponse", &body))
 }
 
 fn send(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = body_element(request, "Send")?;
+    let order = message::body_element(request, "Send")?;
     for stream in order.elements().filter(|e| e.is(namespace::SHELL, "Stream")) {
         let command = command_id(host, id, stream)?;
         feed(host, id, command, &stream.text())?;
     }
-    Ok(reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
-}
-
-/// A Receive waits for as long as its OperationTimeout says, and is then told so.
-pub(super) fn nothing_yet(request: &Request, call: &Call) -> Result<Outcome, LabFault> {
-    let lasts = SignedDuration::try_from(request.timeout).unwrap_or_default();
-    let until = call.arrived.saturating_add(lasts).unwrap_or(call.now);
-    if call.now < until {
-        return Ok(Outcome::Wait(until));
-    }
-    let text = "nothing happened within the OperationTimeout";
-    Err(LabFault::new(fault::TIMED_OUT, "w:TimedOut", text))
+    Ok(message::reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
 }
 
 fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = body_element(request, "Receive")?;
+    let order = message::body_element(request, "Receive")?;
     let stream = order
         .find(namespace::SHELL, "DesiredStream")
-        .ok_or_else(|| invalid("expected a DesiredStream element"))?;
+        .ok_or_else(|| message::invalid("expected a DesiredStream element"))?;
     let command = command_id(host, id, stream)?;
-    let Some(shell) = host.shells.open.get_mut(&id) else { return Err(no_shell()) };
+    let Some(shell) = host.shells.open.get_mut(&id) else { return Err(message::no_shell()) };
     let said = shell.pool.reply(command, fragment::size_for_envelope(request.max_envelope));
     let done = command.filter(|command| shell.pool.is_done(*command));
     if said.is_none() && done.is_none() {
-        return nothing_yet(request, call);
+        return message::nothing_yet(request, call);
     }
     let mut body = String::from("<rsp:ReceiveResponse>");
     if let Some(said) = said {
-        let whose = command
-            .map_or_else(String::new, |command| format!(" CommandId=\"{}\"", upper(command)));
+        let whose = command.map_or_else(String::new, |command| {
+            format!(" CommandId=\"{}\"", message::upper(command))
+        });
         let data = STANDARD.encode(said);
         let _ = write!(body, "<rsp:Stream Name=\"stdout\"{whose}>{data}</rsp:Stream>");
     }
@@ -369,17 +320,17 @@ fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
             body,
             "<rsp:CommandState CommandId=\"{}\" State=\"{}/CommandState/Done\">\
              <rsp:ExitCode>0</rsp:ExitCode></rsp:CommandState>",
-            upper(command),
+            message::upper(command),
             namespace::SHELL
         );
     }
     body.push_str("</rsp:ReceiveResponse>");
-    Ok(reply(request, call, "ReceiveResponse", &body))
+    Ok(message::reply(request, call, "ReceiveResponse", &body))
 }
 
 fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = body_element(request, "Signal")?;
+    let order = message::body_element(request, "Signal")?;
     let code = order.find(namespace::SHELL, "Code").map(Element::text).unwrap_or_default();
     let command = command_id(host, id, order)?;
     if let (Some(command), Some(shell)) = (command, host.shells.open.get_mut(&id)) {
@@ -390,19 +341,20 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
                 shell.pool.signal(command);
                 shell.commands.remove(&command);
             }
-            Some(_) | None => return Err(invalid("the signal's code is not known")),
+            Some(_) | None => return Err(message::invalid("the signal's code is not known")),
         }
     }
-    Ok(reply(request, call, "SignalResponse", "<rsp:SignalResponse/>"))
+    Ok(message::reply(request, call, "SignalResponse", "<rsp:SignalResponse/>"))
 }
 
 /// Hands fragments to the shell's pool, which runs what they complete.
 fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Result<(), LabFault> {
     let clean: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let bytes = STANDARD.decode(clean).map_err(|_| plugin("the fragments are not base64"))?;
+    let bytes =
+        STANDARD.decode(clean).map_err(|_| message::plugin("the fragments are not base64"))?;
     let local = &host.local;
     let Shells { organisation, farm, availability, computer, open, .. } = &mut host.shells;
-    let Some(shell) = open.get_mut(&id) else { return Err(no_shell()) };
+    let Some(shell) = open.get_mut(&id) else { return Err(message::no_shell()) };
     let mut cmdlets = Counted {
         local: Some(local).filter(|_| !shell.exchange),
         organisation: organisation.as_ref().filter(|_| shell.exchange),
@@ -417,7 +369,7 @@ fn feed(host: &mut LabHost, id: Uuid, command: Option<Uuid>, text: &str) -> Resu
     shell
         .pool
         .receive(command, &bytes, &mut cmdlets)
-        .map_err(|error| plugin(&format!("the fragments are not understood: {error}")))
+        .map_err(|error| message::plugin(&format!("the fragments are not understood: {error}")))
 }
 
 /// The shell that the selector names, if it is the caller's.
@@ -425,7 +377,7 @@ fn shell_id(host: &LabHost, request: &Request, call: &Call) -> Result<Uuid, LabF
     let named = request.selector("ShellId").and_then(|id| Uuid::try_parse(id.trim()).ok());
     let own = named
         .filter(|id| host.shells.open.get(id).is_some_and(|shell| shell.account == call.account));
-    own.ok_or_else(no_shell)
+    own.ok_or_else(message::no_shell)
 }
 
 /// The running command that an element names; a name that no command has is code 87.
@@ -442,38 +394,4 @@ fn command_id(host: &LabHost, id: Uuid, element: &Element) -> Result<Option<Uuid
         )
         .by(Provider::Shell)),
     }
-}
-
-pub(super) fn body_element<'a>(request: &'a Request, name: &str) -> Result<&'a Element, LabFault> {
-    let found = request.body.find(namespace::SHELL, name);
-    found.ok_or_else(|| invalid(&format!("expected a {name} element")))
-}
-
-pub(super) fn reply(request: &Request, call: &Call, verb: &str, body: &str) -> Outcome {
-    wsman::reply(request, call, &format!("{}/{verb}", namespace::SHELL), body)
-}
-
-pub(super) fn guid(text: &str) -> Result<Uuid, LabFault> {
-    Uuid::try_parse(text.trim()).map_err(|_| {
-        let text = format!("expected a GUID, got `{text}`");
-        LabFault::new(fault::BAD_ID, "w:SchemaValidationError", text)
-    })
-}
-
-pub(super) fn upper(id: Uuid) -> String {
-    id.to_string().to_uppercase()
-}
-
-pub(super) fn invalid(text: &str) -> LabFault {
-    LabFault::new(fault::SCHEMA_VALIDATION, "w:SchemaValidationError", text)
-}
-
-fn plugin(text: &str) -> LabFault {
-    LabFault::new(fault::PLUGIN_FAILED, "w:InternalError", text).by(Provider::Shell)
-}
-
-pub(super) fn no_shell() -> LabFault {
-    let text = "no shell has this id: deleted, timed out or never there";
-    LabFault::new(fault::UNEXPECTED_SELECTORS, "w:InvalidSelectors", text)
-        .detail("UnexpectedSelectors")
 }

@@ -19,7 +19,8 @@ use crate::lab::probe;
 use crate::lab::probe::Progress;
 use crate::lab::request::Request;
 use crate::lab::shell;
-use crate::lab::shell::upper;
+use crate::lab::shell::message;
+use crate::lab::shell::message::upper;
 use crate::lab::wsman;
 use crate::wire::namespace;
 use crate::wire::xml::Element;
@@ -49,7 +50,7 @@ impl Command {
     fn feed(&mut self, stream: &Element) -> Result<(), LabFault> {
         let text: String = stream.text().chars().filter(|c| !c.is_ascii_whitespace()).collect();
         let bytes =
-            STANDARD.decode(text).map_err(|_| shell::invalid("expected base64 in Stream"))?;
+            STANDARD.decode(text).map_err(|_| message::invalid("expected base64 in Stream"))?;
         self.input.extend(bytes);
         let ends = stream.attr("", "End").is_some_and(|end| end.eq_ignore_ascii_case("true"));
         if ends && self.progress == Progress::Reads {
@@ -91,7 +92,7 @@ pub fn answer(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outc
         (_, Some("Command")) => command(host, request, call),
         (_, Some("Send")) => {
             let id = shell_id(host, request, call)?;
-            for stream in shell::body_element(request, "Send")?.elements() {
+            for stream in message::body_element(request, "Send")?.elements() {
                 if let Some(command) = command_id(host, id, stream)?
                     && let Some(shell) = host.shells.cmd.0.get_mut(&id)
                     && let Some(command) = shell.commands.get_mut(&command)
@@ -99,7 +100,7 @@ pub fn answer(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outc
                     command.feed(stream)?;
                 }
             }
-            Ok(shell::reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
+            Ok(message::reply(request, call, "SendResponse", "<rsp:SendResponse/>"))
         }
         (_, Some("Receive")) => receive(host, request, call),
         (_, Some("Signal")) => signal(host, request, call),
@@ -108,8 +109,8 @@ pub fn answer(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outc
 }
 
 fn create(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
-    let order = shell::body_element(request, "Shell")?;
-    let id = order.attr("", "ShellId").map_or(Ok(call.fresh[1]), shell::guid)?;
+    let order = message::body_element(request, "Shell")?;
+    let id = order.attr("", "ShellId").map_or(Ok(call.fresh[1]), message::guid)?;
     if host.shells.has(id) {
         let text = format!("the shell id {id} is in use");
         return Err(LabFault::new(fault::SHELL_ID_CONFLICT, "w:InvalidSelectors", text));
@@ -119,14 +120,14 @@ fn create(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
     host.shells.cmd.0.insert(id, shell);
     host.stats.shells_opened += 1;
     let action = format!("{}/CreateResponse", namespace::TRANSFER);
-    let body = shell::created(request, call, id, "stdin", "stdout stderr");
+    let body = message::created(request, call, id, "stdin", "stdout stderr");
     Ok(wsman::reply(request, call, &action, &body))
 }
 
 fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = shell::body_element(request, "CommandLine")?;
-    let command = order.attr("", "CommandId").map_or(Ok(call.fresh[1]), shell::guid)?;
+    let order = message::body_element(request, "CommandLine")?;
+    let command = order.attr("", "CommandId").map_or(Ok(call.fresh[1]), message::guid)?;
     shell::within_operations(host, call)?;
     let words = order
         .elements()
@@ -139,7 +140,7 @@ fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         registry: &host.registry,
     };
     let progress = probe::run(&line, None).unwrap_or_else(|| Progress::Ended(cmd::run(&line, at)));
-    let Some(shell) = host.shells.cmd.0.get_mut(&id) else { return Err(shell::no_shell()) };
+    let Some(shell) = host.shells.cmd.0.get_mut(&id) else { return Err(message::no_shell()) };
     if shell.commands.contains_key(&command) {
         let text = format!("the command id {command} is in use");
         return Err(LabFault::new(fault::COMMAND_ID_CONFLICT, "w:InvalidSelectors", text));
@@ -155,24 +156,24 @@ fn command(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         "<rsp:CommandResponse><rsp:CommandId>{}</rsp:CommandId></rsp:CommandResponse>",
         upper(command)
     );
-    Ok(shell::reply(request, call, "CommandResponse", &body))
+    Ok(message::reply(request, call, "CommandResponse", &body))
 }
 
 /// Everything at once, each stream with its end. A second Receive has the end alone.
 fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = shell::body_element(request, "Receive")?;
+    let order = message::body_element(request, "Receive")?;
     let stream = order.find(namespace::SHELL, "DesiredStream");
-    let stream = stream.ok_or_else(|| shell::invalid("expected a DesiredStream element"))?;
+    let stream = stream.ok_or_else(|| message::invalid("expected a DesiredStream element"))?;
     let command = command_id(host, id, stream)?;
-    let shell = host.shells.cmd.0.get_mut(&id).ok_or_else(shell::no_shell)?;
+    let shell = host.shells.cmd.0.get_mut(&id).ok_or_else(message::no_shell)?;
     let Some((command, running)) =
         command.and_then(|id| Some((upper(id), shell.commands.get_mut(&id)?)))
     else {
-        return Err(shell::invalid("expected the id of a command"));
+        return Err(message::invalid("expected the id of a command"));
     };
     let Progress::Ended(said) = &running.progress else {
-        return shell::nothing_yet(request, call);
+        return message::nothing_yet(request, call);
     };
     let mut body = String::from("<rsp:ReceiveResponse>");
     for (name, text) in [("stdout", &said.stdout), ("stderr", &said.stderr)] {
@@ -196,12 +197,12 @@ fn receive(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome
         namespace::SHELL,
         said.code
     );
-    Ok(shell::reply(request, call, "ReceiveResponse", &body))
+    Ok(message::reply(request, call, "ReceiveResponse", &body))
 }
 
 fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome, LabFault> {
     let id = shell_id(host, request, call)?;
-    let order = shell::body_element(request, "Signal")?;
+    let order = message::body_element(request, "Signal")?;
     let code = order.find(namespace::SHELL, "Code").map(Element::text).unwrap_or_default();
     let command = command_id(host, id, order)?;
     // pypsrp writes `Terminate`, and Windows takes it.
@@ -213,9 +214,9 @@ fn signal(host: &mut LabHost, request: &Request, call: &Call) -> Result<Outcome,
         }
         // The programs here have ended before a key could be pressed.
         Some("ctrl_c" | "ctrl_break") => {}
-        Some(_) | None => return Err(shell::invalid("the signal's code is not known")),
+        Some(_) | None => return Err(message::invalid("the signal's code is not known")),
     }
-    Ok(shell::reply(request, call, "SignalResponse", "<rsp:SignalResponse/>"))
+    Ok(message::reply(request, call, "SignalResponse", "<rsp:SignalResponse/>"))
 }
 
 /// The shell that the selector names, if it is the caller's.
@@ -223,7 +224,7 @@ fn shell_id(host: &LabHost, request: &Request, call: &Call) -> Result<Uuid, LabF
     let named = request.selector("ShellId").and_then(|id| Uuid::try_parse(id.trim()).ok());
     let own = named
         .filter(|id| host.shells.cmd.0.get(id).is_some_and(|shell| shell.account == call.account));
-    own.ok_or_else(shell::no_shell)
+    own.ok_or_else(message::no_shell)
 }
 
 /// The command that an element names; a name that no command has is code 87.
