@@ -242,21 +242,14 @@ pub(super) async fn look<C: Connect, K: Clock>(
         Gate::EventLog { need, forbid, within } => {
             logs(means, need, forbid, hosts, events::since(opened, *within)).await
         }
-        Gate::Command { argv, timeout, run_on } => {
-            let (program, timeout) = ((argv.as_slice(), run_on), *timeout);
-            if *run_on != RunOn::Host {
-                return [(None, command::ask(means, program, timeout, hosts).await)].into();
-            }
-            let looks = hosts.iter().map(|host| async move {
-                (Some(host.name.clone()), command::ask(means, program, timeout, &[*host]).await)
-            });
-            let looks: Vec<_> = looks.collect();
-            futures::stream::iter(looks).buffer_unordered(forks).collect().await
+        Gate::Command { argv, timeout, run_on } if *run_on != RunOn::Host => {
+            [(None, command::ask(means, argv, run_on, *timeout, hosts).await)].into()
         }
         Gate::Http { .. }
         | Gate::Exchange { .. }
         | Gate::Service { .. }
         | Gate::RmsTemplates { .. }
+        | Gate::Command { .. }
         | Gate::Tcp { .. } => {
             let about = hosts.iter().filter(|host| concerns(gate, host));
             let looks: Vec<_> = about.map(|host| look_at(means, gate, host)).collect();
@@ -328,10 +321,12 @@ async fn one<C: Connect, K: Clock>(
                 Err(error) => Look::red(error.failure().text()),
             }
         }
-        Gate::EventLog { .. }
-        | Gate::Command { .. }
-        | Gate::Soak { .. }
-        | Gate::Approval { .. } => Look::red("this gate is not about one host"),
+        Gate::Command { argv, timeout, run_on } => {
+            command::ask(means, argv, run_on, *timeout, &[host]).await
+        }
+        Gate::EventLog { .. } | Gate::Soak { .. } | Gate::Approval { .. } => {
+            Look::red("this gate is not about one host")
+        }
     }
 }
 

@@ -20,7 +20,8 @@ struct Answer {
 /// Asks a program about some hosts; one that runs on the host is asked about one at a time.
 pub(super) async fn ask<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
-    (argv, run_on): (&[String], &RunOn),
+    argv: &[String],
+    run_on: &RunOn,
     timeout: u32,
     hosts: &[&PlannedHost],
 ) -> Look {
