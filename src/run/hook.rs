@@ -82,7 +82,8 @@ pub(super) async fn program<C: Connect, K: Clock>(
         Ok(result) => {
             let said = format!("{}{}", result.stdout, result.stderr);
             let exit = program::exit(&result);
-            (result.exit_code == Some(0), format!("{exit}: {}", said.trim()))
+            let place = order.host().map(|host| format!("on {}: ", host.name)).unwrap_or_default();
+            (result.exit_code == Some(0), format!("{place}{exit}: {}", said.trim()))
         }
         Err(text) => (false, text),
     };

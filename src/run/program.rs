@@ -41,6 +41,14 @@ impl<'a> Order<'a> {
         Ok(Self::There(host, program))
     }
 
+    /// The host that it runs on, unless it runs here.
+    pub fn host(&self) -> Option<&'a PlannedHost> {
+        match self {
+            Self::Here(_) => None,
+            Self::There(host, _) => Some(*host),
+        }
+    }
+
     /// Runs it once. On a host only if that is the one that the plan saw.
     pub async fn run<C: Connect, K: Clock>(
         &self,

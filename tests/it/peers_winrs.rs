@@ -88,7 +88,7 @@ fn peers_gates_and_hooks_run_on_hosts_and_leave_no_shell() {
     let before = ["FS01", "FS02", "SP01"].map(|host| shells(&bench, host));
     let said = bench
         .expect(&["apply", "change.rmsplan", "--yes", "--no-input", "-l", "FS01,FS02", "-v"], 0);
-    assert!(said.contains("exit 0: quiet & files"), "{said}");
+    assert!(said.contains("on SP01: exit 0: quiet & files"), "{said}");
     let after = ["FS01", "FS02", "SP01"].map(|host| shells(&bench, host));
     // A gate before and one after the stage, one after the restart, and the drain's two hooks; on the
     // third host the stage's hook and the one that takes it back.

@@ -186,5 +186,5 @@ fn a_host_is_drained_by_its_own_program_and_one_that_fails_restarts_nothing() {
     assert_eq!(orders(&fleet, "FS1"), 0);
     let Outcome::Failed(failure) = outcome(&report, "FS1") else { panic!("{report:?}") };
     assert_eq!(failure.kind, FailureKind::Hook);
-    assert!(failure.text().contains("hook `out`: exit 7"), "{}", failure.text());
+    assert!(failure.text().contains("hook `out`: on FS1: exit 7"), "{}", failure.text());
 }
