@@ -73,7 +73,11 @@ pub fn host(host: &Host, style: Style) -> String {
     columns(&rows, style, false)
 }
 
-/// Variables with value, place and level.
+/// The narrowest terminal that tables are made for.
+const WIDTH: usize = 80;
+
+/// Variables with value, place and level: in columns, or where they are too wide for a terminal, each
+/// on lines of its own.
 pub fn origins(variables: &[Variable<'_>], style: Style) -> String {
     if variables.is_empty() {
         return "no variable that means something here is set\n".to_owned();
@@ -89,7 +93,14 @@ pub fn origins(variables: &[Variable<'_>], style: Style) -> String {
             ]
         })
         .collect();
-    columns(&rows, style, false)
+    let table = columns(&rows, style, false);
+    if table.lines().all(|line| line.chars().count() <= WIDTH) {
+        return table;
+    }
+    let two = |[key, value, place, level]: &[String; 4]| {
+        format!("{}\n    {value}\n    {place}  {level}\n", style.paint(Tint::Strong, key))
+    };
+    rows.iter().map(two).collect()
 }
 
 fn role(host: &Host) -> String {
@@ -155,6 +166,20 @@ mod tests {
         ];
         let expected = "rms_dag     DAG-EU1  a.yml:31  group x\n\
                         rms_canary  1        a.yml:9   host\n";
+        assert_eq!(origins(&variables, Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn what_is_too_wide_for_a_terminal_stands_on_lines_of_its_own() {
+        let variables = [Variable {
+            key: "rms_tenant_url",
+            value: "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com",
+            place: "inventories/contoso.yml:7:23".into(),
+            level: "group all",
+        }];
+        let expected = "rms_tenant_url\n    \
+                        https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com\n    \
+                        inventories/contoso.yml:7:23  group all\n";
         assert_eq!(origins(&variables, Style::PLAIN), expected);
     }
 }

@@ -92,6 +92,11 @@ struct Stored {
 }
 
 impl Memory {
+    fn dying(at: usize, death: Death) -> Self {
+        let stored = Stored { dies: Some((at, death)), ..Stored::default() };
+        Self(Arc::new(Mutex::new(stored)))
+    }
+
     fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap().bytes.clone()
     }

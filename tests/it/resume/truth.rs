@@ -94,7 +94,7 @@ impl Announced {
             "restart" | "start" | "stop" => (host, word.to_owned()),
             // `program drain SP1`.
             "drain" | "enable" if host == "program" => (object, "program".to_owned()),
-            "Set-IRMConfiguration" => ("", "step".to_owned()),
+            "Set-IRMConfiguration" | "make" | "unmake" => ("", "step".to_owned()),
             cmdlet => match cmdlet.split_once('-') {
                 Some(("Set" | "Suspend" | "Resume" | "Move" | "Redirect", _)) => {
                     (host, "cmdlet".to_owned())
