@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use rmsfleet::host::link::Connect as _;
+use rmsfleet::host::link::Launch as _;
 use rmsfleet::host::link::Target;
 use rmsfleet::lab::accounts::Accounts as LabAccounts;
 use rmsfleet::lab::edge::Edge;
 use rmsfleet::lab::faults::FaultSet;
 use rmsfleet::lab::power::Timing;
 use rmsfleet::lab::serve::Farm;
+use rmsfleet::lab::stats::HostStats;
 use rmsfleet::lab::tour;
 use rmsfleet::model::host::HostName;
+use rmsfleet::model::program::Program;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
 use rmsfleet::net::accounts::Accounts;
 use rmsfleet::net::connect::Network;
 use rmsfleet::net::stats::Stats;
 
+use crate::exercise::PROBE;
 use crate::exercise::Place;
 use crate::exercise::Sheet;
 use crate::exercise::exercise;
@@ -30,36 +35,79 @@ fn account() -> Account {
     Account { user: r"CONTOSO\rms".to_owned(), password: Secret::new("pw".to_owned()) }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_lab_passes_the_whole_exercise_and_no_shell_is_left() {
-    // A clock that moves when it is read, so that what waits for a time comes to its end.
-    let reads = AtomicI64::new(0);
-    let clock = move || noon() + SignedDuration::from_millis(500 * reads.fetch_add(1, Relaxed));
-    let edge = Edge::new(clock, |bytes| getrandom::fill(bytes).unwrap());
-    let none = FaultSet::default();
-    let accounts = LabAccounts::new(account());
-    let farm = Farm::start(tour::hosts(), accounts, &none, Timing::tour(), edge).await.unwrap();
-    let name = HostName::new("EX01.corp.contoso.com");
-    let address = farm.addresses()[&name];
-    let target = |path: &str| {
+/// The lab, a network of clients that may log on to it, and one of its Exchange servers.
+struct Stand {
+    farm: Farm,
+    network: Network,
+    name: HostName,
+}
+
+impl Stand {
+    async fn start() -> Self {
+        // A clock that moves when it is read, so that what waits for a time comes to its end.
+        let reads = AtomicI64::new(0);
+        let clock = move || noon() + SignedDuration::from_millis(500 * reads.fetch_add(1, Relaxed));
+        let edge = Edge::new(clock, |bytes| getrandom::fill(bytes).unwrap());
+        let none = FaultSet::default();
+        let accounts = LabAccounts::new(account());
+        let farm = Farm::start(tour::hosts(), accounts, &none, Timing::tour(), edge).await.unwrap();
+        let mut accounts = Accounts::default();
+        accounts.insert("default", None, account());
+        let network = Network::new(accounts, Stats::default()).unwrap();
+        Self { farm, network, name: HostName::new("EX01.corp.contoso.com") }
+    }
+
+    fn target(&self, path: &str) -> Target {
         let mut endpoint = endpoint("127.0.0.1", path);
-        endpoint.port = address.port();
+        endpoint.port = self.farm.addresses()[&self.name].port();
         Target {
-            host: name.clone(),
+            host: self.name.clone(),
             endpoint,
             credential: "default".to_owned(),
             user: None,
             connect_timeout: Duration::from_secs(10),
             operation_timeout: Duration::from_secs(20),
         }
-    };
-    let place = Place { wsman: target("/wsman"), powershell: Some(target("/PowerShell/")) };
-    let mut accounts = Accounts::default();
-    accounts.insert("default", None, account());
-    let network = Network::new(accounts, Stats::default()).unwrap();
+    }
+
+    fn stats(&self) -> HostStats {
+        self.farm.stats().hosts[&self.name].clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lab_passes_the_whole_exercise_and_no_shell_is_left() {
+    let stand = Stand::start().await;
+    let place =
+        Place { wsman: stand.target("/wsman"), powershell: Some(stand.target("/PowerShell/")) };
     let mut sheet = Sheet::new("lab");
-    exercise(&network, &place, &mut sheet).await;
+    exercise(&stand.network, &place, &mut sheet).await;
     assert!(sheet.failed.is_empty() && sheet.passed > 40, "{}", sheet.failed.join("\n"));
-    let stats = &farm.stats().hosts[&name];
+    let stats = stand.stats();
     assert_eq!((stats.shells_opened, stats.shells_closed), (4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_whose_call_was_cut_off_is_deleted_afterwards() {
+    let stand = Stand::start().await;
+    let mut link = stand.network.connect(&stand.target("/wsman")).await.unwrap();
+    let program = Program::new(&[PROBE, "wait"].map(str::to_owned)).unwrap();
+    let before = stand.stats().requests;
+    {
+        let mut running = Box::pin(link.launch(&program, "", Duration::from_mins(10)));
+        // Create, Command and Send have been answered once there is a Receive.
+        while stand.stats().requests < before + 4 {
+            tokio::select! {
+                biased;
+                ended = &mut running => panic!("{ended:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    drop(link);
+    assert_eq!((stand.stats().shells_opened, stand.stats().shells_closed), (1, 0));
+    assert_eq!(stand.network.delete_left().await, []);
+    assert_eq!(stand.stats().shells_closed, 1);
+    assert_eq!(stand.network.delete_left().await, [], "nothing is deleted twice");
+    assert_eq!(stand.stats().shells_closed, 1);
 }
