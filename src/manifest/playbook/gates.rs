@@ -255,7 +255,7 @@ fn command(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Gat
     Some(Gate::Command { argv: argv?, timeout, run_on })
 }
 
-/// `argv` and `run_on`: what cannot be given to a host as it is written is an error at its word.
+/// `argv` and `run_on`.
 pub(super) fn program(
     fields: &mut Fields<'_>,
     is_filled_in: bool,
@@ -269,14 +269,24 @@ pub(super) fn program(
             let sample =
                 |part: &String| if is_filled_in { without_names(part) } else { part.clone() };
             let sample: Vec<String> = argv.iter().map(sample).collect();
-            Program::new(&sample).map_err(|unfit| {
-                Mismatch::new(format!("cannot be run on a host: {unfit}"))
-                    .help(unfit.hint().to_owned())
-            })?;
+            fits_a_host(&sample, node)?;
         }
         Ok(argv)
     });
     (argv, run_on)
+}
+
+/// What a host would not be given as it is written is an error at its word.
+fn fits_a_host(argv: &[String], node: &Node) -> Result<(), Mismatch> {
+    let Err(unfit) = Program::new(argv) else { return Ok(()) };
+    let wrong = Mismatch::new(format!("cannot be run on a host: {unfit}"));
+    let wrong = wrong.help(unfit.hint().to_owned());
+    let Value::Sequence(items) = &node.value else { return Err(wrong) };
+    let is_unfit = |last: &usize| Program::new(argv.get(..=*last).unwrap_or_default()).is_err();
+    match (0..argv.len()).find(is_unfit).and_then(|first| items.get(first)) {
+        Some(item) => Err(wrong.within(item)),
+        None => Err(wrong),
+    }
 }
 
 fn run_on(node: &Node) -> Result<RunOn, Mismatch> {

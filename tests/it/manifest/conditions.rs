@@ -105,6 +105,8 @@ fn conditions_that_cannot_hold_are_told() {
     };
     check(&on_host("[lb, drain]"), "`lb` is no full path of a program", "C:\\Tools\\check.exe");
     check(&on_host(r"['C:\T\lb.exe', '%TEMP%']"), "holds '%'", "standard input");
+    let at = "p.yml:24:47";
+    check(&on_host(r"['C:\T\lb.exe', '%TEMP%']"), at, "standard input");
     let gate = r#"type: command, argv: ['C:\T\c.exe', "{{ host.name }}%"], run_on: FS1"#;
     check(
         &broken(r#"type: command, argv: [check, "{{ host.name }}"]"#, gate),
