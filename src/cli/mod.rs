@@ -40,6 +40,7 @@ pub mod reopen;
 pub mod request;
 pub mod reread;
 pub mod resume;
+pub mod revocation;
 pub mod rollout;
 pub mod rules;
 pub mod runs;

@@ -19,6 +19,7 @@ use crate::cli::load::Loaded;
 use crate::cli::own::OwnMachine;
 use crate::cli::passing::Passing;
 use crate::cli::request::PlanRequest;
+use crate::cli::revocation;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings;
 use crate::cli::tenant;
@@ -120,7 +121,14 @@ pub async fn prepare(request: &PlanRequest, console: &mut Console) -> Result<Pre
         console.did("Tenant", &fetched.to_string())?;
     }
     // What is asked depends on the tenant: its URL stands in names of values.
-    let questions = questions_of(&loaded, limit.as_ref());
+    let mut questions = questions_of(&loaded, limit.as_ref());
+    let lists =
+        revocation::lists(&loaded.inventory.hosts, &loaded.playbook.preflight, &wired).await;
+    for question in &mut questions {
+        let host = loaded.inventory.host(question.target.host.as_str());
+        let connector = host.and_then(|host| host.connector.as_ref());
+        question.probe.revocation = connector.and_then(|connector| lists.get(connector)).cloned();
+    }
     let mut survey = read(&wired, &questions, &loaded.playbook.limits, &id, console).await?;
     survey.tenants = tenants;
     if let Some(path) = &request.save_facts {

@@ -67,7 +67,7 @@ fn lacks(host: &Host) -> bool {
 }
 
 /// Where the page is, and as whom it is asked for: as for the server's own WS-Management.
-fn page_of(connector: &Origin, host: &Host) -> Target {
+pub fn page_of(connector: &Origin, host: &Host) -> Target {
     let scheme = if connector.is_https() { Scheme::Https } else { Scheme::Http };
     let port = connector.as_str().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     let transport = match host.endpoint.transport {

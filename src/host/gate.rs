@@ -42,6 +42,12 @@ impl Look {
     }
 }
 
+/// Whether a URL is one that `Invoke-WebRequest` takes.
+pub fn is_web(url: &str) -> bool {
+    let url = url.to_ascii_lowercase();
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
 /// Requests a URL from the host: any HTTP status is an answer.
 ///
 /// The request carries no credentials, and PowerShell makes an error of every status from 300 on;

@@ -17,6 +17,7 @@ use crate::model::particulars::Asked;
 use crate::model::particulars::Particulars;
 use crate::model::particulars::PolicySetting;
 use crate::model::particulars::Service;
+use crate::model::probe::Cache;
 use crate::model::probe::Probe;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
@@ -56,8 +57,8 @@ pub async fn observe(
         let version = settle(file_version(link, &path).await)?;
         found.files.insert(path, version);
     }
-    if let Some(folder) = &probe.cache {
-        found.cached = settle(count_files(link, folder).await)?;
+    if let Some(cache) = &probe.cache {
+        found.cached = settle(count_cached(link, cache).await)?;
     }
     if !probe.policies.is_empty() {
         found.policies = settle(policies(link, probe).await)?;
@@ -162,14 +163,31 @@ async fn file_version(link: &mut impl Reader, path: &str) -> Result<Option<Strin
     files.first().map(|file| identity::text(file, "Version")).transpose()
 }
 
-/// Drive and path as equalities: anything else would make the provider walk the whole disk.
-async fn count_files(link: &mut impl Reader, folder: &str) -> Result<usize, HostError> {
+async fn count_cached(link: &mut impl Reader, cache: &Cache) -> Result<usize, HostError> {
+    let folder = match cache {
+        Cache::Folder(folder) => return Ok(below(link, "CIM_DataFile", folder).await?.len()),
+        Cache::ByAccount(folder) => folder,
+    };
+    let mut files = 0;
+    for account in below(link, "Win32_Directory", folder).await? {
+        files += below(link, "CIM_DataFile", &identity::text(&account, "Name")?).await?.len();
+    }
+    Ok(files)
+}
+
+/// The files or folders right in a folder; none where there is no such folder. Drive and path are
+/// equalities: anything else would make the provider walk the whole disk.
+async fn below(
+    link: &mut impl Reader,
+    class: &str,
+    folder: &str,
+) -> Result<Vec<Instance>, HostError> {
     let (drive, path) = folder.split_at_checked(2).unwrap_or(("C:", folder));
     let wql = format!(
-        "SELECT Name FROM CIM_DataFile WHERE Drive='{drive}' AND Path='{}'",
+        "SELECT Name FROM {class} WHERE Drive='{drive}' AND Path='{}'",
         literal(&format!("{}\\", path.trim_end_matches('\\')))
     );
-    Ok(identity::query(link, &wql).await?.len())
+    identity::query(link, &wql).await
 }
 
 /// A backslash counts twice in a WQL literal.
@@ -314,6 +332,18 @@ mod tests {
         assert_eq!(found.client_restart, Asked::Never, "there is no client to ask");
         assert_eq!(found.access_lists.values().next(), Some(&Asked::Told(Vec::new())));
         assert_eq!(host.acts(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn the_files_of_every_account_are_counted() {
+        let mut host = Imagined::new()
+            .with_instance("Win32_Directory", &[("Name", r"c:\server\s-1-5-20")])
+            .with_instance("Win32_Directory", &[("Name", r"c:\server\s-1-5-21-7")])
+            .with_instance("CIM_DataFile", &[("Name", "x")]);
+        let probe =
+            Probe { cache: Some(Cache::ByAccount(r"C:\Server".to_owned())), ..Probe::default() };
+        let found = observe(&mut host, &probe, &old_windows(), &BTreeMap::new()).await.unwrap();
+        assert_eq!(found.cached, Asked::Told(2), "one file in each folder");
     }
 
     #[test]

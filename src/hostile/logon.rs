@@ -103,6 +103,8 @@ pub(super) fn spnego(bytes: &[u8]) {
 /// Whatever a certificate is bound to has the length of a hash.
 pub(super) fn certificate(bytes: &[u8]) {
     let _ = certificate::valid_until(bytes);
+    let named: usize = certificate::revocation_lists(bytes).iter().map(String::len).sum();
+    assert!(named <= bytes.len(), "revocation lists from nowhere");
     if let Some(binding) = certificate::end_point_binding(bytes) {
         let hash = binding.strip_prefix(b"tls-server-end-point:".as_slice()).map(<[u8]>::len);
         assert!(matches!(hash, Some(32 | 48 | 64)), "{binding:?}");

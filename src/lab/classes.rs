@@ -29,11 +29,12 @@ pub const FILE_MANAGEMENT: Class = Class {
 };
 
 pub const FILE: Class = class("CIM_DataFile", Instances::Keyed, &["Name"]);
+const DIRECTORY: Class = class("Win32_Directory", Instances::Keyed, &["Name"]);
 pub const EVENT: Class = class("Win32_NTLogEvent", Instances::Keyed, &["Logfile", "RecordNumber"]);
 const POLICY_SETTING: Class = policy("RSOP_RegistryPolicySetting", &["id", "precedence"]);
 const POLICY: Class = policy("RSOP_GPO", &["id"]);
 
-const ALL: [Class; 13] = [
+const ALL: [Class; 14] = [
     fsrm::RULE,
     fsrm::JOB,
     OPERATING_SYSTEM,
@@ -44,6 +45,7 @@ const ALL: [Class; 13] = [
     REGISTRY_CIMV2,
     FILE_MANAGEMENT,
     FILE,
+    DIRECTORY,
     EVENT,
     POLICY_SETTING,
     POLICY,
@@ -81,7 +83,13 @@ pub fn instances(class: &Class, host: &LabHost, now: Timestamp) -> Vec<Row> {
             ("SystemUpTime", Property::Number(host.power.up_seconds(now))),
         ])]
     } else if *class == FILE {
-        host.local.files.iter().map(|(path, version)| file_row(path, version)).collect()
+        let entries = host.folders.iter().flat_map(|(folder, entries)| {
+            entries.iter().map(move |entry| entry_row(&format!("{folder}\\{entry}"), None))
+        });
+        let files = host.local.files.iter();
+        files.map(|(path, version)| entry_row(path, Some(version))).chain(entries).collect()
+    } else if *class == DIRECTORY {
+        host.folders.keys().map(|folder| entry_row(folder, None)).collect()
     } else if *class == EVENT {
         let events = host.local.events.iter().enumerate();
         events.map(|(place, event)| event_row(place, event, host.local.clock(now))).collect()
@@ -98,14 +106,14 @@ pub fn instances(class: &Class, host: &LabHost, now: Timestamp) -> Vec<Row> {
     }
 }
 
-fn file_row(path: &str, version: &str) -> Row {
+fn entry_row(path: &str, version: Option<&str>) -> Row {
     let (drive, below) = path.split_at_checked(2).unwrap_or(("", path));
     let folder = below.rsplit_once('\\').map_or("", |(folder, _)| folder);
     Row::new(vec![
         ("Drive", Property::text(drive.to_lowercase())),
         ("Name", Property::text(path.to_lowercase())),
         ("Path", Property::text(format!("{}\\", folder.to_lowercase()))),
-        ("Version", Property::text(version)),
+        ("Version", version.map_or(Property::Null, Property::text)),
     ])
 }
 

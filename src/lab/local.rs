@@ -11,8 +11,12 @@ use crate::lab::cmdlet::Parameters;
 use crate::lab::windows;
 use crate::model::product::Product;
 use crate::model::product::Role;
+use crate::wire::psrp::object::Complex;
+use crate::wire::psrp::object::PsObject;
 
 const WEB: &str = "Invoke-WebRequest";
+/// The one address that answers without credentials.
+pub const REVOCATION_LIST: &str = "http://crl.contoso.com/rms.crl";
 
 /// One host's own evidence.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,10 +72,18 @@ impl Local {
         WEB.eq_ignore_ascii_case(name).then(|| self.request(parameters))
     }
 
-    /// Every address answers with 401, as a connector does without credentials; PowerShell makes
-    /// an error of it.
+    /// Every other address answers with 401, as a connector does without credentials; PowerShell
+    /// makes an error of it.
     fn request(&self, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
         parameters.allow(WEB, &["Uri", "UseBasicParsing", "TimeoutSec"])?;
+        let uri = parameters.get("Uri").and_then(PsObject::text);
+        if uri.is_some_and(|uri| uri == REVOCATION_LIST) {
+            let page = PsObject::Complex(Box::new(Complex {
+                properties: [("StatusCode".to_owned(), PsObject::Int(200))].into(),
+                ..Complex::default()
+            }));
+            return Ok(CmdletOutput { output: vec![page], ..CmdletOutput::default() });
+        }
         let text =
             self.web_trouble.unwrap_or("The remote server returned an error: (401) Unauthorized.");
         Err(CmdletFailure::new(text, "WebCmdletWebResponseException,InvokeWebRequestCommand"))

@@ -20,13 +20,16 @@ pub enum Asked<T> {
     NotRead(String),
 }
 
+/// Why there is no answer where nobody asked.
+pub const NEVER: &str = "never asked";
+
 impl<T> Asked<T> {
     /// What was told, or in words why nothing was.
     pub fn told(&self) -> Result<&T, &str> {
         match self {
             Self::Told(told) => Ok(told),
             Self::NotRead(reason) => Err(reason),
-            Self::Never => Err("never asked"),
+            Self::Never => Err(NEVER),
         }
     }
 }
@@ -109,6 +112,9 @@ pub struct Particulars {
     pub client_restart: Asked<bool>,
     pub access_lists: BTreeMap<KeyPath, Asked<Vec<AccessEntry>>>,
     pub connector: Asked<WebAnswer>,
+    /// The lists of revoked certificates that the connector's names, and what the host got there.
+    #[serde(default)]
+    pub revocation: Asked<Vec<(String, WebAnswer)>>,
     pub farm: Asked<FarmIrm>,
     /// Rules and jobs of a file server.
     pub file_objects: Asked<Vec<FoundObject>>,

@@ -5,6 +5,15 @@ use std::collections::BTreeSet;
 use crate::model::registry::KeyPath;
 use crate::model::registry::ValuePath;
 
+/// Where a product's rights clients keep what they have fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cache {
+    /// A folder with the files.
+    Folder(String),
+    /// A folder with one folder of files for each account.
+    ByAccount(String),
+}
+
 /// What the survey must read on one host, besides its identity and operating system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Probe {
@@ -28,8 +37,8 @@ pub struct Probe {
     pub rights_client: bool,
     /// A key below which each member of a cluster has a key with its `NodeName`.
     pub members: Option<KeyPath>,
-    /// A folder whose files are counted.
-    pub cache: Option<String>,
+    /// Where files of the rights clients are counted.
+    pub cache: Option<Cache>,
     /// Keys that no Group Policy should write below.
     pub policies: BTreeSet<KeyPath>,
     /// Whether Configuration Manager's client is asked for a pending restart, if there is one.
@@ -38,6 +47,8 @@ pub struct Probe {
     pub access_lists: BTreeSet<KeyPath>,
     /// An address that the host itself is asked to request.
     pub request: Option<String>,
+    /// Lists of revoked certificates that the host is asked to fetch, or why they are not known.
+    pub revocation: Option<Result<Vec<String>, String>>,
     /// Whether the SharePoint farm's IRM settings are asked.
     pub farm: bool,
     /// Whether classification rules and file management jobs are read.

@@ -60,6 +60,7 @@ pub async fn shake(target: &Target) -> Result<Shown, HostError> {
             Some(_) | None => "TLS",
         },
         until: certificate.and_then(|shown| certificate::valid_until(shown)),
+        lists: certificate.map_or_else(Vec::new, |shown| certificate::revocation_lists(shown)),
         thumbprint: certificate.map(|shown| hex(&Sha256::digest(shown))).unwrap_or_default(),
     })
 }

@@ -1,6 +1,7 @@
 //! Evidence of an earlier AD RMS in a server's registry (`connector.md` 5.2, rows 1 to 5), as found.
 
 use crate::model::facts::Observation;
+use crate::model::probe::Cache;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
@@ -68,9 +69,18 @@ pub fn listings(role: Role) -> Vec<KeyPath> {
     }
 }
 
-/// The folder whose files tell of earlier use: what the cache of Exchange's own account holds.
-pub fn cache(role: Role) -> Option<String> {
-    (role == Role::Exchange).then(|| r"C:\ProgramData\Microsoft\DRM\Server\S-1-5-18".to_owned())
+/// The files that tell of earlier use: the cache of Exchange's own account, or of the accounts that
+/// SharePoint's services run as.
+pub fn cache(role: Role) -> Option<Cache> {
+    match role {
+        Role::Exchange => {
+            Some(Cache::Folder(r"C:\ProgramData\Microsoft\DRM\Server\S-1-5-18".to_owned()))
+        }
+        Role::Sharepoint => {
+            Some(Cache::ByAccount(r"C:\ProgramData\Microsoft\MSIPC\Server".to_owned()))
+        }
+        Role::Fci | Role::Connector => None,
+    }
 }
 
 /// What a host's registry says about the time before.

@@ -208,6 +208,7 @@ pub fn narrow(probe: &mut Probe, preflight: &Preflight) {
     let asks = |check| preflight.asks(check);
     if !asks(Check::ConnectorAnswers) && !asks(Check::ConnectorTlsChainAndCrl) {
         probe.request = None;
+        probe.revocation = None;
     }
     if !asks(Check::NoPolicyConflict) {
         probe.policies.clear();

@@ -36,18 +36,17 @@ pub fn evidence(role: Role, asked: Asked<'_>, ours: Ours<'_>) -> Vec<Evidence> {
             });
             let is_on = irm.and_then(|irm| irm.internal_licensing_enabled);
             rows.push(directory(is_on, names_a_place, observation));
-            rows.push(cache(observation));
+            rows.push(cache(r"ProgramData\Microsoft\DRM\Server\S-1-5-18", observation));
             rows
         }
         Role::Sharepoint => {
             let told = observation.particulars.farm.told();
             let is_on = told.ok().and_then(|farm| farm.enabled);
             let has_server = told.is_ok_and(|farm| farm.use_directory == Some(false));
-            let folder = "MSIPC\\Server holds a cache per service account, and is not looked into";
             vec![
                 farm(told, ours),
                 directory(is_on, has_server, observation),
-                say(9, Weight::NotRead, folder.to_owned()),
+                cache(r"ProgramData\Microsoft\MSIPC\Server\<account>", observation),
             ]
         }
         Role::Fci | Role::Connector => Vec::new(),
@@ -109,8 +108,7 @@ fn directory(is_on: Option<bool>, names_a_place: bool, observation: &Observation
 
 /// Row 9: weak alone, because the connector fills the same folder; strong where no connector was
 /// ever named.
-fn cache(observation: &Observation) -> Evidence {
-    let folder = r"ProgramData\Microsoft\DRM\Server\S-1-5-18";
+fn cache(folder: &str, observation: &Observation) -> Evidence {
     match observation.particulars.cached.told() {
         Ok(0) => say(9, Weight::Against, format!("{folder} holds no files")),
         Ok(files) if has_values(observation) => {

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
+use futures::TryStreamExt;
+
 use crate::event::Event;
 use crate::event::SinkError;
 use crate::host::lease;
@@ -166,23 +169,24 @@ pub async fn release_all<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     outcomes: &BTreeMap<HostName, Outcome>,
 ) -> Result<(), SinkError> {
-    let held: Vec<_> = lock(&means.leased).keys().cloned().collect();
-    for host in held.iter().filter_map(|name| means.plan.hosts.get(name)) {
-        // One in doubt is left to whoever settles the doubt, and one that is away is not waited for.
-        let outcome = outcomes.get(&host.name);
-        if matches!(outcome, Some(Outcome::InDoubt(_) | Outcome::Unreachable(_))) {
-            continue;
-        }
-        let given_back = async {
+    let held: Vec<HostName> = lock(&means.leased).keys().cloned().collect();
+    // One in doubt is left to whoever settles the doubt. One that was away may be back by now.
+    let settled =
+        held.iter().filter(|name| !matches!(outcomes.get(name), Some(Outcome::InDoubt(_))));
+    let given_back = settled.filter_map(|name| means.plan.hosts.get(name)).map(|host| async move {
+        let released = async {
             let mut link = means.connect(host).await?;
             release(means, host, &mut link).await
         };
-        if let Err(trouble) = given_back.await {
+        if let Err(trouble) = released.await {
             let (host, why) = (host.name.clone(), trouble.failure()?.text());
             means.emit(Event::LeaseLeft { host, why })?;
         }
-    }
-    Ok(())
+        Ok(())
+    });
+    let forks = usize::try_from(means.plan.limits.forks.max(1)).unwrap_or(1);
+    let given_back: Vec<_> = given_back.collect();
+    futures::stream::iter(given_back).buffer_unordered(forks).try_collect().await
 }
 
 fn intent(host: &PlannedHost, run: &str, set: bool) -> Event {

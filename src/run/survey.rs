@@ -34,6 +34,7 @@ use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
 use crate::model::particulars::Asked;
 use crate::model::particulars::Particulars;
+use crate::model::particulars::WebAnswer;
 use crate::model::probe::Probe;
 use crate::model::rollout::Limits;
 use crate::run::reach::reach;
@@ -211,6 +212,9 @@ async fn look_around<C: Connect>(
             if probe.request.is_some() {
                 found.connector = Asked::NotRead(reason.clone());
             }
+            if probe.revocation.is_some() {
+                found.revocation = Asked::NotRead(reason.clone());
+            }
             if probe.farm {
                 found.farm = Asked::NotRead(reason);
             }
@@ -220,10 +224,28 @@ async fn look_around<C: Connect>(
     if let Some(url) = &probe.request {
         found.connector = asked(gate::request(&mut shell, url).await);
     }
+    if let Some(lists) = &probe.revocation {
+        found.revocation = match lists {
+            Ok(lists) => asked(fetched(&mut shell, lists).await),
+            Err(reason) => Asked::NotRead(reason.clone()),
+        };
+    }
     if probe.farm {
         found.farm = asked(farm::irm(&mut shell).await);
     }
     shell.close().await;
+}
+
+/// What the host gets from each of the addresses that it can be asked for: LDAP is none of them.
+async fn fetched(
+    shell: &mut impl Shell,
+    lists: &[String],
+) -> Result<Vec<(String, WebAnswer)>, HostError> {
+    let mut answers = Vec::new();
+    for url in lists.iter().filter(|url| gate::is_web(url)) {
+        answers.push((url.clone(), gate::request(shell, url).await?));
+    }
+    Ok(answers)
 }
 
 fn asked<T>(result: Result<T, HostError>) -> Asked<T> {

@@ -1,7 +1,7 @@
 //! What NTLM and Kerberos are bound to over TLS: the server's certificate, RFC 5929 section 4.
 //!
-//! Only the certificate's signature algorithm and its dates are looked at; whether the certificate
-//! is good is decided elsewhere.
+//! Only the certificate's signature algorithm, its dates and its revocation lists are looked at;
+//! whether the certificate is good is decided elsewhere.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -14,10 +14,20 @@ use sha2::Sha512;
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const OBJECT_IDENTIFIER: u8 = 0x06;
+const BOOLEAN: u8 = 0x01;
+const OCTET_STRING: u8 = 0x04;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// `[0]` of TBSCertificate, RFC 5280 section 4.1.
 const VERSION: u8 = 0xa0;
+/// `[3]` of TBSCertificate.
+const EXTENSIONS: u8 = 0xa3;
+/// `[0]` of DistributionPoint and of DistributionPointName, RFC 5280 section 4.2.1.13.
+const POINT_NAME: u8 = 0xa0;
+/// `[6]` of GeneralName, section 4.2.1.6.
+const URI: u8 = 0x86;
+/// `2.5.29.31`.
+const CRL_DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 0x1f];
 /// `[0]` of RSASSA-PSS-params, RFC 4055 section 3.1.
 const HASH_ALGORITHM: u8 = 0xa0;
 
@@ -69,6 +79,47 @@ pub fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let (from, dates) = time(dates)?;
     let (until, _) = time(dates)?;
     Some((from, until))
+}
+
+/// Where a certificate (DER) says that its list of revoked ones is: the URLs of its CRL
+/// distribution points, RFC 5280 section 4.2.1.13, in its order.
+pub fn revocation_lists(certificate: &[u8]) -> Vec<String> {
+    let mut urls = Vec::new();
+    let points = extension(certificate, CRL_DISTRIBUTION_POINTS);
+    let mut points = points.and_then(|value| take(SEQUENCE, value)).unwrap_or_default().0;
+    while let Some((point, rest)) = take(SEQUENCE, points) {
+        points = rest;
+        let name = take(POINT_NAME, point).and_then(|(name, _)| take(POINT_NAME, name));
+        let mut names = name.unwrap_or_default().0;
+        while let Some((tag, name, rest)) = element(names) {
+            names = rest;
+            let url = std::str::from_utf8(name).ok().filter(|_| tag == URI);
+            urls.extend(url.map(str::to_owned));
+        }
+    }
+    urls
+}
+
+/// The value of an extension.
+fn extension<'a>(certificate: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    let (fields, _) = take(SEQUENCE, certificate)?;
+    let (mut fields, _) = take(SEQUENCE, fields)?;
+    let (mut extensions, _) = loop {
+        let (tag, content, rest) = element(fields)?;
+        if tag == EXTENSIONS {
+            break take(SEQUENCE, content)?;
+        }
+        fields = rest;
+    };
+    while let Some((extension, rest)) = take(SEQUENCE, extensions) {
+        extensions = rest;
+        let (name, value) = take(OBJECT_IDENTIFIER, extension)?;
+        let value = take(BOOLEAN, value).map_or(value, |(_, value)| value);
+        if name == wanted {
+            return take(OCTET_STRING, value).map(|(value, _)| value);
+        }
+    }
+    None
 }
 
 /// `UTCTime` of two digits for the year, or `GeneralizedTime` of four.
@@ -132,10 +183,13 @@ fn pss_hash(parameters: &[u8]) -> Option<Hash> {
 
 /// The content of the element of this tag that the bytes begin with, and what follows it.
 fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (first, bytes) = bytes.split_first()?;
-    if *first != tag {
-        return None;
-    }
+    let (found, content, rest) = element(bytes)?;
+    (found == tag).then_some((content, rest))
+}
+
+/// The first element: tag, content, and what follows.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, bytes) = bytes.split_first()?;
     let (length, bytes) = bytes.split_first()?;
     let (length, bytes) = match *length {
         short @ 0..=0x7f => (usize::from(short), bytes),
@@ -147,7 +201,8 @@ fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         }
         _ => return None,
     };
-    bytes.split_at_checked(length)
+    let (content, rest) = bytes.split_at_checked(length)?;
+    Some((*tag, content, rest))
 }
 
 #[cfg(test)]
@@ -157,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    fn written(tag: u8, content: &[u8]) -> Vec<u8> {
         let length = u8::try_from(content.len()).unwrap();
         let head = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
         [&head, content].concat()
@@ -166,9 +221,9 @@ mod tests {
     /// A certificate that is nothing but its signature algorithm.
     fn certificate(name: &[u8], parameters: &[u8]) -> Vec<u8> {
         let algorithm =
-            element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, name), parameters].concat());
-        let body = element(SEQUENCE, &[0; 130]);
-        element(SEQUENCE, &[body, algorithm, vec![3, 1, 0]].concat())
+            written(SEQUENCE, &[&written(OBJECT_IDENTIFIER, name), parameters].concat());
+        let body = written(SEQUENCE, &[0; 130]);
+        written(SEQUENCE, &[body, algorithm, vec![3, 1, 0]].concat())
     }
 
     #[track_caller]
@@ -193,15 +248,15 @@ mod tests {
     #[test]
     fn the_end_of_a_certificate_is_read_in_both_forms() {
         let check = |time: &[u8], tag, expected: Option<&str>| {
-            let validity = [element(UTC_TIME, b"250101000000Z"), element(tag, time)].concat();
+            let validity = [written(UTC_TIME, b"250101000000Z"), written(tag, time)].concat();
             let body = [
-                element(VERSION, &[2, 1, 2]),
-                element(INTEGER, &[7]),
-                element(SEQUENCE, &[]),
-                element(SEQUENCE, &[]),
-                element(SEQUENCE, &validity),
+                written(VERSION, &[2, 1, 2]),
+                written(INTEGER, &[7]),
+                written(SEQUENCE, &[]),
+                written(SEQUENCE, &[]),
+                written(SEQUENCE, &validity),
             ];
-            let whole = element(SEQUENCE, &element(SEQUENCE, &body.concat()));
+            let whole = written(SEQUENCE, &written(SEQUENCE, &body.concat()));
             let expected = expected.map(|text| text.parse().unwrap());
             assert_eq!(valid_until(&whole), expected, "{time:?}");
         };
@@ -213,13 +268,30 @@ mod tests {
     }
 
     #[test]
+    fn every_revocation_list_is_found_that_the_certificate_names() {
+        let names = ["http://a.example/1.crl", "ldap:///CN=ca"];
+        let mut asked = rcgen::CertificateParams::new(["rms.example".to_owned()]).unwrap();
+        assert!(signed(&asked).is_empty());
+        let point = |uris: &[&str]| rcgen::CrlDistributionPoint {
+            uris: uris.iter().map(|uri| (*uri).to_owned()).collect(),
+        };
+        asked.crl_distribution_points = vec![point(&names), point(&["http://b.example/2.crl"])];
+        assert_eq!(signed(&asked), [names[0], names[1], "http://b.example/2.crl"]);
+    }
+
+    fn signed(asked: &rcgen::CertificateParams) -> Vec<String> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        revocation_lists(asked.self_signed(&key).unwrap().der())
+    }
+
+    #[test]
     fn rsa_pss_names_its_hash_in_the_parameters() {
         let pss = |hash: &[u8]| {
-            let algorithm = element(SEQUENCE, &element(OBJECT_IDENTIFIER, hash));
-            element(SEQUENCE, &element(HASH_ALGORITHM, &algorithm))
+            let algorithm = written(SEQUENCE, &written(OBJECT_IDENTIFIER, hash));
+            written(SEQUENCE, &written(HASH_ALGORITHM, &algorithm))
         };
         let check = |parameters: &[u8], expected| check(&[PKCS1, &[10]], parameters, expected);
-        check(&element(SEQUENCE, &[]), Some(Hash::Sha256));
+        check(&written(SEQUENCE, &[]), Some(Hash::Sha256));
         check(&pss(SHA1), Some(Hash::Sha256));
         check(&pss(&[NIST, &[1]].concat()), Some(Hash::Sha256));
         check(&pss(&[NIST, &[2]].concat()), Some(Hash::Sha384));
@@ -239,6 +311,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(tail in proptest::collection::vec(any::<u8>(), 0..80), cut in 0..200_usize) {
             drop(end_point_binding(&tail));
+            drop(revocation_lists(&tail));
             let mut whole = certificate(PKCS1, &tail);
             whole.truncate(cut);
             drop(end_point_binding(&whole));

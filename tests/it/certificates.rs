@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rcgen::BasicConstraints;
 use rcgen::Certificate;
 use rcgen::CertificateParams;
+use rcgen::CrlDistributionPoint;
 use rcgen::IsCa;
 use rcgen::Issuer;
 use rcgen::KeyPair;
@@ -51,9 +52,18 @@ impl Authority {
 
     /// A certificate for a name, valid in these years.
     pub(crate) fn issue(&self, name: &str, years: (i32, i32)) -> Identity {
+        self.issue_listed(name, years, &[])
+    }
+
+    /// The same, with URLs of its authority's revocation list.
+    pub(crate) fn issue_listed(&self, name: &str, years: (i32, i32), lists: &[&str]) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.0, 1, 1);
         params.not_after = date_time_ymd(years.1, 1, 1);
+        let uris: Vec<String> = lists.iter().map(|url| (*url).to_owned()).collect();
+        params
+            .crl_distribution_points
+            .extend((!uris.is_empty()).then_some(CrlDistributionPoint { uris }));
         let key = KeyPair::generate().unwrap();
         Identity { certificate: params.signed_by(&key, &self.issuer).unwrap(), key }
     }

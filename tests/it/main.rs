@@ -69,6 +69,8 @@ mod peers_psrp;
 #[cfg(test)]
 mod peers_resume;
 #[cfg(test)]
+mod peers_revocation;
+#[cfg(test)]
 mod peers_rollout;
 #[cfg(test)]
 #[cfg(unix)]

@@ -34,8 +34,14 @@ pub(crate) fn check(
     said
 }
 
-/// The plan, as JSON, that an inventory of the peer server's hosts comes to.
+/// The plan, as JSON, that an inventory of the peer server's hosts comes to with the built-in
+/// playbook.
 pub(crate) fn plan(inventory: &str) -> Value {
+    plan_with(inventory, None)
+}
+
+/// The same with another playbook.
+pub(crate) fn plan_with(inventory: &str, playbook: Option<&str>) -> Value {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("inventory.yml"), inventory).unwrap();
     let credentials = format!(
@@ -43,8 +49,12 @@ pub(crate) fn plan(inventory: &str) -> Value {
          PEER_PASSWORD\n"
     );
     std::fs::write(folder.path().join("credentials.yml"), credentials).unwrap();
+    if let Some(playbook) = playbook {
+        std::fs::write(folder.path().join("playbook.yml"), playbook).unwrap();
+    }
     let output = Command::new(env!("CARGO_BIN_EXE_rmsfleet"))
         .args(["plan", "-i", "inventory.yml", "--no-input", "--format", "json"])
+        .args(playbook.map(|_| ["-p", "playbook.yml"]).into_iter().flatten())
         .current_dir(folder.path())
         .env("XDG_STATE_HOME", folder.path().join("state"))
         .env("PEER_PASSWORD", PASSWORD)

@@ -17,6 +17,8 @@ pub struct Shown {
     pub until: Option<Timestamp>,
     /// SHA-256 of the certificate, as `rms_tls_pin` takes it.
     pub thumbprint: String,
+    /// Where the certificate says that its list of revoked ones is.
+    pub lists: Vec<String>,
 }
 
 impl Shown {

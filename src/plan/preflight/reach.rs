@@ -1,6 +1,7 @@
 //! Whether the connector answers the host, and who else writes the host's values.
 
 use crate::model::host::Host;
+use crate::model::particulars::NEVER;
 use crate::model::particulars::WebAnswer;
 use crate::model::preflight::Check;
 use crate::model::probe::Probe;
@@ -47,14 +48,14 @@ fn connector(case: Case<'_>) -> Vec<Line> {
     let expected = format!("any HTTP status from {url}");
     let mut lines = vec![Line::new(Check::ConnectorAnswers, outcome, expected, found, WEB)];
     if connector.as_str().starts_with("https://") {
-        lines.extend(certificate(answer));
+        lines.push(certificate(answer));
+        lines.push(revocation(case.observation.particulars.revocation.told()));
     }
     lines
 }
 
-/// Windows checks chain and name before it sends anything, so that an answer proves both. Whether
-/// it could fetch the revocation list cannot be seen: the cmdlet does not ask for it.
-fn certificate(answer: Result<&WebAnswer, &str>) -> [Line; 2] {
+/// Windows checks chain and name before it sends anything, so that an answer proves both.
+fn certificate(answer: Result<&WebAnswer, &str>) -> Line {
     let (outcome, found) = match answer {
         Ok(WebAnswer::Status(_)) => (Outcome::Good, "accepted by the host".to_owned()),
         Ok(WebAnswer::Silent(message)) if is_about_trust(message) => {
@@ -64,16 +65,36 @@ fn certificate(answer: Result<&WebAnswer, &str>) -> [Line; 2] {
         Err(reason) => (Outcome::Unread, reason.to_owned()),
     };
     let check = Check::ConnectorTlsChainAndCrl;
-    [
-        Line::new(check, outcome, "a certificate that the host trusts", found, WEB),
-        Line::new(
-            check,
-            Outcome::Unknowable,
-            "a revocation list that the host can fetch",
-            "Invoke-WebRequest checks no revocation list, so it cannot tell",
-            WEB,
-        ),
-    ]
+    Line::new(check, outcome, "a certificate that the host trusts", found, WEB)
+}
+
+/// The cmdlet checks no revocation list itself, so the host is asked to fetch those that the
+/// certificate names. One of them is enough for Windows.
+fn revocation(answers: Result<&Vec<(String, WebAnswer)>, &str>) -> Line {
+    let check = Check::ConnectorTlsChainAndCrl;
+    let expected = "a revocation list that the host can fetch";
+    let answers = match answers {
+        Ok(answers) => answers,
+        Err(NEVER) => {
+            let found = format!("not asked for: no playbook names `{}`", check.id());
+            return Line::new(check, Outcome::Unknowable, expected, found, WEB);
+        }
+        Err(reason) => return Line::new(check, Outcome::Unread, expected, reason, WEB),
+    };
+    let words = |(url, answer): &(String, WebAnswer)| match answer {
+        WebAnswer::Status(status) => format!("HTTP {status} from {url}"),
+        WebAnswer::Silent(message) => format!("no answer from {url}: {message}"),
+    };
+    let got = answers.iter().find(|(_, answer)| matches!(answer, WebAnswer::Status(200..=299)));
+    let (outcome, found) = match (got, answers.first()) {
+        (Some(got), _) => (Outcome::Good, words(got)),
+        (None, Some(first)) => (Outcome::Bad, words(first)),
+        (None, None) => {
+            let found = "the connector's certificate names no list that http fetches";
+            (Outcome::Unknowable, found.to_owned())
+        }
+    };
+    Line::new(check, outcome, expected, found, WEB)
 }
 
 fn is_about_trust(message: &str) -> bool {

@@ -210,7 +210,7 @@ fn every_cause_of_a_pending_restart_blocks_by_itself() {
 }
 
 #[test]
-fn the_connector_must_answer_and_a_revocation_list_is_never_taken_as_read() {
+fn the_connector_must_answer_and_what_was_not_asked_for_is_never_taken_as_read() {
     let said = |answer: WebAnswer| {
         move |seen: &mut Observation| seen.particulars.connector = Asked::Told(answer)
     };
@@ -224,6 +224,27 @@ fn the_connector_must_answer_and_a_revocation_list_is_never_taken_as_read() {
     check(FCI, said(WebAnswer::Status(401)), Some(Demand::Proved), (tls, Status::NotRead, 0));
     check(FCI, silent(trust), Some(Demand::Proved), (tls, Status::Block, 1));
     check(FCI, silent("no route"), Some(Demand::Proved), (tls, Status::NotRead, 1));
+}
+
+#[test]
+fn one_revocation_list_that_the_host_gets_is_enough() {
+    let list = |place: u32, answer| (format!("http://crl.example/{place}.crl"), answer);
+    let lost = || WebAnswer::Silent("no route".to_owned());
+    let check = |told: Asked<Vec<(String, WebAnswer)>>, status, blockers| {
+        let edit = |seen: &mut Observation| {
+            seen.particulars.connector = Asked::Told(WebAnswer::Status(401));
+            seen.particulars.revocation = told;
+        };
+        let tls = Check::ConnectorTlsChainAndCrl;
+        check(FCI, edit, Some(Demand::Proved), (tls, status, blockers));
+    };
+    check(Asked::Told(vec![list(1, WebAnswer::Status(200))]), Status::Ok, 0);
+    check(Asked::Told(vec![list(1, lost()), list(2, WebAnswer::Status(200))]), Status::Ok, 0);
+    check(Asked::Told(vec![list(1, lost())]), Status::Block, 1);
+    check(Asked::Told(vec![list(1, WebAnswer::Status(404))]), Status::Block, 1);
+    // LDAP alone, or none: nothing that a host could be asked for.
+    check(Asked::Told(Vec::new()), Status::NotRead, 0);
+    check(Asked::NotRead("no answer".to_owned()), Status::NotRead, 1);
 }
 
 #[test]

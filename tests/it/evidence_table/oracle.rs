@@ -156,7 +156,7 @@ fn beside(case: &Case) -> (bool, bool) {
         (Beside::Unread, _) => (false, true),
     };
     // The farm that finds its server in AD leaves that question open too.
-    let cache = is_exchange && case.cache == Cache::Filled && !has_overrides(case);
+    let cache = case.cache == Cache::Filled && !has_overrides(case);
     (settings || cache, unknown)
 }
 
