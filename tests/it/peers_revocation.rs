@@ -42,13 +42,14 @@ async fn found(lists: &[&str], web: Value) -> Option<(Vec<String>, usize)> {
     let plan = PeerServer::start(&fleet).map(|server| {
         let inventory = format!(
             "all:\n  vars:\n    rms_connector_url: {url}\n    ansible_winrm_scheme: http\n    \
-             ansible_winrm_transport: ntlm\n    ansible_host: 127.0.0.1\n    rms_ca_file: {}\n  \
+             ansible_winrm_transport: ntlm\n    ansible_host: 127.0.0.1\n  \
              children:\n    fci:\n      vars: {{ rms_role: fci }}\n      hosts:\n        FS01: {{ \
              ansible_port: {} }}\n",
-            authority.file(),
             server.ports["FS01"][0]
         );
-        planned::plan_with(&inventory, Some(PLAYBOOK))
+        // As the system's trust: that is what holds for a connector.
+        let trusted = authority.file();
+        planned::plan_with(&inventory, Some(PLAYBOOK), &[("SSL_CERT_FILE", &trusted)])
     });
     ended(port, connector).await;
     let host = &plan?["hosts"]["FS01"];

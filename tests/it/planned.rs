@@ -37,11 +37,15 @@ pub(crate) fn check(
 /// The plan, as JSON, that an inventory of the peer server's hosts comes to with the built-in
 /// playbook.
 pub(crate) fn plan(inventory: &str) -> Value {
-    plan_with(inventory, None)
+    plan_with(inventory, None, &[])
 }
 
-/// The same with another playbook.
-pub(crate) fn plan_with(inventory: &str, playbook: Option<&str>) -> Value {
+/// The same with another playbook and environment.
+pub(crate) fn plan_with(
+    inventory: &str,
+    playbook: Option<&str>,
+    variables: &[(&str, &str)],
+) -> Value {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("inventory.yml"), inventory).unwrap();
     let credentials = format!(
@@ -58,6 +62,7 @@ pub(crate) fn plan_with(inventory: &str, playbook: Option<&str>) -> Value {
         .current_dir(folder.path())
         .env("XDG_STATE_HOME", folder.path().join("state"))
         .env("PEER_PASSWORD", PASSWORD)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
