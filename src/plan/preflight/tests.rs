@@ -229,7 +229,7 @@ fn the_connector_must_answer_and_what_was_not_asked_for_is_never_taken_as_read()
 #[test]
 fn one_revocation_list_that_the_host_gets_is_enough() {
     let list = |place: u32, answer| (format!("http://crl.example/{place}.crl"), answer);
-    let lost = || WebAnswer::Silent("no route".to_owned());
+    let silence = || WebAnswer::Silent("no route".to_owned());
     let check = |told: Asked<Vec<(String, WebAnswer)>>, status, blockers| {
         let edit = |seen: &mut Observation| {
             seen.particulars.connector = Asked::Told(WebAnswer::Status(401));
@@ -239,8 +239,8 @@ fn one_revocation_list_that_the_host_gets_is_enough() {
         check(FCI, edit, Some(Demand::Proved), (tls, status, blockers));
     };
     check(Asked::Told(vec![list(1, WebAnswer::Status(200))]), Status::Ok, 0);
-    check(Asked::Told(vec![list(1, lost()), list(2, WebAnswer::Status(200))]), Status::Ok, 0);
-    check(Asked::Told(vec![list(1, lost())]), Status::Block, 1);
+    check(Asked::Told(vec![list(1, silence()), list(2, WebAnswer::Status(200))]), Status::Ok, 0);
+    check(Asked::Told(vec![list(1, silence())]), Status::Block, 1);
     check(Asked::Told(vec![list(1, WebAnswer::Status(404))]), Status::Block, 1);
     // LDAP alone, or none: nothing that a host could be asked for.
     check(Asked::Told(Vec::new()), Status::NotRead, 0);
