@@ -10,6 +10,7 @@ use rmsfleet::model::care::Drain;
 use rmsfleet::model::care::RestartOrder;
 use rmsfleet::model::gate::ExchangeCheck;
 use rmsfleet::model::gate::Gate;
+use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::FailureDomain;
@@ -144,7 +145,7 @@ fn what_an_administrator_has_set_stays_as_it_was_found() {
         };
         world.events.iter().filter_map(found).collect::<BTreeMap<_, _>>()
     });
-    let of = |name: &str| told[&rmsfleet::model::host::HostName::new(name)].clone();
+    let of = |name: &str| told[&HostName::new(name)].clone();
     assert_eq!(of("EX2"), ["copy DAG1-DB01 is suspended", "EwsProxy is Inactive by Functional"]);
     let blocked = "the activation policy is Blocked";
     assert_eq!(of("EX3"), ["the activation of copy DAG1-DB01 is suspended", blocked]);
@@ -280,6 +281,40 @@ fn a_gate_that_asks_for_service_is_looked_at_when_the_host_is_back() {
     let report = apply(&fleet, &plan).unwrap();
     assert_eq!(report.exit, Exit::Ok, "{report:?}");
     assert_eq!(restarts(&fleet).len(), 4);
+}
+
+/// What an administrator holds down is found so and left so; what maintenance holds down on a server
+/// that this run did not take out of service was left by somebody else.
+#[test]
+fn a_component_held_down_is_as_found_and_one_that_maintenance_left_behind_stops_the_run() {
+    for (held, exit) in [(true, Exit::Ok), (false, Exit::Aborted)] {
+        let (fleet, mut plan) = dag();
+        let checks = vec![ExchangeCheck::ComponentStatesAsFound];
+        let gate = Gate::Exchange { checks, within: 60 };
+        plan.conditions.gates.insert("as-found".to_owned(), gate);
+        let host = plan.hosts.get_mut(&HostName::new("EX4")).unwrap();
+        host.care.gates_after = vec!["as-found".to_owned()];
+        if !held {
+            host.care.drain = Drain::None;
+        }
+        fleet.with(|world| {
+            let server = world.availability.servers.get_mut("EX4").unwrap();
+            let requester = if held { "Functional" } else { "Maintenance" };
+            let asked = (requester.to_owned(), "Inactive".to_owned());
+            server.components.insert("OwaProxy".to_owned(), [asked].into());
+        });
+        let report = apply(&fleet, &plan).unwrap();
+        assert_eq!(report.exit == Exit::Ok, exit == Exit::Ok, "held: {held}: {report:#?}");
+        let seen = fleet.with(|world| {
+            let red = world.events.iter().filter_map(|event| match event {
+                Event::GateFailed { reason, .. } => Some(reason.clone()),
+                _ => None,
+            });
+            red.collect::<Vec<_>>()
+        });
+        assert_eq!(seen.is_empty(), held, "{seen:?}");
+        assert!(held || seen[0].contains("OwaProxy"), "{seen:?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ use rmsfleet::lab::availability::COMPONENTS;
 use rmsfleet::lab::availability::Server;
 use rmsfleet::model::care::Drain;
 use rmsfleet::model::care::RestartOrder;
+use rmsfleet::model::gate::ExchangeCheck;
+use rmsfleet::model::gate::Gate;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::FailureDomain;
@@ -36,7 +38,8 @@ use crate::resume::start;
 const DAG: [&str; 3] = ["EX1", "EX2", "EX3"];
 const NODES: [&str; 2] = ["FS1", "FS2"];
 
-/// A DAG of three and a cluster of two, restarted one by one.
+/// A DAG of three and a cluster of two, restarted one by one; behind each member a gate that every
+/// component is as this run, whichever process of it, has found it.
 pub(super) fn estate() -> Plan {
     let mut hosts = Vec::new();
     for name in DAG.into_iter().chain(NODES) {
@@ -49,10 +52,14 @@ pub(super) fn estate() -> Plan {
         host.exchange = dag.then(|| endpoint(name, "/PowerShell/"));
         host.care.drain = if dag { Drain::ExchangeDag } else { Drain::FailoverCluster };
         host.care.order = vec![RestartOrder::FewestActiveDatabases, RestartOrder::PamLast];
+        host.care.gates_after = dag.then(|| "as-found".to_owned()).into_iter().collect();
         hosts.push(host);
     }
     let names: Vec<HostName> = hosts.iter().map(|host| host.name.clone()).collect();
-    plan(hosts, vec![hosts_stage("servers", vec![names.clone()], 0, names)])
+    let mut plan = plan(hosts, vec![hosts_stage("servers", vec![names.clone()], 0, names)]);
+    let checks = vec![ExchangeCheck::ComponentStatesAsFound];
+    plan.conditions.gates.insert("as-found".to_owned(), Gate::Exchange { checks, within: 60 });
+    plan
 }
 
 /// With a suspended copy and an activation block that nobody may lift.
