@@ -1,6 +1,7 @@
 //! `drift`: what has changed on hosts since our runs wrote to them. Reads only.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 
 use crate::cli::console::Console;
@@ -37,7 +38,7 @@ async fn drift(request: &PlanRequest, console: &mut Console) -> Result<Exit, Sto
     forms(&plan, &mut expected, request, console)?;
     let mut probes = compare::probes(&expected);
     compare::ask(&plan, &mut probes);
-    let read = reread(&plan, &probes, request, console).await?;
+    let read = reread(&plan, &probes, BTreeSet::new(), request, console).await?;
     let hosts = compare::compare(&expected, &read.survey);
     let steps = compare::steps(&plan, &read.survey, true);
     tell("drift", &plan, hosts, &steps, request, console)

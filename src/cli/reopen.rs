@@ -74,6 +74,12 @@ pub fn credentials(
     path.map(|path| load::credentials(path, console.style().colour)).transpose()
 }
 
+/// The accounts of hosts that programs of the plan run on, and of those whose logs are read.
+pub fn of_programs(plan: &Plan) -> BTreeSet<Wanted> {
+    let hosts = programs::hosts(plan).filter(|host| host.endpoint.needs_account());
+    hosts.map(|host| (host.credential.clone(), host.user.clone())).collect()
+}
+
 /// Every account that the plan's steps and the hosts that they or the run may touch ask for.
 fn wanted(plan: &Plan) -> BTreeSet<Wanted> {
     let steps: Vec<&OrganisationStep> = plan

@@ -35,10 +35,12 @@ pub struct Reread {
     pub stats: Stats,
 }
 
-/// Reads what the probes ask. Nothing here can write to a host.
+/// Reads what the probes ask. Nothing here can write to a host. `also` are accounts that the hosts
+/// asked do not need, and whatever follows over the same network does.
 pub async fn reread(
     plan: &Plan,
     probes: &BTreeMap<HostName, Probe>,
+    also: BTreeSet<Wanted>,
     request: &PlanRequest,
     console: &mut Console,
 ) -> Result<Reread, Stop> {
@@ -57,6 +59,7 @@ pub async fn reread(
         .flat_map(|one| std::iter::once(&one.target).chain(&one.exchange))
         .filter(|target| target.endpoint.needs_account())
         .map(|target| (target.credential.clone(), target.user.clone()))
+        .chain(also)
         .collect();
     let file = credentials(plan, request, console)?;
     let file = file.as_ref().map(|(path, file)| (path.as_path(), file));

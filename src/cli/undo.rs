@@ -7,6 +7,7 @@ use crate::cli::console::TOOL;
 use crate::cli::plan;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::uuid;
+use crate::cli::reopen::of_programs;
 use crate::cli::request::PlanRequest;
 use crate::cli::request::UndoRequest;
 use crate::cli::reread::Reread;
@@ -52,7 +53,7 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
     }
     let waivers = waivers(&request.plan, &sealed.plan)?;
     let Reread { survey, wired, stats } =
-        reread(&sealed.plan, &probes, &request.plan, console).await?;
+        reread(&sealed.plan, &probes, of_programs(&sealed.plan), &request.plan, console).await?;
     let plan = crate::plan::undo::undo(&UndoInput {
         id: uuid()?,
         now: SystemClock.now(),

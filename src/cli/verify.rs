@@ -1,5 +1,7 @@
 //! `verify`: whether hosts hold what a plan wants, whoever brought it there. Reads only.
 
+use std::collections::BTreeSet;
+
 use crate::cli::console::Console;
 use crate::cli::plan;
 use crate::cli::prepare::prepare;
@@ -48,7 +50,7 @@ async fn verify(request: &VerifyRequest, console: &mut Console) -> Result<Exit, 
     let expected = compare::expected(&plan);
     let mut probes = compare::probes(&expected);
     compare::ask(&plan, &mut probes);
-    let read = reread(&plan, &probes, &request.plan, console).await?;
+    let read = reread(&plan, &probes, BTreeSet::new(), &request.plan, console).await?;
     let hosts = compare::compare(&expected, &read.survey);
     let steps = compare::steps(&plan, &read.survey, false);
     tell("verify", &plan, hosts, &steps, &request.plan, console)

@@ -53,11 +53,25 @@ pub fn is_web(url: &str) -> bool {
 /// The request carries no credentials, and PowerShell makes an error of every status from 300 on;
 /// its text names the number in brackets, whatever its language.
 pub async fn request(shell: &mut impl Shell, url: &str) -> Result<WebAnswer, HostError> {
-    let parameters = vec![
+    ask(shell, url, Vec::new()).await
+}
+
+/// The same for what may be long: the host asks whether it is there, and fetches nothing.
+pub async fn head(shell: &mut impl Shell, url: &str) -> Result<WebAnswer, HostError> {
+    ask(shell, url, vec![("Method", Argument::Text("Head".to_owned()))]).await
+}
+
+async fn ask(
+    shell: &mut impl Shell,
+    url: &str,
+    more: Vec<(&'static str, Argument)>,
+) -> Result<WebAnswer, HostError> {
+    let mut parameters = vec![
         ("Uri", Argument::Text(url.to_owned())),
         ("UseBasicParsing", Argument::Bool(true)),
         ("TimeoutSec", Argument::Text(REQUEST_SECONDS.to_owned())),
     ];
+    parameters.extend(more);
     let cmdlet = Cmdlet { name: "Invoke-WebRequest", parameters };
     let message = match shell.run(&cmdlet).await {
         Ok(result) if result.errors.is_empty() => {

@@ -75,7 +75,7 @@ impl Local {
     /// Every other address answers with 401, as a connector does without credentials; PowerShell
     /// makes an error of it.
     fn request(&self, parameters: &Parameters) -> Result<CmdletOutput, CmdletFailure> {
-        parameters.allow(WEB, &["Uri", "UseBasicParsing", "TimeoutSec"])?;
+        parameters.allow(WEB, &["Uri", "UseBasicParsing", "TimeoutSec", "Method"])?;
         let uri = parameters.get("Uri").and_then(PsObject::text);
         if uri.is_some_and(|uri| uri == REVOCATION_LIST) {
             let page = PsObject::Complex(Box::new(Complex {

@@ -85,7 +85,8 @@ impl Network {
             };
             (!is_gone).then_some(target.host)
         });
-        futures::future::join_all(deleted).await.into_iter().flatten().collect()
+        let standing = futures::future::join_all(deleted).await.into_iter().flatten();
+        standing.chain(self.left.given_up()).collect()
     }
 
     /// Fetches a page of a web server that asks for Windows authentication.

@@ -1,6 +1,7 @@
 //! TLS alone, for `doctor`: what is agreed upon, and the certificate that is shown.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -17,6 +18,10 @@ use crate::net::http::untrusted;
 use crate::net::reach;
 use crate::net::tls;
 use crate::wire::certificate;
+
+/// A server that reads http on the port may end the connection without a word.
+const CLOSED: &str = "the host ended the connection in the middle of the handshake: maybe it does not \
+                      speak TLS on this port (https: 5986, Exchange: 443; http: 5985)";
 
 /// Connects, shakes hands, and closes. Nothing is asked and nobody is named.
 pub async fn shake(target: &Target) -> Result<Shown, HostError> {
@@ -47,6 +52,7 @@ pub async fn shake(target: &Target) -> Result<Shown, HostError> {
         Ok(Err(error)) => {
             return Err(match tls::words::find(&error) {
                 Some(words) => failed(words.into()),
+                None if error.kind() == ErrorKind::UnexpectedEof => failed(CLOSED.into()),
                 None => failed(error.into()),
             });
         }

@@ -7,10 +7,18 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use crate::host::link::Target;
+use crate::model::host::HostName;
 
 /// Clones share what is left.
 #[derive(Debug, Clone, Default)]
-pub struct LeftShells(Arc<Mutex<BTreeMap<String, Target>>>);
+pub struct LeftShells(Arc<Mutex<BTreeMap<String, Left>>>);
+
+#[derive(Debug, Clone)]
+struct Left {
+    target: Target,
+    /// A logon for it was refused: nobody tries again.
+    given_up: bool,
+}
 
 /// The same for one host.
 #[derive(Debug, Clone)]
@@ -24,19 +32,34 @@ impl LeftShells {
         OwnShells { target: target.clone(), all: self.clone() }
     }
 
-    /// By id, with the host that each stands on.
+    /// By id, with the host that each stands on: those that may be tried.
     pub fn list(&self) -> Vec<(String, Target)> {
-        self.lock().iter().map(|(id, target)| (id.clone(), target.clone())).collect()
+        let left = self.lock();
+        let tried = left.iter().filter(|(_, left)| !left.given_up);
+        tried.map(|(id, left)| (id.clone(), left.target.clone())).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Target>> {
+    /// The hosts of those that nobody tries to delete any more.
+    pub fn given_up(&self) -> Vec<HostName> {
+        let left = self.lock();
+        left.values().filter(|left| left.given_up).map(|left| left.target.host.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Left>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl OwnShells {
     pub fn add(&self, id: &str) {
-        self.all.lock().insert(id.to_owned(), self.target.clone());
+        let left = Left { target: self.target.clone(), given_up: false };
+        self.all.lock().insert(id.to_owned(), left);
+    }
+
+    pub fn give_up(&self, id: &str) {
+        if let Some(left) = self.all.lock().get_mut(id) {
+            left.given_up = true;
+        }
     }
 
     pub fn remove(&self, id: &str) {
@@ -50,7 +73,6 @@ pub(super) mod tests {
 
     use super::*;
     use crate::model::host::Endpoint;
-    use crate::model::host::HostName;
     use crate::model::host::Scheme;
     use crate::model::host::Spn;
     use crate::model::host::Transport;

@@ -9,6 +9,7 @@ use crate::host::link::HostError;
 use crate::host::link::Launch;
 use crate::host::link::ProgramError;
 use crate::host::link::ProgramResult;
+use crate::model::outcome::FailureKind;
 use crate::model::program::Program;
 use crate::net::channel::SoapCall;
 use crate::net::clock::Stopwatch;
@@ -34,6 +35,12 @@ const MAX_REPLIES: u32 = 65_536;
 const PART: usize = 48 * 1024;
 /// The shortest time that a host is asked to wait for output.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// The longest: well within the idle time after which the host ends the shell.
+const LONGEST: Duration = Duration::from_mins(1);
+/// File not found; access denied, as Windows and as COM say it; too many shells, operations,
+/// requests of the account and of the service.
+const NOT_STARTED: [u32; 7] =
+    [2_147_942_402, 5, 2_147_942_405, 2_150_859_173, 2_150_859_174, 2_150_859_175, 2_150_859_176];
 
 impl<C: SoapCall> Launch for WsmanLink<C> {
     async fn launch(
@@ -63,7 +70,10 @@ impl<C: SoapCall> WsmanLink<C> {
                 let code = shell::TERMINATE.to_owned();
                 let shell_id = shell.clone();
                 let signal = ShellRequest::Signal { shell_id, command_id: command, code };
-                self.tidy(&signal).await;
+                if self.tidy(&signal).await == Tidied::Refused {
+                    self.shells().give_up(&shell);
+                    return ended;
+                }
                 ended
             }
             Err(error) => Err(error),
@@ -108,8 +118,7 @@ impl<C: SoapCall> WsmanLink<C> {
         match reply.await {
             Ok(ShellReply::Command { command_id }) => Ok(command_id),
             Ok(other) => Err(ProgramError::InDoubt(misfit("a started command", &other))),
-            // A fault says that it was not started, unless it says that there was no time to tell.
-            Err(HostError::Fault(fault)) if fault.code != Some(TIMED_OUT) => {
+            Err(HostError::Fault(fault)) if fault.code.is_some_and(proves_no_start) => {
                 Err(ProgramError::NotStarted(HostError::Fault(fault)))
             }
             Err(error @ (HostError::Unsupported(_) | HostError::NotConnected { .. })) => {
@@ -137,7 +146,7 @@ impl<C: SoapCall> WsmanLink<C> {
                 return Err(ProgramError::Overdue(limit));
             }
             // The host answers in time, so that nobody has to cut the connection.
-            let wait = Some(rest.max(SHORTEST));
+            let wait = Some(rest.clamp(SHORTEST, LONGEST));
             let reply = self
                 .cmd(&request, wait, |header, bytes| winrs::decode_receive(command, header, bytes));
             let piece = match reply.await {
@@ -215,41 +224,74 @@ impl<C: SoapCall> WsmanLink<C> {
     }
 
     /// Deletes a shell, over a new connection where the old one is gone; whether it is gone too.
+    /// After a refused logon nobody logs on again for it.
     pub(super) async fn delete(&mut self, shell: &str) -> bool {
         let request = ShellRequest::Delete { shell_id: shell.to_owned() };
         for _ in 0..2 {
-            if !self.is_sound() && self.renew().await.is_err() {
-                return false;
-            }
-            if self.tidy(&request).await {
-                self.shells().remove(shell);
-                return true;
-            }
-            if self.is_sound() {
-                return false;
+            let renewed = if self.is_sound() { Ok(()) } else { self.renew().await };
+            let tidied = match renewed {
+                Ok(()) => self.tidy(&request).await,
+                Err(error) => Tidied::after(&error),
+            };
+            match tidied {
+                Tidied::Done => {
+                    self.shells().remove(shell);
+                    return true;
+                }
+                Tidied::Refused => {
+                    self.shells().give_up(shell);
+                    return false;
+                }
+                Tidied::Not if self.is_sound() => return false,
+                Tidied::Not => {}
             }
         }
         false
     }
 
     /// Signal and Delete; that they fail changes nothing for the caller.
-    async fn tidy(&mut self, request: &ShellRequest) -> bool {
+    async fn tidy(&mut self, request: &ShellRequest) -> Tidied {
         let header = self.next_header();
-        let Ok(envelope) = shell::encode_shell(request, CMD, &header) else { return false };
-        let done = match self.exchange(request.name(), envelope).await {
+        let Ok(envelope) = shell::encode_shell(request, CMD, &header) else { return Tidied::Not };
+        let tidied = match self.exchange(request.name(), envelope).await {
             Ok(bytes) => match shell::decode_shell(request, &header, &bytes) {
-                Ok(_) => true,
+                Ok(_) => Tidied::Done,
                 // A shell that is not there any more needs no deleting.
-                Err(WsmanError::Fault(fault)) => fault.code == Some(shell::NO_SUCH_SHELL),
-                Err(_) => false,
+                Err(WsmanError::Fault(fault)) if fault.code == Some(shell::NO_SUCH_SHELL) => {
+                    Tidied::Done
+                }
+                Err(_) => Tidied::Not,
             },
-            Err(_) => false,
+            Err(error) => Tidied::after(&error),
         };
-        if !done {
+        if tidied != Tidied::Done {
             tracing::debug!(call = request.name(), "not carried out");
         }
-        done
+        tidied
     }
+}
+
+/// What became of a Signal or Delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tidied {
+    Done,
+    Not,
+    /// The logon was refused.
+    Refused,
+}
+
+impl Tidied {
+    fn after(error: &HostError) -> Self {
+        match error.failure().kind {
+            FailureKind::Denied | FailureKind::AccountGuarded => Self::Refused,
+            _ => Self::Not,
+        }
+    }
+}
+
+/// Faults of Command after which nothing runs; any other one may come after the program's start.
+fn proves_no_start(code: u32) -> bool {
+    NOT_STARTED.contains(&code)
 }
 
 fn is_silence(fault: &Fault) -> bool {

@@ -15,6 +15,7 @@ use crate::model::plan::Plan;
 use crate::model::program::RunOn;
 use crate::model::registry::State;
 use crate::model::registry::Value;
+use crate::plan::programs;
 use crate::plan::template;
 use crate::report::words::ending;
 
@@ -81,7 +82,7 @@ fn hooks(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
             template::fill_around(part, stage, change, run).unwrap_or_else(|_| part.clone())
         });
         let place = stage.map_or_else(|| "the run".to_owned(), |stage| format!("stage {stage}"));
-        let words = words.collect::<Vec<_>>().join(" ");
+        let words = programs::line(&words.collect::<Vec<_>>());
         Some(format!(
             "\n## {place}\n\nThe hook `{name}` was run before {place}, and nothing took it back. {}:\
              \n\n    {words}\n",
@@ -226,7 +227,7 @@ fn host(plan: &Plan, run: &str, name: &HostName, left: &Left) -> String {
         let drained = left.hooks.last()?;
         let undo = plan.conditions.hooks.get(drained)?.undo.as_ref()?;
         let undo = plan.conditions.hooks.get(undo)?;
-        let words = undo.argv.join(" ").replace("{{ host.short }}", host.name.short());
+        let words = programs::line(&undo.argv).replace("{{ host.short }}", host.name.short());
         Some((drained, where_to(&undo.run_on, Some(name)), words))
     });
     if let Some((drained, place, undo)) = hooks {

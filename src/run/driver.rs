@@ -217,7 +217,14 @@ async fn drive<C: Connect, K: Clock>(
         }
     };
     if means.stopped() != Stop::Now {
-        lease::release_all(&means, &scheduler.outcomes()).await?;
+        let outcomes = scheduler.outcomes();
+        let mut stop = means.stop.clone();
+        tokio::select! {
+            biased;
+            // What is left then is taken away by a resume, or expires.
+            Ok(_) = stop.wait_for(|stop| *stop == Stop::Now) => {}
+            given_back = lease::release_all(&means, &outcomes) => given_back?,
+        }
     }
     recorder.emit(Event::RunEnded { exit: exit.code(), name: exit.name().to_owned() })?;
     let steps = scheduler.steps().iter().filter_map(|(stage, outcome)| {

@@ -175,6 +175,12 @@ pub async fn release_all<C: Connect, K: Clock>(
         held.iter().filter(|name| !matches!(outcomes.get(name), Some(Outcome::InDoubt(_))));
     let given_back = settled.filter_map(|name| means.plan.hosts.get(name)).map(|host| async move {
         let released = async {
+            // After a refused logon nobody tries the host a second time.
+            if let Some(Outcome::Failed(failure)) = outcomes.get(&host.name)
+                && matches!(failure.kind, FailureKind::Denied | FailureKind::AccountGuarded)
+            {
+                return Err(failure.clone().into());
+            }
             let mut link = means.connect(host).await?;
             release(means, host, &mut link).await
         };

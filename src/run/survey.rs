@@ -224,14 +224,15 @@ async fn look_around<C: Connect>(
     if let Some(url) = &probe.request {
         found.connector = asked(gate::request(&mut shell, url).await);
     }
+    if probe.farm {
+        found.farm = asked(farm::irm(&mut shell).await);
+    }
+    // Last, because whatever answers there may end the shell.
     if let Some(lists) = &probe.revocation {
         found.revocation = match lists {
             Ok(lists) => asked(fetched(&mut shell, lists).await),
             Err(reason) => Asked::NotRead(reason.clone()),
         };
-    }
-    if probe.farm {
-        found.farm = asked(farm::irm(&mut shell).await);
     }
     shell.close().await;
 }
@@ -243,7 +244,11 @@ async fn fetched(
 ) -> Result<Vec<(String, WebAnswer)>, HostError> {
     let mut answers = Vec::new();
     for url in lists.iter().filter(|url| gate::is_web(url)) {
-        answers.push((url.clone(), gate::request(shell, url).await?));
+        match gate::head(shell, url).await {
+            Ok(answer) => answers.push((url.clone(), answer)),
+            Err(error) if answers.is_empty() => return Err(error),
+            Err(_) => break,
+        }
     }
     Ok(answers)
 }

@@ -148,7 +148,7 @@ pub struct LabArgs {
     #[arg(long, requires = "lab", value_name = "FILE")]
     pub facts: Option<PathBuf>,
     /// Break the farm on purpose; without names, everything at once. NAME, HOST:NAME, or
-    /// HOST:STRIKE@N for the n-th message to a host
+    /// HOST:STRIKE@N for message N to a host, counted from 0
     #[arg(long, requires = "lab", value_name = "NAMES", num_args = 0..=1,
           default_missing_value = "all", value_delimiter = ',')]
     pub faults: Vec<String>,
@@ -194,7 +194,7 @@ pub enum LabVerb {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct ServeArgs {
     /// Break the farm on purpose; without names, everything at once. NAME, HOST:NAME, or
-    /// HOST:STRIKE@N for the n-th message to a host
+    /// HOST:STRIKE@N for message N to a host, counted from 0
     #[arg(long, value_name = "NAMES", num_args = 0..=1,
           default_missing_value = "all", value_delimiter = ',')]
     pub faults: Vec<String>,

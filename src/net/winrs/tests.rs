@@ -155,6 +155,7 @@ fn a_fault_ends_in_a_deleted_shell() {
     check(blow("Shell.Command", 2_147_942_402), false, "not started", "Create Command Delete");
     // Whether it was started is not said.
     check(blow("Shell.Command", TIMED_OUT), false, "in doubt", "Create Command Delete");
+    check(blow("Shell.Command", 995), false, "in doubt", "Create Command Delete");
     check(blow("Shell.Send", 109), false, "hi Some(3)", WHOLE);
     check(blow("Shell.Receive", 995), false, "in doubt", WHOLE);
     check(blow("Shell.Signal", shell::NO_SUCH_SHELL), false, "hi Some(3)", WHOLE);
