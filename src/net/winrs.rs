@@ -229,9 +229,9 @@ impl<C: SoapCall> WsmanLink<C> {
         let request = ShellRequest::Delete { shell_id: shell.to_owned() };
         for _ in 0..2 {
             let renewed = if self.is_sound() { Ok(()) } else { self.renew().await };
-            let tidied = match renewed {
-                Ok(()) => self.tidy(&request).await,
-                Err(error) => Tidied::after(&error),
+            let (tidied, is_last) = match renewed {
+                Ok(()) => (self.tidy(&request).await, self.is_sound()),
+                Err(error) => (Tidied::after(&error), true),
             };
             match tidied {
                 Tidied::Done => {
@@ -242,7 +242,7 @@ impl<C: SoapCall> WsmanLink<C> {
                     self.shells().give_up(shell);
                     return false;
                 }
-                Tidied::Not if self.is_sound() => return false,
+                Tidied::Not if is_last => return false,
                 Tidied::Not => {}
             }
         }
