@@ -166,6 +166,14 @@ mod tests {
         check(0x8001_0001, Family::Other);
     }
 
+    /// A second logon with what was refused costs the account one more.
+    #[test]
+    fn after_a_refused_logon_no_other_is_advised() {
+        for code in [1_326, 2_150_858_806, 0x8009_030c, 0xc000_006d, 0x8007_052e] {
+            assert_eq!(explain(code).map(|entry| entry.remedy), Some(Remedy::Never), "{code}");
+        }
+    }
+
     /// The table of `winrm.md` 5.3: what a caller may do.
     #[test]
     fn the_remedies_are_those_of_the_table() {
@@ -181,9 +189,9 @@ mod tests {
         );
         check(&[995, 1115, 2_147_943_515], Remedy::RetryHere);
         check(&offsets(&[91, 330, 422, 452, 454, 460]), Remedy::NewShell);
-        check(&offsets(&[54, 249, 425, 506]), Remedy::Reauthenticate);
+        check(&offsets(&[249, 425, 506]), Remedy::Reauthenticate);
         let never =
-            [0, 1, 2, 3, 15, 16, 17, 19, 26, 59, 61, 65, 66, 67, 88, 258, 259, 260, 261, 262];
+            [0, 1, 2, 3, 15, 16, 17, 19, 26, 54, 59, 61, 65, 66, 67, 88, 258, 259, 260, 261, 262];
         check(&offsets(&never), Remedy::Never);
         check(&[5, 87, 1190, 1359, 2_147_942_402, 2_147_942_606], Remedy::Never);
     }

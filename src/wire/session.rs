@@ -67,9 +67,10 @@ impl From<ContextError> for SessionError {
 }
 
 impl Session {
-    /// Bodies are written with TABs, as the specification says.
+    /// Part headers are written without TABs, as Windows 10's own client writes them: [MS-WSMV]
+    /// 2.2.9.1.1 shows them, and OMI refuses them.
     pub fn new(keys: Keys) -> Self {
-        Self::with_indent(keys, Indent::Tab)
+        Self::with_indent(keys, Indent::None)
     }
 
     /// As [`Session::new`], in the form that some servers write.
@@ -79,7 +80,7 @@ impl Session {
 
     /// Seals by a context whose logon is over.
     pub fn over(context: Box<dyn SecurityContext>, protocol: Protocol) -> Self {
-        Self { context, protocol, indent: Indent::Tab }
+        Self { context, protocol, indent: Indent::None }
     }
 
     /// The type of the HTTP messages that carry sealed bodies.
@@ -245,6 +246,16 @@ mod tests {
         let body = server.seal(b"<s:Envelope/>").unwrap();
         check(200, multipart::CONTENT_TYPE, &body, &Ok("<s:Envelope/>"));
         check(500, multipart::CONTENT_TYPE, &body, &Ok("<s:Envelope/>"));
+    }
+
+    /// OMI finds a part by a line that begins with its header.
+    #[test]
+    fn no_blank_stands_before_the_headers_of_a_request() {
+        let (mut client, _) = pair();
+        let body = client.seal(b"<s:Envelope/>").unwrap();
+        let text = body.escape_ascii().to_string();
+        assert!(text.contains(r"Boundary\r\nContent-Type: application/octet-stream\r\n"), "{text}");
+        assert!(text.contains(r"\r\nOriginalContent: type=application/soap+xml"), "{text}");
     }
 
     #[test]

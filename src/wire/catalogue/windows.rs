@@ -31,7 +31,7 @@ pub(super) const CODES: &[FaultEntry] = &[
     entry(1_231, "ERROR_NETWORK_UNREACHABLE", Remedy::RetryHere, "the network is not reachable", "routing or a cable, on the way from that host"),
     entry(1_311, "ERROR_NO_LOGON_SERVERS", Remedy::RetryHere, "no domain controller is there to judge the logon", "the host is starting, or cut off from its domain"),
     entry(1_314, "ERROR_PRIVILEGE_NOT_HELD", Remedy::Never, "the account does not hold the privilege that this needs", "the account is in no group with the right (`Force shutdown from a remote system` for a restart)"),
-    entry(1_326, "ERROR_LOGON_FAILURE", Remedy::Reauthenticate, "user name or password are wrong", "mistyped, changed since, or an account of another domain; event 4625 in the host's Security log tells which"),
+    entry(1_326, "ERROR_LOGON_FAILURE", Remedy::Never, "user name or password are wrong", "mistyped, changed since, or an account of another domain; event 4625 in the host's Security log tells which"),
     entry(1_327, "ERROR_ACCOUNT_RESTRICTION", Remedy::Never, "a restriction of the account forbids the logon", "an empty password, or a policy silo"),
     entry(1_328, "ERROR_INVALID_LOGON_HOURS", Remedy::Never, "the account may not log on at this hour", "its logon hours in the directory"),
     entry(1_329, "ERROR_INVALID_WORKSTATION", Remedy::Never, "the account may not log on from or at this computer", "`Log On To` of the account in the directory"),
