@@ -158,7 +158,7 @@ pub async fn roll_out(
     Ok(report.exit)
 }
 
-/// Deletes the shells of programs that the run's end has cut off, unless the user does not wait.
+/// Deletes the shells that the run's end has cut off, unless the user does not wait.
 async fn tidy(wired: &Wired, screen: &Shared) {
     let standing = tokio::select! {
         standing = wired.delete_left() => standing,
@@ -166,7 +166,8 @@ async fn tidy(wired: &Wired, screen: &Shared) {
     };
     for host in standing {
         let words = format!(
-            "a program's shell may stand on {host}; the host ends it after three silent minutes"
+            "a shell may stand on {host}; the host ends it after its idle time: a program's after three \
+             minutes, PowerShell's after two hours (Exchange: 15 minutes)"
         );
         drop(screen.lock().note(&words));
     }

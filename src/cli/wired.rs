@@ -2,6 +2,7 @@
 //! every address led to the farm's sockets.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::host::doctor::Greeting;
 use crate::host::doctor::Shown;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
+use crate::host::link::Knock;
 use crate::host::link::Target;
 use crate::model::host::HostName;
 use crate::model::host::Scheme;
@@ -54,7 +56,7 @@ impl Wired {
     }
 
     /// Deletes the shells of programs whose calls were cut off; the hosts on which one may stand.
-    pub async fn delete_left(&self) -> Vec<HostName> {
+    pub async fn delete_left(&self) -> BTreeSet<HostName> {
         self.network.delete_left().await
     }
 
@@ -104,7 +106,7 @@ impl Connect for Wired {
         self.network(target).shell(&self.route(target)?, configuration).await
     }
 
-    async fn knock(&self, target: &Target) -> Result<(), HostError> {
+    async fn knock(&self, target: &Target) -> Result<Knock, HostError> {
         self.network(target).knock(&self.route(target)?).await
     }
 

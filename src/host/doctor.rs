@@ -206,6 +206,11 @@ async fn reach<B: Bedside>(
         Words::Status(401) => {
             sheet.ok(Check::Http, "answers, and wants a logon even for Identify".to_owned());
         }
+        // Some servers answer no request without a logon; one that is ill says nothing to that either.
+        Words::Silence => sheet.ok(
+            Check::Http,
+            "takes the connection and says nothing without a logon: the logon will tell".to_owned(),
+        ),
         Words::Status(status) => {
             let remedy = diagnosis::status(status, target);
             let seen = format!("HTTP {status} to an anonymous Identify");

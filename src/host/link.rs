@@ -142,7 +142,17 @@ pub trait Connect: Clone + Send + Sync + 'static {
     fn dial(&self, target: &Target) -> impl Future<Output = Result<SocketAddr, HostError>> + Send;
 
     /// Anonymous Identify: proves that the service answers without spending a logon.
-    fn knock(&self, target: &Target) -> impl Future<Output = Result<(), HostError>> + Send;
+    fn knock(&self, target: &Target) -> impl Future<Output = Result<Knock, HostError>> + Send;
+}
+
+/// What becomes of an anonymous Identify where the host takes the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knock {
+    /// The service answered, be it that it wants a logon first.
+    Answered,
+    /// It said nothing for as long as we wait. Some servers answer no request that has no
+    /// `Authorization` (`winrm.md` 4.4), so this is no proof that the service is away.
+    Silent,
 }
 
 /// The edge's clock, as an argument for recipes that wait.

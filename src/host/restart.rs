@@ -9,6 +9,7 @@ use crate::host::identity;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
+use crate::host::link::Knock;
 use crate::host::link::Reader;
 use crate::host::link::Target;
 use crate::host::link::Writer;
@@ -17,7 +18,6 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Write;
-use crate::wire::shell::TIMED_OUT;
 
 /// `LastBootUpTime` moves by this much with clock corrections, without any restart.
 const JITTER: SignedDuration = SignedDuration::from_secs(5);
@@ -95,7 +95,7 @@ pub async fn order(
         Ok(other) => Err(unexpected("a return code", &other)),
         Err(HostError::Lost { .. } | HostError::Unexpected { .. }) => Ok(None),
         Err(HostError::Fault(fault))
-            if fault.code.is_some_and(|code| code == TIMED_OUT || GOING_DOWN.contains(&code)) =>
+            if fault.is_time_out() || fault.code.is_some_and(|code| GOING_DOWN.contains(&code)) =>
         {
             Ok(None)
         }
@@ -176,7 +176,9 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
     let (mut deadline, mut given_back) = (wait.deadline, false);
     while clock.now() < deadline {
         match connect.knock(target).await {
-            Ok(()) if seen.refused < REFUSALS && clock.now() >= next_logon => {
+            Ok(Knock::Answered | Knock::Silent)
+                if seen.refused < REFUSALS && clock.now() >= next_logon =>
+            {
                 let began = clock.now();
                 let look = look(connect, target, wait.services).await;
                 let now = clock.now();
@@ -207,7 +209,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
                     Err(error) => seen.error(&error),
                 }
             }
-            Ok(()) => {}
+            Ok(Knock::Answered | Knock::Silent) => {}
             Err(error) => seen.error(&error),
         }
         if let Some(text) = seen.news() {

@@ -1,5 +1,6 @@
 //! The network as recipes see it: who logs on where, over what.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::host::doctor::Greeting;
 use crate::host::doctor::Shown;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
+use crate::host::link::Knock;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
 use crate::model::host::HostName;
@@ -32,6 +34,7 @@ use crate::net::page;
 use crate::net::reach;
 use crate::net::shell::PsrpShell;
 use crate::net::stats::Stats;
+use crate::net::tidy::Tidy as _;
 use crate::wire::soap::Header;
 
 /// Largest reply asked for, in bytes: the limit of the oldest hosts (`winrm.md` 1.2).
@@ -75,12 +78,12 @@ impl Network {
         Self { guard: self.guard.lenient(), ..self.clone() }
     }
 
-    /// Deletes the shells of programs whose calls were cut off, each over a connection of its own.
-    /// The hosts on which one may still stand; they end it themselves after three silent minutes.
-    pub async fn delete_left(&self) -> Vec<HostName> {
-        let deleted = self.left.list().into_iter().map(|(id, target)| async move {
+    /// Deletes the shells whose calls were cut off, each over a connection of its own. The hosts on
+    /// which one may still stand; they end it themselves after its idle time.
+    pub async fn delete_left(&self) -> BTreeSet<HostName> {
+        let deleted = self.left.list().into_iter().map(|(id, resource, target)| async move {
             let is_gone = match self.connect(&target).await {
-                Ok(mut link) => link.delete(&id).await,
+                Ok(mut link) => link.delete(&id, &resource).await,
                 Err(_) => false,
             };
             (!is_gone).then_some(target.host)
@@ -141,10 +144,13 @@ impl Connect for Network {
     async fn shell(&self, target: &Target, configuration: &str) -> Result<Self::Shell, HostError> {
         let ids = ids()?;
         let channel = self.open(target).await?;
-        PsrpShell::open(channel, configuration, self.header(target), PATIENCE, Box::new(ids)).await
+        let (header, shells) = (self.header(target), self.left.of(target));
+        // Large, and once a session.
+        Box::pin(PsrpShell::open(channel, configuration, header, PATIENCE, Box::new(ids), shells))
+            .await
     }
 
-    async fn knock(&self, target: &Target) -> Result<(), HostError> {
+    async fn knock(&self, target: &Target) -> Result<Knock, HostError> {
         knock(target, &self.stats, &self.phase).await
     }
 
@@ -210,8 +216,6 @@ fn urn(id: Uuid) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::net::left::tests::target;
 

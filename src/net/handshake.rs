@@ -1,4 +1,4 @@
-//! TLS alone, for `doctor`: what is agreed upon, and the certificate that is shown.
+//! TLS alone: what is agreed upon, and the certificate that is shown.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -25,6 +25,27 @@ const CLOSED: &str = "the host ended the connection in the middle of the handsha
 
 /// Connects, shakes hands, and closes. Nothing is asked and nobody is named.
 pub async fn shake(target: &Target) -> Result<Shown, HostError> {
+    let session = greeted(target).await?;
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    Ok(Shown {
+        protocol: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            Some(_) | None => "TLS",
+        },
+        until: certificate.and_then(|shown| certificate::valid_until(shown)),
+        lists: certificate.map_or_else(Vec::new, |shown| certificate::revocation_lists(shown)),
+        thumbprint: certificate.map(|shown| hex(&Sha256::digest(shown))).unwrap_or_default(),
+    })
+}
+
+/// The certificate that the host shows, in DER.
+pub(super) async fn certificate(target: &Target) -> Result<Option<Vec<u8>>, HostError> {
+    let session = greeted(target).await?;
+    Ok(session.peer_certificates().and_then(<[_]>::first).map(|shown| shown.to_vec()))
+}
+
+async fn greeted(target: &Target) -> Result<ClientConnection, HostError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::NotConnected {
         endpoint: target.endpoint.url(),
         source,
@@ -47,28 +68,15 @@ pub async fn shake(target: &Target) -> Result<Shown, HostError> {
         let _ = session.complete_io(&mut socket);
         Ok::<_, std::io::Error>(session)
     };
-    let session = match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(session)) => session,
-        Ok(Err(error)) => {
-            return Err(match tls::words::find(&error) {
-                Some(words) => failed(words.into()),
-                None if error.kind() == ErrorKind::UnexpectedEof => failed(CLOSED.into()),
-                None => failed(error.into()),
-            });
-        }
-        Err(panicked) => return Err(failed(panicked.into())),
-    };
-    let certificate = session.peer_certificates().and_then(<[_]>::first);
-    Ok(Shown {
-        protocol: match session.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
-            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
-            Some(_) | None => "TLS",
-        },
-        until: certificate.and_then(|shown| certificate::valid_until(shown)),
-        lists: certificate.map_or_else(Vec::new, |shown| certificate::revocation_lists(shown)),
-        thumbprint: certificate.map(|shown| hex(&Sha256::digest(shown))).unwrap_or_default(),
-    })
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(session)) => Ok(session),
+        Ok(Err(error)) => Err(match tls::words::find(&error) {
+            Some(words) => failed(words.into()),
+            None if error.kind() == ErrorKind::UnexpectedEof => failed(CLOSED.into()),
+            None => failed(error.into()),
+        }),
+        Err(panicked) => Err(failed(panicked.into())),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Client;
+use reqwest::RequestBuilder;
 use reqwest::Url;
 use reqwest::header::ACCEPT_ENCODING;
 use reqwest::header::CONNECTION;
@@ -209,6 +210,14 @@ impl Pipe {
         self.stats.add(&self.target.host, &self.phase, counters);
     }
 
+    /// Posts nothing, without a logon: for what a host shows to anybody, and at once.
+    pub(super) async fn post_nothing(&mut self, what: &str) -> Result<Reply, HostError> {
+        let usual = std::mem::replace(&mut self.limits, Limits::brief(&self.target));
+        let reply = self.post(what, SOAP, None, Vec::new()).await;
+        self.limits = usual;
+        reply
+    }
+
     /// Posts a body and reads the whole reply.
     ///
     /// [`HostError::NotConnected`] only if not a byte of the request was sent; once it may have been
@@ -251,24 +260,34 @@ impl Pipe {
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
-        let (head, whole) = (self.limits.head(self.connected), self.limits.whole);
+        let end = self.limits.end(self.connected);
+        let (status, headers, body) = timeout(end, self.hear(what, request, counters))
+            .await
+            .map_err(|_| late(what, "ended", end))??;
+        if let Some(page) = &mut self.page {
+            page.body = (status == 200).then(|| body.clone());
+        }
+        Ok(Reply { status, headers, body })
+    }
+
+    async fn hear(
+        &mut self,
+        what: &str,
+        request: RequestBuilder,
+        counters: &mut Counters,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), HostError> {
+        let head = self.limits.head(self.connected);
         let sent = timeout(head, request.send()).await;
-        let mut response = sent
-            .map_err(|_| late(what, "begun", head))?
-            .map_err(|error| self.failed(what, error))?;
+        let mut response =
+            sent.map_err(|_| late(what, BEGUN, head))?.map_err(|error| self.failed(what, error))?;
         self.connected = true;
         if let Some(shown) = response.extensions().get::<TlsInfo>() {
             self.certificate = shown.peer_certificate().map(<[u8]>::to_vec);
         }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = timeout(whole, self.read(what, &mut response, counters))
-            .await
-            .map_err(|_| late(what, "ended", whole))??;
-        if let Some(page) = &mut self.page {
-            page.body = (status == 200).then(|| body.clone());
-        }
-        Ok(Reply { status, headers, body })
+        let body = self.read(what, &mut response, counters).await?;
+        Ok((status, headers, body))
     }
 
     async fn read(
@@ -328,9 +347,29 @@ impl Pipe {
 }
 
 /// A reply that did not begin, or did not end, in its time.
-fn late(what: &str, how: &str, limit: Duration) -> HostError {
-    let source = format!("no answer has {how} within {} seconds", limit.as_secs()).into();
+#[derive(Debug, thiserror::Error)]
+#[error("no answer has {how} within {seconds} seconds")]
+struct Late {
+    how: &'static str,
+    seconds: u64,
+}
+
+/// What the host is waited for in vain: the reply's beginning.
+const BEGUN: &str = "begun";
+
+fn late(what: &str, how: &'static str, limit: Duration) -> HostError {
+    let source = Box::new(Late { how, seconds: limit.as_secs() });
     HostError::Lost { call: what.to_owned(), source }
+}
+
+/// Whether the host took the request and said nothing at all.
+pub(super) fn is_silence(error: &HostError) -> bool {
+    match error {
+        HostError::Lost { source, .. } => {
+            source.downcast_ref::<Late>().is_some_and(|late| late.how == BEGUN)
+        }
+        _ => false,
+    }
 }
 
 /// Whether what came is no HTTP at all.

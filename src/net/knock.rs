@@ -6,11 +6,13 @@ use reqwest::header::HeaderValue;
 use crate::host::doctor::Greeting;
 use crate::host::doctor::Words;
 use crate::host::link::HostError;
+use crate::host::link::Knock;
 use crate::host::link::Target;
 use crate::host::support::unsupported;
 use crate::net::http::Pipe;
 use crate::net::http::Reply;
 use crate::net::http::SOAP;
+use crate::net::http::is_silence;
 use crate::net::limits::Limits;
 use crate::net::stats::Stats;
 use crate::wire::operation::Answer;
@@ -18,20 +20,33 @@ use crate::wire::wsman;
 
 const IDENTIFY: &str = "Identify";
 
-/// `Ok` only if the host answers with an IdentifyResponse.
-pub async fn knock(target: &Target, stats: &Stats, phase: &str) -> Result<(), HostError> {
-    let reply = ask(target, stats, phase).await?;
+/// Whether the host answers: with an IdentifyResponse, or that it wants a logon even for that.
+pub async fn knock(target: &Target, stats: &Stats, phase: &str) -> Result<Knock, HostError> {
+    let reply = match ask(target, stats, phase).await {
+        Ok(reply) => reply,
+        Err(error) if is_silence(&error) => return Ok(Knock::Silent),
+        Err(error) => return Err(error),
+    };
     let unexpected =
         |got: String| HostError::Unexpected { expected: "an IdentifyResponse".to_owned(), got };
-    if reply.status != 200 {
-        return Err(unexpected(reply.words()));
+    match reply.status {
+        200 => wsman::decode_identify(&reply.body)
+            .map(|_| Knock::Answered)
+            .map_err(|error| unexpected(error.to_string())),
+        401 => Ok(Knock::Answered),
+        _ => Err(unexpected(reply.words())),
     }
-    wsman::decode_identify(&reply.body).map(|_| ()).map_err(|error| unexpected(error.to_string()))
 }
 
 /// Whatever the host answers, with its clock.
 pub async fn greet(target: &Target, stats: &Stats, phase: &str) -> Result<Greeting, HostError> {
-    let reply = ask(target, stats, phase).await?;
+    let reply = match ask(target, stats, phase).await {
+        Ok(reply) => reply,
+        Err(error) if is_silence(&error) => {
+            return Ok(Greeting { words: Words::Silence, date: None });
+        }
+        Err(error) => return Err(error),
+    };
     let words = match reply.status {
         200 => match wsman::decode_identify(&reply.body) {
             Ok(Answer::Identity { vendor, version }) => Words::Identified { vendor, version },

@@ -1,4 +1,4 @@
-//! Shells of programs that are not known to be deleted, whatever ended the call that opened them.
+//! Shells that are not known to be deleted, whatever ended the call that opened them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct LeftShells(Arc<Mutex<BTreeMap<String, Left>>>);
 #[derive(Debug, Clone)]
 struct Left {
     target: Target,
+    /// Of which resource it is a shell.
+    resource: String,
     /// A logon for it was refused: nobody tries again.
     given_up: bool,
 }
@@ -32,11 +34,11 @@ impl LeftShells {
         OwnShells { target: target.clone(), all: self.clone() }
     }
 
-    /// By id, with the host that each stands on: those that may be tried.
-    pub fn list(&self) -> Vec<(String, Target)> {
+    /// By id, with resource and host of each: those that may be tried.
+    pub fn list(&self) -> Vec<(String, String, Target)> {
         let left = self.lock();
         let tried = left.iter().filter(|(_, left)| !left.given_up);
-        tried.map(|(id, left)| (id.clone(), left.target.clone())).collect()
+        tried.map(|(id, left)| (id.clone(), left.resource.clone(), left.target.clone())).collect()
     }
 
     /// The hosts of those that nobody tries to delete any more.
@@ -51,8 +53,9 @@ impl LeftShells {
 }
 
 impl OwnShells {
-    pub fn add(&self, id: &str) {
-        let left = Left { target: self.target.clone(), given_up: false };
+    pub fn add(&self, id: &str, resource: &str) {
+        let (target, resource) = (self.target.clone(), resource.to_owned());
+        let left = Left { target, resource, given_up: false };
         self.all.lock().insert(id.to_owned(), left);
     }
 

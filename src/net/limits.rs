@@ -19,7 +19,7 @@ pub(super) struct Limits {
     pub(super) connect: Duration,
     /// From the request to the reply's head: for hosts that accept and never answer.
     pub(super) first_byte: Duration,
-    /// From the request to the reply's end.
+    /// From the request to the reply's end; see [`Limits::end`].
     pub(super) whole: Duration,
 }
 
@@ -44,6 +44,11 @@ impl Limits {
     pub(super) fn head(self, connected: bool) -> Duration {
         if connected { self.first_byte } else { self.first_byte.saturating_add(self.connect) }
     }
+
+    /// How long the whole call may take, in the same way.
+    pub(super) fn end(self, connected: bool) -> Duration {
+        if connected { self.whole } else { self.whole.saturating_add(self.connect) }
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +66,7 @@ mod tests {
             let seconds = |count: u32| Duration::from_secs(count.into());
             let limits = Limits::around(seconds(connect), seconds(operation));
             assert!(limits.head(connected) > seconds(operation));
-            assert!(limits.whole > limits.first_byte);
+            assert!(limits.end(connected) > limits.head(connected));
         }
     }
 }

@@ -24,5 +24,6 @@ pub mod shell;
 #[cfg(windows)]
 mod sspi;
 pub mod stats;
+mod tidy;
 mod tls;
 pub mod winrs;

@@ -10,7 +10,9 @@ use crate::host::link::CmdletResult;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
 use crate::net::channel::SoapCall;
+use crate::net::left::OwnShells;
 use crate::net::link::failed;
+use crate::net::tidy::Tidy;
 use crate::wire::namespace;
 use crate::wire::psrp::error::PoolError;
 use crate::wire::psrp::fragment::size_for_envelope;
@@ -40,12 +42,12 @@ pub struct PsrpShell<C> {
     ids: Ids,
     header: Header,
     resource: String,
-    shell: Uuid,
     /// The id that the host gave the shell; ours, unless the host is very old.
     shell_id: String,
     pool: Pool,
     patience: Duration,
     state: State,
+    shells: OwnShells,
 }
 
 /// Whether the shell is of use, and whether there is something to delete.
@@ -75,8 +77,9 @@ impl<C: SoapCall> PsrpShell<C> {
         header: Header,
         patience: Duration,
         mut ids: Ids,
+        shells: OwnShells,
     ) -> Result<Self, HostError> {
-        let shell = ids();
+        let shell_id = upper(ids());
         let envelope = usize::try_from(header.max_envelope).unwrap_or(usize::MAX);
         let (pool, creation_xml) = Pool::new(ids(), size_for_envelope(envelope));
         let mut opening = Self {
@@ -84,11 +87,11 @@ impl<C: SoapCall> PsrpShell<C> {
             ids,
             header,
             resource: format!("{}/{configuration}", namespace::POWERSHELL),
-            shell,
-            shell_id: upper(shell),
+            shell_id,
             pool,
             patience,
             state: State::Usable,
+            shells,
         };
         let create = ShellRequest::Create {
             shell_id: opening.shell_id.clone(),
@@ -96,14 +99,26 @@ impl<C: SoapCall> PsrpShell<C> {
             protocol_version: pool::OFFERED.to_string(),
             creation_xml,
         };
-        match opening.ask(&create).await? {
-            ShellReply::Created { shell_id } => opening.shell_id = shell_id,
-            reply => return Err(misfit("a created shell", &reply)),
-        }
-        match opening.wait_until_open().await {
+        opening.shells.add(&opening.shell_id, &opening.resource);
+        let opened = match opening.ask(&create).await {
+            Ok(ShellReply::Created { shell_id }) => {
+                opening.shells.remove(&opening.shell_id);
+                opening.shells.add(&shell_id, &opening.resource);
+                opening.shell_id = shell_id;
+                opening.wait_until_open().await
+            }
+            Ok(reply) => Err(misfit("a created shell", &reply)),
+            Err(error @ (HostError::Lost { .. } | HostError::Unexpected { .. })) => Err(error),
+            // Nothing was created.
+            Err(error) => {
+                opening.shells.remove(&opening.shell_id);
+                return Err(error);
+            }
+        };
+        match opened {
             Ok(()) => Ok(opening),
             Err(error) => {
-                opening.delete().await;
+                opening.close().await;
                 Err(error)
             }
         }
@@ -241,7 +256,7 @@ impl<C: SoapCall> PsrpShell<C> {
                 Ok(done)
             }
             Ok(reply) => Err(misfit("output", &reply)),
-            Err(HostError::Fault(fault)) if fault.code == Some(shell::TIMED_OUT) => {
+            Err(HostError::Fault(fault)) if fault.is_time_out() => {
                 wait.heard_nothing_for(self.header.operation_timeout)?;
                 Ok(false)
             }
@@ -254,15 +269,9 @@ impl<C: SoapCall> PsrpShell<C> {
         let shell_id = self.shell_id.clone();
         let code = shell::TERMINATE.to_owned();
         let signal = ShellRequest::Signal { shell_id, command_id, code };
-        if self.state != State::Gone && self.ask(&signal).await.is_err() {
-            tracing::debug!(shell = %self.shell, "the command could not be terminated");
-        }
-    }
-
-    async fn delete(&mut self) {
-        let delete = ShellRequest::Delete { shell_id: self.shell_id.clone() };
-        if self.state != State::Gone && self.ask(&delete).await.is_err() {
-            tracing::debug!(shell = %self.shell, "the shell could not be deleted");
+        if self.is_sound() {
+            let resource = self.resource.clone();
+            self.tidy(&signal, &resource).await;
         }
     }
 
@@ -298,7 +307,29 @@ impl<C: SoapCall> Shell for PsrpShell<C> {
     }
 
     async fn close(mut self) {
-        self.delete().await;
+        let (shell, resource) = (self.shell_id.clone(), self.resource.clone());
+        self.delete(&shell, &resource).await;
+    }
+}
+
+impl<C: SoapCall> Tidy for PsrpShell<C> {
+    fn own_shells(&self) -> &OwnShells {
+        &self.shells
+    }
+
+    fn is_sound(&self) -> bool {
+        self.state != State::Gone
+    }
+
+    /// The conversation with the pool ended with its connection; only the shell is spoken of again.
+    async fn renew(&mut self) -> Result<(), HostError> {
+        self.channel.renew().await?;
+        self.state = State::Broken;
+        Ok(())
+    }
+
+    async fn say(&mut self, request: &ShellRequest, _: &str) -> Result<(), HostError> {
+        self.ask(request).await.map(|_| ())
     }
 }
 

@@ -9,17 +9,18 @@ use crate::host::link::HostError;
 use crate::host::link::Launch;
 use crate::host::link::ProgramError;
 use crate::host::link::ProgramResult;
-use crate::model::outcome::FailureKind;
 use crate::model::program::Program;
 use crate::net::channel::SoapCall;
 use crate::net::clock::Stopwatch;
+use crate::net::left::OwnShells;
 use crate::net::link::WsmanLink;
 use crate::net::link::failed;
-use crate::wire::fault::Fault;
+use crate::net::tidy::Tidied;
+use crate::net::tidy::Tidy;
+use crate::wire::psrp::clixml;
 use crate::wire::shell;
 use crate::wire::shell::ShellReply;
 use crate::wire::shell::ShellRequest;
-use crate::wire::shell::TIMED_OUT;
 use crate::wire::soap::Header;
 use crate::wire::soap::WsmanError;
 use crate::wire::winrs;
@@ -70,7 +71,7 @@ impl<C: SoapCall> WsmanLink<C> {
                 let code = shell::TERMINATE.to_owned();
                 let shell_id = shell.clone();
                 let signal = ShellRequest::Signal { shell_id, command_id: command, code };
-                if self.tidy(&signal).await == Tidied::Refused {
+                if self.tidy(&signal, CMD).await == Tidied::Refused {
                     self.shells().give_up(&shell);
                     return ended;
                 }
@@ -78,7 +79,7 @@ impl<C: SoapCall> WsmanLink<C> {
             }
             Err(error) => Err(error),
         };
-        self.delete(&shell).await;
+        self.delete(&shell, CMD).await;
         ended
     }
 
@@ -94,7 +95,7 @@ impl<C: SoapCall> WsmanLink<C> {
         });
         match reply.await? {
             ShellReply::Created { shell_id } => {
-                self.shells().add(&shell_id);
+                self.shells().add(&shell_id, CMD);
                 Ok(shell_id)
             }
             other => Err(misfit("a created shell", &other)),
@@ -152,7 +153,7 @@ impl<C: SoapCall> WsmanLink<C> {
             let piece = match reply.await {
                 Ok(piece) => piece,
                 // Nothing to say yet: the call is over, the data is not lost.
-                Err(HostError::Fault(fault)) if is_silence(&fault) => continue,
+                Err(HostError::Fault(fault)) if fault.is_time_out() => continue,
                 Err(error) => return Err(ProgramError::InDoubt(error)),
             };
             let Piece { stdout: out, stderr: err, ended } = piece;
@@ -161,7 +162,7 @@ impl<C: SoapCall> WsmanLink<C> {
             if let Some(exit_code) = ended {
                 return Ok(ProgramResult {
                     stdout: String::from_utf8_lossy(&stdout).into_owned(),
-                    stderr: String::from_utf8_lossy(&stderr).into_owned(),
+                    stderr: clixml::errors(&String::from_utf8_lossy(&stderr)).into_owned(),
                     exit_code,
                 });
             }
@@ -222,80 +223,33 @@ impl<C: SoapCall> WsmanLink<C> {
         let bytes = self.exchange(request.name(), envelope).await?;
         self.sound(request.name(), decode(&header, &bytes))
     }
-
-    /// Deletes a shell, over a new connection where the old one is gone; whether it is gone too.
-    /// After a refused logon nobody logs on again for it.
-    pub(super) async fn delete(&mut self, shell: &str) -> bool {
-        let request = ShellRequest::Delete { shell_id: shell.to_owned() };
-        for _ in 0..2 {
-            let renewed = if self.is_sound() { Ok(()) } else { self.renew().await };
-            let (tidied, is_last) = match renewed {
-                Ok(()) => (self.tidy(&request).await, self.is_sound()),
-                Err(error) => (Tidied::after(&error), true),
-            };
-            match tidied {
-                Tidied::Done => {
-                    self.shells().remove(shell);
-                    return true;
-                }
-                Tidied::Refused => {
-                    self.shells().give_up(shell);
-                    return false;
-                }
-                Tidied::Not if is_last => return false,
-                Tidied::Not => {}
-            }
-        }
-        false
-    }
-
-    /// Signal and Delete; that they fail changes nothing for the caller.
-    async fn tidy(&mut self, request: &ShellRequest) -> Tidied {
-        let header = self.next_header();
-        let Ok(envelope) = shell::encode_shell(request, CMD, &header) else { return Tidied::Not };
-        let tidied = match self.exchange(request.name(), envelope).await {
-            Ok(bytes) => match shell::decode_shell(request, &header, &bytes) {
-                Ok(_) => Tidied::Done,
-                // A shell that is not there any more needs no deleting.
-                Err(WsmanError::Fault(fault)) if fault.code == Some(shell::NO_SUCH_SHELL) => {
-                    Tidied::Done
-                }
-                Err(_) => Tidied::Not,
-            },
-            Err(error) => Tidied::after(&error),
-        };
-        if tidied != Tidied::Done {
-            tracing::debug!(call = request.name(), "not carried out");
-        }
-        tidied
-    }
 }
 
-/// What became of a Signal or Delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tidied {
-    Done,
-    Not,
-    /// The logon was refused.
-    Refused,
-}
+impl<C: SoapCall> Tidy for WsmanLink<C> {
+    fn own_shells(&self) -> &OwnShells {
+        self.shells()
+    }
 
-impl Tidied {
-    fn after(error: &HostError) -> Self {
-        match error.failure().kind {
-            FailureKind::Denied | FailureKind::AccountGuarded => Self::Refused,
-            _ => Self::Not,
-        }
+    fn is_sound(&self) -> bool {
+        Self::is_sound(self)
+    }
+
+    async fn renew(&mut self) -> Result<(), HostError> {
+        Self::renew(self).await
+    }
+
+    async fn say(&mut self, request: &ShellRequest, resource: &str) -> Result<(), HostError> {
+        let (name, header) = (request.name(), self.next_header());
+        let envelope =
+            shell::encode_shell(request, resource, &header).map_err(|error| failed(name, error))?;
+        let bytes = self.exchange(name, envelope).await?;
+        self.sound(name, shell::decode_shell(request, &header, &bytes)).map(|_| ())
     }
 }
 
 /// Faults of Command after which nothing runs; any other one may come after the program's start.
 fn proves_no_start(code: u32) -> bool {
     NOT_STARTED.contains(&code)
-}
-
-fn is_silence(fault: &Fault) -> bool {
-    fault.code == Some(TIMED_OUT)
 }
 
 fn misfit(expected: &str, got: &ShellReply) -> HostError {

@@ -13,6 +13,7 @@ use crate::host::gate::POWERSHELL;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
 use crate::host::link::HostError;
+use crate::host::link::Knock;
 use crate::host::link::Shell;
 use crate::host::maintenance;
 use crate::host::peers;
@@ -187,8 +188,8 @@ async fn knocked<C: Connect, K: Clock>(
             None
         } else {
             match means.connect.knock(&target(peer)).await {
-                Ok(()) => None,
-                Err(_) => Some("does not answer".to_owned()),
+                Ok(Knock::Answered) => None,
+                Ok(Knock::Silent) | Err(_) => Some("does not answer".to_owned()),
             }
         };
         view.members.push(Member { name: server(peer), away });

@@ -5,6 +5,9 @@ use crate::wire::catalogue::FaultEntry;
 use crate::wire::namespace;
 use crate::wire::xml::Element;
 
+/// "The operation did not end in time".
+pub const TIMED_OUT: u32 = 2_150_858_793;
+
 /// A fault, in either of the two forms that Windows sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -36,6 +39,15 @@ impl Fault {
     /// What the code means, if it is one that is known.
     pub fn meaning(&self) -> Option<&'static FaultEntry> {
         catalogue::explain(self.code?)
+    }
+
+    /// Whether the operation did not end within its time (DSP0226 7.8, wsman:TimedOut): by its code,
+    /// or by its subcode where a server sends no detail.
+    pub fn is_time_out(&self) -> bool {
+        match self.code {
+            Some(code) => code == TIMED_OUT,
+            None => self.subcode.as_deref() == Some("TimedOut"),
+        }
     }
 
     pub fn code_text(&self) -> String {

@@ -16,8 +16,6 @@ pub const TERMINATE: &str =
     "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/signal/terminate";
 /// PowerShell's own stop code, misspelt in the protocol itself.
 pub const STOP: &str = "powershell/signal/crtl_c";
-/// The fault of a Receive that had nothing to tell within its OperationTimeout: ask again.
-pub const TIMED_OUT: u32 = 2_150_858_793;
 /// The fault of a call to a shell or command that is not there (any more).
 pub const NO_SUCH_SHELL: u32 = 2_150_858_843;
 
@@ -180,7 +178,7 @@ pub fn encode_shell(
 
 /// Decodes the reply to `request` as it was sent with `header`.
 ///
-/// A fault is `Err(WsmanError::Fault)`; for a Receive the code [`TIMED_OUT`] means "ask again".
+/// A fault is `Err(WsmanError::Fault)`; for a Receive one that [`is_time_out`](crate::wire::fault::Fault::is_time_out) means "ask again".
 pub fn decode_shell(
     request: &ShellRequest,
     header: &Header,

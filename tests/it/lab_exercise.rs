@@ -106,8 +106,8 @@ async fn a_shell_whose_call_was_cut_off_is_deleted_afterwards() {
     }
     drop(link);
     assert_eq!((stand.stats().shells_opened, stand.stats().shells_closed), (1, 0));
-    assert_eq!(stand.network.delete_left().await, []);
+    assert_eq!(stand.network.delete_left().await, [].into());
     assert_eq!(stand.stats().shells_closed, 1);
-    assert_eq!(stand.network.delete_left().await, [], "nothing is deleted twice");
+    assert_eq!(stand.network.delete_left().await, [].into(), "nothing is deleted twice");
     assert_eq!(stand.stats().shells_closed, 1);
 }

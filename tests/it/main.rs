@@ -37,6 +37,8 @@ mod lab_http;
 #[cfg(test)]
 mod lab_recorded;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod peer_server;

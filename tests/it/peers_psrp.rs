@@ -22,6 +22,7 @@ use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::net::accounts::Login;
 use rmsfleet::net::channel::Channel;
 use rmsfleet::net::guard::AccountGuard;
+use rmsfleet::net::left::LeftShells;
 use rmsfleet::net::shell::PsrpShell;
 use rmsfleet::net::stats::Stats;
 use rmsfleet::wire::soap::Header;
@@ -85,7 +86,8 @@ async fn open(
         last += 1;
         Uuid::from_u128(last)
     });
-    PsrpShell::open(channel, configuration, header, Duration::from_mins(1), ids).await
+    let shells = LeftShells::default().of(&target);
+    PsrpShell::open(channel, configuration, header, Duration::from_mins(1), ids, shells).await
 }
 
 fn step(seen: &Organisation) -> OrganisationStep {

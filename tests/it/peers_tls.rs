@@ -24,6 +24,7 @@ use rmsfleet::net::channel::Channel;
 use rmsfleet::net::channel::SoapCall as _;
 use rmsfleet::net::guard::AccountGuard;
 use rmsfleet::net::knock::knock;
+use rmsfleet::net::left::LeftShells;
 use rmsfleet::net::shell::PsrpShell;
 use rmsfleet::net::stats::Stats;
 use rmsfleet::wire::certificate::end_point_binding;
@@ -259,7 +260,8 @@ async fn the_exchange_endpoint_answers_over_tls() {
             Uuid::from_u128(last)
         });
         let patience = Duration::from_mins(1);
-        let mut shell = PsrpShell::open(channel, exchange::CONFIGURATION, header, patience, ids)
+        let (name, shells) = (exchange::CONFIGURATION, LeftShells::default().of(&target));
+        let mut shell = PsrpShell::open(channel, name, header, patience, ids, shells)
             .await
             .unwrap_or_else(|error| panic!("{transport:?}: {}", error.failure().text()));
         let seen = exchange::observe(&mut shell, &HostName::new("EX01")).await.unwrap();

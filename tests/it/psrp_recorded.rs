@@ -42,6 +42,19 @@ const NAMED: [&str; 12] = [
     "PIPELINE_HOST_CALL",
 ];
 
+/// What `powershell.exe` wrote to standard error, as another client recorded it.
+#[test]
+fn of_recorded_standard_error_the_errors_remain() {
+    let Some(folder) = captures("pypsrp/data") else { return };
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let noise = read("test_sanitise_clixml_with_no_errors.xml");
+    assert_eq!(clixml::errors(&noise).trim(), "");
+    let both = read("test_sanitise_clixml_with_error.xml");
+    let told = clixml::errors(&both);
+    assert!(told.starts_with("fake : "), "{told}");
+    assert!(!told.contains("_x000") && !told.contains('<'), "{told}");
+}
+
 /// The messages of one recorded conversation, in order, by the names of the recording.
 fn recorded(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();

@@ -16,17 +16,22 @@ use rmsfleet::lab::exchange::ExchangeOrganisation;
 use rmsfleet::lab::exchange::LabExchangeServer;
 use rmsfleet::lab::psrp::PoolServer;
 use rmsfleet::model::host::HostName;
+use rmsfleet::model::host::Transport;
 use rmsfleet::model::plan::OrganisationStep;
+use rmsfleet::model::tls::TlsTrust;
 use rmsfleet::net::channel::SoapCall;
+use rmsfleet::net::left::LeftShells;
 use rmsfleet::net::shell::PsrpShell;
+use rmsfleet::wire::fault::TIMED_OUT;
 use rmsfleet::wire::namespace;
 use rmsfleet::wire::psrp::object::PsObject;
-use rmsfleet::wire::shell::TIMED_OUT;
 use rmsfleet::wire::soap::Header;
 use rmsfleet::wire::xml;
 use rmsfleet::wire::xml::Element;
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::tls::target;
 
 fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -43,6 +48,10 @@ struct Endpoint {
     silent: usize,
     /// The call at which the connection breaks.
     breaks_at: Option<&'static str>,
+    /// Whether nobody is there after that.
+    is_away: bool,
+    /// What we have left there.
+    left: LeftShells,
     /// Bytes of fragments in one Receive.
     room: usize,
 }
@@ -65,6 +74,16 @@ impl SoapCall for Wire {
         };
         drop(endpoint);
         async move { reply }
+    }
+
+    async fn renew(&mut self) -> Result<(), HostError> {
+        let mut endpoint = self.0.lock().unwrap();
+        endpoint.calls.push("logon".to_owned());
+        if endpoint.is_away {
+            return Err(HostError::NotConnected { endpoint: "ex01".into(), source: "gone".into() });
+        }
+        endpoint.breaks_at = None;
+        Ok(())
     }
 }
 
@@ -160,6 +179,8 @@ fn endpoint() -> Wire {
         silent_at_first: 0,
         silent: 0,
         breaks_at: None,
+        is_away: false,
+        left: LeftShells::default(),
         room: 100_000,
     })))
 }
@@ -178,7 +199,9 @@ async fn open(wire: &Wire, max_envelope: u32) -> Result<PsrpShell<Wire>, HostErr
         Uuid::from_u128(last)
     });
     let patience = Duration::from_secs(100);
-    PsrpShell::open(wire.clone(), exchange::CONFIGURATION, header, patience, ids).await
+    let target = target(80, Transport::Ntlm, TlsTrust::default());
+    let shells = wire.0.lock().unwrap().left.of(&target);
+    PsrpShell::open(wire.clone(), exchange::CONFIGURATION, header, patience, ids, shells).await
 }
 
 /// Runs one cmdlet in a session of its own; `arrange` sets the stage.
@@ -266,21 +289,42 @@ fn a_request_larger_than_an_envelope_goes_by_send() {
     assert!(wire.0.lock().unwrap().calls.iter().any(|call| call == "Shell.Send"));
 }
 
-#[test]
-fn nothing_is_asked_over_a_broken_connection() {
+/// Asks twice over a connection that breaks at a call; what was called, and how many shells are left.
+fn broken(at: &'static str, is_away: bool) -> (String, usize) {
     let wire = endpoint();
-    wire.0.lock().unwrap().breaks_at = Some("Shell.Command");
-    let again = block_on(async {
-        let mut shell = open(&wire, 153_600).await.unwrap();
+    {
+        let mut endpoint = wire.0.lock().unwrap();
+        (endpoint.breaks_at, endpoint.is_away) = (Some(at), is_away);
+    }
+    block_on(async {
+        let opened = open(&wire, 153_600).await;
+        let Ok(mut shell) = opened else { return };
         let cmdlet = Cmdlet { name: "Get-IRMConfiguration", parameters: vec![] };
         let first = shell.run(&cmdlet).await.unwrap_err();
         assert!(matches!(first, HostError::Lost { .. }), "{first}");
         let again = shell.run(&cmdlet).await.unwrap_err();
+        assert!(matches!(again, HostError::NotConnected { .. }), "{again}");
         shell.close().await;
-        again
     });
-    assert!(matches!(again, HostError::NotConnected { .. }), "{again}");
-    assert_eq!(wire.0.lock().unwrap().calls.last().map(String::as_str), Some("Shell.Command"));
+    let endpoint = wire.0.lock().unwrap();
+    let calls = endpoint.calls.iter().map(|call| call.trim_start_matches("Shell."));
+    (calls.collect::<Vec<_>>().join(" "), endpoint.left.list().len())
+}
+
+#[test]
+fn of_a_broken_connection_only_the_shell_is_deleted_and_over_a_new_one() {
+    assert_eq!(broken("Shell.Create", false), ("Create logon Delete".to_owned(), 0));
+    let (calls, left) = broken("Shell.Command", false);
+    assert!(calls.ends_with(" Command logon Delete"), "{calls}");
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_shell_that_cannot_be_deleted_is_written_down() {
+    assert_eq!(broken("Shell.Create", true), ("Create logon".to_owned(), 1));
+    let (calls, left) = broken("Shell.Command", true);
+    assert!(calls.ends_with(" Command logon"), "{calls}");
+    assert_eq!(left, 1);
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub enum Words {
     Status(u16),
     /// 200 with something else than an IdentifyResponse.
     Nonsense(String),
+    /// The connection stands, and nothing came in time.
+    Silence,
 }
 
 /// Who is examined, and for what.

@@ -111,8 +111,8 @@ impl Connect for Farm {
         Err(refused())
     }
 
-    async fn knock(&self, _: &Target) -> Result<(), HostError> {
-        if self.phase() == Phase::Silent { Err(refused()) } else { Ok(()) }
+    async fn knock(&self, _: &Target) -> Result<Knock, HostError> {
+        if self.phase() == Phase::Silent { Err(refused()) } else { Ok(Knock::Answered) }
     }
 
     async fn dial(&self, _: &Target) -> Result<SocketAddr, HostError> {

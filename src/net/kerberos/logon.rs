@@ -13,9 +13,10 @@ use crate::net::accounts::Login;
 use crate::net::accounts::Who;
 use crate::net::guard::AccountGuard;
 use crate::net::guard::Permit;
+use crate::net::handshake;
 use crate::net::http::Pipe;
 use crate::net::http::Reply;
-use crate::net::http::SOAP;
+use crate::net::http::is_silence;
 use crate::net::kerberos::context::Kerberos;
 use crate::net::kerberos::mechanism::LibraryError;
 use crate::net::kerberos::mechanism::Mechanism;
@@ -26,6 +27,7 @@ use crate::net::kerberos::words::Concern;
 use crate::net::kerberos::words::Where;
 use crate::net::logon::post_token;
 use crate::net::stats::Counters;
+use crate::wire::certificate;
 use crate::wire::context::ContextError;
 use crate::wire::context::SecurityContext;
 use crate::wire::multipart::Protocol;
@@ -81,12 +83,21 @@ pub(in crate::net) async fn logon(
 /// What the logon is bound to, and whether the host is known to take raw Kerberos only.
 ///
 /// Without TLS that is nothing. With TLS an empty post comes first: the first token holds the
-/// binding already, and only a reply shows the host's certificate.
+/// binding already, and only a reply shows the host's certificate. Of a host that says nothing to
+/// whoever does not log on, a handshake by itself shows it.
 async fn bind(pipe: &mut Pipe) -> Result<(Option<Vec<u8>>, bool), HostError> {
     match pipe.target().endpoint.scheme {
         Scheme::Http => Ok((None, false)),
         Scheme::Https => {
-            let reply = pipe.post(LOGON, SOAP, None, Vec::new()).await?;
+            let reply = match pipe.post_nothing(LOGON).await {
+                Ok(reply) => reply,
+                Err(error) if is_silence(&error) => {
+                    *pipe = pipe.again()?;
+                    let shown = handshake::certificate(pipe.target()).await?;
+                    return Ok((shown.as_deref().and_then(certificate::end_point_binding), false));
+                }
+                Err(error) => return Err(error),
+            };
             let binding = pipe.end_point_binding()?;
             if reply.closes() {
                 *pipe = pipe.again()?;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::*;
 use crate::net::left::LeftShells;
 use crate::net::left::tests::target;
+use crate::wire::fault::TIMED_OUT;
 use crate::wire::namespace;
 
 /// What befalls one call.
@@ -193,5 +194,5 @@ fn a_program_whose_future_is_dropped_leaves_its_shell_written_down() {
         let mut context = std::task::Context::from_waker(&waker);
         assert!(running.as_mut().poll(&mut context).is_pending());
     }
-    assert_eq!(left.list(), [("AB".to_owned(), target())]);
+    assert_eq!(left.list(), [("AB".to_owned(), CMD.to_owned(), target())]);
 }

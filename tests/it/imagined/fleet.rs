@@ -15,6 +15,7 @@ use rmsfleet::event::Event;
 use rmsfleet::host::link::Clock;
 use rmsfleet::host::link::Connect;
 use rmsfleet::host::link::HostError;
+use rmsfleet::host::link::Knock;
 use rmsfleet::host::link::ProgramResult;
 use rmsfleet::host::link::Target;
 use rmsfleet::lab::availability::Availability;
@@ -187,9 +188,10 @@ impl Connect for Fleet {
         Ok(ImaginedShell { fleet: self.clone(), name, boot, exchange })
     }
 
-    async fn knock(&self, target: &Target) -> Result<(), HostError> {
+    async fn knock(&self, target: &Target) -> Result<Knock, HostError> {
         self.answers(target)?;
-        self.passes(target.host.as_str(), "connect")
+        self.passes(target.host.as_str(), "connect")?;
+        Ok(Knock::Answered)
     }
 
     async fn dial(&self, target: &Target) -> Result<SocketAddr, HostError> {
