@@ -3,6 +3,8 @@
 use crate::host::link::HostError;
 use crate::host::link::Reader;
 use crate::host::link::Writer;
+use crate::net::again::Again;
+use crate::net::again::First;
 use crate::net::channel::SoapCall;
 use crate::net::left::OwnShells;
 use crate::wire::operation::Answer;
@@ -136,8 +138,8 @@ impl<C: SoapCall> WsmanLink<C> {
     }
 }
 
-impl<C: SoapCall> Reader for WsmanLink<C> {
-    async fn read(&mut self, read: &Read) -> Result<Answer, HostError> {
+impl<C: SoapCall> WsmanLink<C> {
+    async fn read_once(&mut self, read: &Read) -> Result<Answer, HostError> {
         let namespace = match read {
             Read::Query { namespace, .. } => namespace.as_str(),
             Read::Identify
@@ -154,6 +156,25 @@ impl<C: SoapCall> Reader for WsmanLink<C> {
         match self.ask(Sent::Read(read), None).await? {
             Reply::Answer(answer) => Ok(answer),
             Reply::Page(page) => self.rest(namespace, page.instances, page.next).await,
+        }
+    }
+}
+
+impl<C: SoapCall> Reader for WsmanLink<C> {
+    /// Faults that pass are answered here, by the catalogue: reading is safe to repeat.
+    async fn read(&mut self, read: &Read) -> Result<Answer, HostError> {
+        let mut again = Again::default();
+        loop {
+            let error = match self.read_once(read).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(first) = again.after(&error) else { return Err(error) };
+            tracing::debug!(%error, ?first, "the read is repeated");
+            match first {
+                First::Pause(time) => tokio::time::sleep(time).await,
+                First::Renew => self.renew().await?,
+            }
         }
     }
 }
@@ -209,6 +230,11 @@ mod tests {
             let id = envelope.descendant(namespace::ADDRESSING, "MessageID").unwrap().text();
             let reply = self.replies.pop_front().expect("no more replies");
             Ok(reply.replace("THIS", &id).into_bytes())
+        }
+
+        async fn renew(&mut self) -> Result<(), HostError> {
+            self.calls.push("logon".to_owned());
+            Ok(())
         }
     }
 
@@ -276,6 +302,28 @@ mod tests {
         script.replies.extend((0..MAX_PAGES).map(|_| page("Pull", "n", "b", "")));
         let error = link(&mut script).read(&query()).await.unwrap_err();
         assert!(error.to_string().contains("an end of the instances"), "{error}");
+    }
+
+    fn fault(code: u32) -> String {
+        let detail = format!("<f:WSManFault xmlns:f='{}' Code='{code}'/>", namespace::FAULT);
+        reply("fault", &format!("<s:Fault><s:Detail>{detail}</s:Detail></s:Fault>"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_repeated_where_the_fault_passes_and_a_write_never() {
+        let end = "<n:EndOfSequence/>";
+        let mut script = Script::default();
+        script.replies.push_back(fault(2_150_858_815));
+        script.replies.push_back(fault(2_150_859_177));
+        script.replies.push_back(page("Enumerate", "w", "a", end));
+        script.replies.push_back(fault(2_150_858_815));
+        let mut link = link(&mut script);
+        link.read(&query()).await.unwrap();
+        let restart = Write::Restart { delay_seconds: 0, comment: String::new() };
+        let error = link.write(&restart).await.unwrap_err();
+        assert!(matches!(error, HostError::Fault(_)), "{error}");
+        assert_eq!(script.calls[..4], ["Enumerate", "Enumerate", "logon", "Enumerate"]);
+        assert_eq!(script.calls.len(), 5);
     }
 
     #[tokio::test]

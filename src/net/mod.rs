@@ -1,6 +1,7 @@
 //! The only module that opens sockets, reads the clock and draws random bytes.
 
 pub mod accounts;
+mod again;
 pub mod channel;
 pub mod clock;
 pub mod connect;

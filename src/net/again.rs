@@ -1,0 +1,83 @@
+//! Repeating what only reads, after the faults of which the catalogue says that it helps.
+
+use std::time::Duration;
+
+use crate::host::link::HostError;
+use crate::wire::catalogue::Remedy;
+
+/// How long a host whose quota is used up is left alone, before each repetition.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// What a read has been repeated for.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    paused: usize,
+    renewed: bool,
+}
+
+/// What is to be done before the read is said once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    Pause(Duration),
+    Renew,
+}
+
+impl Again {
+    /// `None` if saying it again does not help, or has been tried. An operation that did not end in
+    /// its time is not begun anew: the host is busy enough.
+    pub(super) fn after(&mut self, error: &HostError) -> Option<First> {
+        let HostError::Fault(fault) = error else { return None };
+        if fault.is_time_out() {
+            return None;
+        }
+        match fault.meaning()?.remedy {
+            Remedy::RetryHere => {
+                let pause = PAUSES.get(self.paused)?;
+                self.paused += 1;
+                Some(First::Pause(*pause))
+            }
+            Remedy::Reauthenticate if !self.renewed => {
+                self.renewed = true;
+                Some(First::Renew)
+            }
+            Remedy::Reauthenticate | Remedy::NewShell | Remedy::Never => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::fault::Fault;
+    use crate::wire::fault::TIMED_OUT;
+
+    #[track_caller]
+    fn check(code: u32, expected: &[First]) {
+        let error = HostError::Fault(Box::new(Fault { code: Some(code), ..Fault::default() }));
+        let mut again = Again::default();
+        let told: Vec<First> = std::iter::from_fn(|| again.after(&error)).take(9).collect();
+        assert_eq!(told, expected, "{code}");
+    }
+
+    #[test]
+    fn what_helps_is_tried_a_few_times_and_nothing_else() {
+        let pauses = PAUSES.map(First::Pause);
+        // A quota, an enumeration that expired, a service that is starting.
+        check(2_150_858_815, &pauses);
+        check(2_150_858_779, &pauses);
+        check(2_150_858_772, &pauses);
+        // Groups that changed, a service that was restarted.
+        check(2_150_859_177, &[First::Renew]);
+        check(2_150_859_258, &[First::Renew]);
+        check(TIMED_OUT, &[]);
+        check(5, &[]);
+        check(1_326, &[]);
+        check(2_150_858_843, &[]);
+    }
+
+    #[test]
+    fn only_a_fault_is_answered() {
+        let lost = HostError::Lost { call: "Get".to_owned(), source: "reset".into() };
+        assert_eq!(Again::default().after(&lost), None);
+    }
+}
