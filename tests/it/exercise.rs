@@ -159,6 +159,8 @@ async fn registry(link: Link<'_>, sheet: &mut Sheet) {
     sheet.equal("CreateKey", link.write(&Write::CreateKey(key.clone())).await, &done);
     sheet.equal("CreateKey again", link.write(&Write::CreateKey(key.clone())).await, &done);
 
+    names(link, sheet).await;
+
     let default = ValuePath::new(KEY, "");
     let text = Value::Sz("lone".to_owned());
     let write = Write::SetValue { path: default.clone(), value: text.clone() };
@@ -236,6 +238,31 @@ async fn registry(link: Link<'_>, sheet: &mut Sheet) {
     sheet.equal("DeleteKey with a subkey", link.write(&delete(&parent)).await, &refused);
     sheet.equal("DeleteKey", link.write(&delete(&key)).await, &done);
     sheet.equal("DeleteKey of the parent", link.write(&delete(&parent)).await, &done);
+}
+
+/// A name may hold anything but a backslash: patterns and paths mean nothing in it.
+async fn names(link: Link<'_>, sheet: &mut Sheet) {
+    const NAME: &str = "https://rms.example/_wmcs/*?a=1&b=\"2\"";
+    let done = Answer::Done { code: 0 };
+    let odd = KeyPath::new(format!(r"{KEY}\{NAME}"));
+    sheet.equal(
+        "CreateKey with an odd name",
+        link.write(&Write::CreateKey(odd.clone())).await,
+        &done,
+    );
+    let listed = link.read(&Read::EnumKeys(KeyPath::new(KEY))).await;
+    let only = Answer::Keys { code: 0, names: vec![NAME.to_owned()] };
+    sheet.equal("EnumKey of an odd name", listed, &only);
+    let (path, value) = (ValuePath::new(odd.as_str(), NAME), Value::Sz("x".to_owned()));
+    let write = Write::SetValue { path: path.clone(), value: value.clone() };
+    sheet.equal("set an odd name", link.write(&write).await, &done);
+    let listed = link.read(&Read::EnumValues(odd.clone())).await;
+    let only = Answer::Values { code: 0, values: vec![(NAME.to_owned(), Kind::Sz.number())] };
+    sheet.equal("EnumValues of an odd name", listed, &only);
+    let read = link.read(&Read::Value { path, kind: Kind::Sz }).await;
+    let found = Answer::Value { code: 0, value: Some(value) };
+    sheet.equal("get an odd name", read, &found);
+    sheet.equal("DeleteKey with an odd name", link.write(&Write::DeleteKey(odd)).await, &done);
 }
 
 /// A fault is read, and the connection goes on.
