@@ -20,6 +20,7 @@ use rmsfleet::hostile::Decoder;
 use rmsfleet::hostile::dice::Dice;
 use rmsfleet::hostile::mutate::mutate;
 use rmsfleet::hostile::seeds;
+use rmsfleet::manifest::range::MAX_NAMES;
 
 use crate::meter::Meter;
 use crate::meter::Taken;
@@ -33,6 +34,8 @@ static METER: Meter = Meter;
 /// What an input may take: a base, and a share for each of its bytes.
 const PEAK: (usize, usize) = (64 << 20, 50);
 const CALLS: (usize, usize) = (60_000, 60);
+/// An inventory may name this many hosts in a few bytes, `FS[1:9999]`.
+const NAMED: usize = 150 * MAX_NAMES;
 /// As tokio's workers and the program's own threads have.
 const STACK: usize = 2 << 20;
 /// Findings that are told in full.
@@ -175,12 +178,13 @@ fn one(decoder: &Decoder, seeds: &[Vec<u8>], seed: u64, at: u64) -> (Taken, Opti
     let ended = panic::catch_unwind(|| (decoder.oracle)(&input));
     let taken = meter::taken();
     let over = |count: usize, (base, share): (usize, usize)| count > base + share * length;
+    let named = if decoder.name == "inventory" { NAMED } else { 0 };
     let what = match ended {
         Err(payload) => Some(format!("panic: {}", words(payload.as_ref()))),
         Ok(()) if over(taken.peak, PEAK) => {
             Some(format!("memory: {} bytes for {length} bytes of input", taken.peak))
         }
-        Ok(()) if over(taken.calls, CALLS) => {
+        Ok(()) if over(taken.calls, (CALLS.0 + named, CALLS.1)) => {
             Some(format!("work: {} allocations for {length} bytes of input", taken.calls))
         }
         Ok(()) => None,

@@ -182,6 +182,10 @@ fn init(content: &[u8]) -> Result<Init, SpnegoError> {
             }
         }
     }
+    // RFC 4178 4.2.1: the one field that is not optional.
+    if read.list.is_empty() {
+        return Err(SpnegoError::malformed("a list of mechanisms", "none"));
+    }
     Ok(read)
 }
 
@@ -211,6 +215,13 @@ mod tests {
     use proptest::proptest;
 
     use super::*;
+
+    #[test]
+    fn a_first_token_without_its_list_is_none() {
+        let hints = element(context(0), &element(SEQUENCE, &[]));
+        let bytes = element(FRAME, &[element(OID, SPNEGO), hints].concat());
+        assert!(Message::decode(&bytes).is_err());
+    }
 
     proptest! {
         #[test]
