@@ -267,6 +267,9 @@ pub enum Event {
     HookIntended {
         host: HostName,
         hook: String,
+        /// An earlier process announced it and nobody saw it end well.
+        #[serde(default, skip_serializing_if = "is_false")]
+        again: bool,
     },
     HookEnded {
         host: HostName,

@@ -34,6 +34,7 @@ use crate::plan::domain;
 use crate::plan::stage;
 use crate::plan::window;
 use crate::plan::window::Opening;
+use crate::plan::worst;
 use crate::report::answers;
 use crate::report::standing::HostStanding;
 use crate::report::standing::Standing;
@@ -107,8 +108,8 @@ fn of_files(name: &str, files: &Files, console: &Console) -> Result<(HostName, A
         let domains =
             domains.iter().map(|own| format!("{} (at most {} down)", own.id, own.max_unavailable));
         answers.push(("not at once with", domains.collect::<Vec<_>>().join(", ")));
-        let worst = window::worst_seconds(&settings.care, settings.timeout, true);
         let conditions = &loaded.playbook.conditions;
+        let worst = worst::before_plan(&settings.care, settings.timeout, conditions, true);
         let window = host.window.as_deref();
         let at = place("rms_window").map(|at| format!(" ({at})")).unwrap_or_default();
         let text =
@@ -250,7 +251,7 @@ fn of_plan(plan: &Plan, name: &HostName, standing: Option<&Standing>, full: bool
     let domains =
         host.domains.iter().map(|own| format!("{} (at most {} down)", own.id, own.max_unavailable));
     answers.push(("not at once with", domains.collect::<Vec<_>>().join(", ")));
-    let worst = window::worst_case(host, host.restart);
+    let worst = worst::of_host(host, &plan.conditions, host.restart);
     let window = host.window.as_deref();
     let opening = window::opening(window, &plan.conditions, SystemClock.now(), worst);
     answers.push(("window", clock(window, opening, worst)));

@@ -140,7 +140,9 @@ fn names(plan: &Plan) -> BTreeSet<String> {
     for host in plan.hosts.values().filter(|host| host.has_work()) {
         let shared = |id: &&str| SHARED.iter().any(|prefix| id.starts_with(prefix));
         let ids = host.domains.iter().map(|domain| domain.id.as_str()).filter(shared);
-        let mut ids = ids.map(str::to_owned).peekable();
+        // Whatever sets the pace of its restarts, a farm is one thing.
+        let farm = host.farm.iter().map(|farm| format!("farm:{farm}"));
+        let mut ids = ids.map(str::to_owned).chain(farm).peekable();
         if ids.peek().is_none() {
             names.insert(OTHERS.to_owned());
         }

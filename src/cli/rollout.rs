@@ -223,6 +223,7 @@ fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool
         | Exit::Partial
         | Exit::Aborted
         | Exit::Unreachable
+        | Exit::Window
         | Exit::UndoIncomplete
         | Exit::Auth
         | Exit::Interrupted

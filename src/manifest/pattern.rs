@@ -194,16 +194,18 @@ impl Term {
         if plain == "all" {
             return ((0..hosts.len()).collect(), true);
         }
-        if plain == "canary" {
-            let mut found = matching(&|host| host.canary.is_some());
+        let by_rank = |mut found: Vec<usize>| {
             found.sort_by_key(|at| (hosts.get(*at).and_then(|host| host.canary), *at));
-            return (found, true);
+            found
+        };
+        if plain == "canary" {
+            return (by_rank(matching(&|host| host.canary.is_some())), true);
         }
         let canary = plain.strip_prefix("canary-").and_then(Role::parse);
         if let Some(role) = canary.filter(|role| *role != Role::Connector) {
             let ranked = matching(&|host| host.role == Some(role) && host.canary.is_some());
             if !ranked.is_empty() {
-                return (ranked, true);
+                return (by_rank(ranked), true);
             }
             let first = hosts.iter().position(|host| host.role == Some(role) && host.in_scope());
             return (first.into_iter().collect(), true);
@@ -260,7 +262,8 @@ impl Pattern {
                     };
                 }
                 if sign == Sign::Add {
-                    only_canaries &= term.text == "canary" || term.text.starts_with("canary-");
+                    let (group, _) = term.text.split_once('[').unwrap_or((&term.text, ""));
+                    only_canaries &= group == "canary" || group.starts_with("canary-");
                     ranked.extend(members);
                 }
             }

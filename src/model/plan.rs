@@ -118,6 +118,9 @@ pub struct PlannedHost {
     /// Where it stands, for orders in which sites take turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
+    /// The SharePoint farm that it belongs to, as the inventory names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farm: Option<String>,
     /// Databases that are active here and have no other copy, as the plan saw them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub single_copies: Vec<String>,

@@ -49,6 +49,7 @@ use crate::plan::surroundings;
 use crate::plan::tenant;
 use crate::plan::verdict;
 use crate::plan::window;
+use crate::plan::worst;
 
 /// What every host's plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +95,7 @@ pub fn left_alone(host: &Host, context: Context<'_>, scope: Scope) -> PlannedHos
         window: host.window.clone(),
         connector: host.connector.as_ref().map(ToString::to_string),
         site: host.site.clone(),
+        farm: host.farm.clone(),
         single_copies: Vec::new(),
         exchange: (host.role == Some(Role::Exchange)).then(|| host.exchange.clone()),
         empty_keys: Vec::new(),
@@ -292,7 +294,7 @@ fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String])
 
 /// A window that the playbook does not know, or in which the host's work cannot end.
 fn window_blocker(planned: &PlannedHost, name: &str, playbook: &Playbook) -> Option<Blocker> {
-    let worst = window::worst_case(planned, planned.restart);
+    let worst = worst::of_host(planned, &playbook.conditions, planned.restart);
     let text = match playbook.conditions.windows.get(name) {
         None => format!("the playbook defines no window `{name}`"),
         Some(found) if !window::can_fit(found, worst) => format!(

@@ -43,6 +43,7 @@ pub mod url;
 pub mod verdict;
 pub mod waiver;
 pub mod window;
+pub mod worst;
 
 pub use make::PlanInput;
 pub use make::make;

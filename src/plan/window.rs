@@ -9,17 +9,11 @@ use jiff::civil::Date;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
-use crate::model::care::Care;
-use crate::model::care::Drain;
 use crate::model::conditions::Conditions;
-use crate::model::plan::PlannedHost;
 use crate::model::window::Day;
 use crate::model::window::Freeze;
 use crate::model::window::Window;
 
-/// Registry work on one host, from its logon to its last read-back, in seconds; an upper bound for
-/// the clock, not a limit on the work.
-pub const WRITE_SECONDS: u32 = 180;
 /// So many days ahead an opening is looked for.
 const HORIZON_DAYS: u16 = 400;
 
@@ -35,22 +29,15 @@ pub enum Opening {
     },
 }
 
-/// The most that is still to be done on a host, in seconds.
-pub fn worst_case(host: &PlannedHost, restarts: bool) -> u32 {
-    worst_seconds(&host.care, host.restart_timeout, restarts)
-}
-
-/// The same before there is a plan.
-pub fn worst_seconds(care: &Care, timeout: u32, restarts: bool) -> u32 {
-    let warned = care.warn.as_ref().map_or(0, |warning| warning.lead);
-    // Out of service, restarted, back as found: each has the whole budget.
-    let phases = match care.drain {
-        Drain::ExchangeDag | Drain::FailoverCluster => 3,
-        Drain::None | Drain::Hook(_) => 1,
-    };
-    let budget = timeout.saturating_mul(phases);
-    let restart = if restarts { budget.saturating_add(warned) } else { 0 };
-    WRITE_SECONDS.saturating_add(restart)
+impl Opening {
+    /// Why not, and when; `None` if it is open.
+    pub fn closed(self) -> Option<String> {
+        match self {
+            Self::Open => None,
+            Self::Closed { opens: Some(opens), why } => Some(format!("{why}: opens {opens}")),
+            Self::Closed { opens: None, why } => Some(format!("{why}: no opening in sight")),
+        }
+    }
 }
 
 /// Whether work of `worst` seconds may start on a host of this window.

@@ -165,7 +165,7 @@ impl Board {
             Event::StageHookIntended { errand, again: _ } => {
                 self.stage = format!("hook {} {}", errand.hook, errand.place());
             }
-            Event::HookIntended { host, hook } => self.see(host, format!("hook {hook}")),
+            Event::HookIntended { host, hook, .. } => self.see(host, format!("hook {hook}")),
             Event::Halted { .. } => self.stage.push_str("   stopping"),
             Event::RunStarted { .. }
             | Event::RunResumed { .. }

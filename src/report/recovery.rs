@@ -165,6 +165,7 @@ impl Left {
             // Its work began and nothing says how it ended.
             None => self.begun,
             Some(Outcome::InDoubt(_) | Outcome::RestartOwed { .. }) => true,
+            Some(Outcome::NotStarted) => !self.hooks.is_empty(),
             Some(Outcome::Failed(_) | Outcome::Unreachable(_)) => {
                 !self.announced.is_empty() || self.ordered && !self.proved || !self.hooks.is_empty()
             }
@@ -172,7 +173,6 @@ impl Left {
                 Outcome::Unchanged
                 | Outcome::Changed { .. }
                 | Outcome::Refused(_)
-                | Outcome::NotStarted
                 | Outcome::Blocked,
             ) => false,
         }

@@ -10,6 +10,9 @@ use crate::model::step::StepState;
 use crate::report::plural;
 use crate::report::style::Tint;
 
+/// Of a hook that an earlier process has begun.
+const AGAIN: &str = "; it may have run before, its end was not seen";
+
 /// One event, ready to be laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
@@ -272,7 +275,13 @@ pub fn words(event: &Event) -> Words {
         Event::GateFailed { stage, gate: _, reason } => {
             problem("Gate", name(stage), reason.clone())
         }
-        Event::HookIntended { host: at, hook } => detail("Hook", host(at), hook.clone()),
+        Event::HookIntended { host: at, hook, again: false } => {
+            detail("Hook", host(at), hook.clone())
+        }
+        Event::HookIntended { host: at, hook, again: true } => {
+            let text = format!("{hook}{AGAIN}");
+            Words::new("Hook", Tint::Change, host(at), text, Weight::Problem)
+        }
         Event::HookEnded { host: at, hook, ok, said } => {
             let text = format!("{hook}: {said}");
             if *ok { detail("Hook", host(at), text) } else { problem("Hook", host(at), text) }
@@ -280,7 +289,7 @@ pub fn words(event: &Event) -> Words {
         Event::StageHookIntended { errand, again } => {
             let text = errand.place();
             if *again {
-                let text = format!("{text}; it may have run before, its end was not seen");
+                let text = format!("{text}{AGAIN}");
                 Words::new("Hook", Tint::Change, name(&errand.hook), text, Weight::Problem)
             } else {
                 normal("Hook", name(&errand.hook), text)

@@ -218,6 +218,9 @@ pub enum Restarted {
     NotProved(Failure),
     /// Not ordered, and nothing failed: the host stands as found, and the restart stays owed.
     Held(String),
+    /// As held, because what is left of it does not fit into the host's window any more: it ends the
+    /// run for now.
+    Shut(String),
     /// The user stopped the run; nothing failed, and the restart stays owed.
     GivenUp(String),
 }

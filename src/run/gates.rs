@@ -57,22 +57,24 @@ pub async fn gates<C: Connect, K: Clock>(
         return rehearse::gates(means, &planned.name, names, &hosts, place == GatePlace::Before)
             .await;
     }
-    pass(means, &planned.name, names, &hosts).await
+    pass(means, &planned.name, names, &hosts, Stop::Pause).await
 }
 
-/// Looks at a list of gates about some hosts, one after the other, until one stays red.
+/// Looks at a list of gates about some hosts, one after the other, until one stays red. From the
+/// level `until` on a stop ends the waiting; for a person's word every stop does.
 pub async fn pass<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     at: &str,
     names: &[String],
     hosts: &[&PlannedHost],
+    until: Stop,
 ) -> Result<Gated, SinkError> {
     let mut looks: Vec<(&str, &Gate)> = Vec::new();
     for name in names {
         let Some(gate) = means.plan.conditions.gates.get(name) else {
             return Ok(Gated::Failed(format!("gate `{name}` does not stand in the plan")));
         };
-        let place = Place { at, name };
+        let place = Place { at, name, until };
         means.emit(place.started())?;
         let gated = match gate {
             Gate::Soak { duration, recheck_every } => {
@@ -109,6 +111,8 @@ pub async fn pass<C: Connect, K: Clock>(
 pub(super) struct Place<'a> {
     pub(super) at: &'a str,
     pub(super) name: &'a str,
+    /// The stop that ends the waiting.
+    pub(super) until: Stop,
 }
 
 impl Place<'_> {
@@ -155,7 +159,7 @@ async fn until_green<C: Connect, K: Clock>(
             }
         }
         let Some(red) = first_red(&seen) else { return Ok(Gated::Passed) };
-        if means.stopped() != Stop::Go {
+        if means.stopped() >= place.until {
             return Ok(Gated::Stopped);
         }
         if means.clock.now() >= deadline {
@@ -179,7 +183,7 @@ async fn soak<C: Connect, K: Clock>(
     let deadline = later(opened, duration);
     let mut next = later(opened, every);
     loop {
-        if means.stopped() != Stop::Go {
+        if means.stopped() >= place.until {
             return Ok(Gated::Stopped);
         }
         if means.clock.now() < next {
@@ -209,6 +213,8 @@ async fn approval<C: Connect, K: Clock>(
     role: Option<&str>,
     timeout: u32,
 ) -> Result<Gated, SinkError> {
+    // INVARIANT: a word counts for what waits when it is said; one that lies there opens nothing.
+    let _surplus = means.controller.promoted();
     let who = role.map_or_else(|| "somebody".to_owned(), |role| format!("role {role}"));
     let run = means.run;
     means.emit(place.seen(

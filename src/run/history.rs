@@ -14,6 +14,9 @@ use crate::event::Event;
 use crate::event::Phase;
 use crate::event::Record;
 use crate::event::ledger::Ledger;
+use crate::model::care::Care;
+use crate::model::care::Drain;
+use crate::model::conditions::Conditions;
 use crate::model::host::HostName;
 use crate::model::maintenance::Act;
 use crate::model::maintenance::Membership;
@@ -80,6 +83,8 @@ pub struct HostHistory {
     pub maintenance: Option<Maintenance>,
     /// How it stood before it was taken out of service, whether or not it is back.
     pub found: Option<Membership>,
+    /// The hook around its restart that was announced last.
+    pub hook: Option<Hooked>,
     /// How the host's work ended, if it has.
     pub outcome: Option<Outcome>,
 }
@@ -91,6 +96,13 @@ pub struct Maintenance {
     pub found: Membership,
     /// The act announced last; whether it happened, reading tells.
     pub last: Option<Act>,
+}
+
+/// A hook around a host's restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hooked {
+    pub name: String,
+    pub ended_well: bool,
 }
 
 /// How far a restart came.
@@ -264,6 +276,12 @@ impl History {
                 }
             }
             Event::MaintenanceLeft { host, .. } => self.at(host).maintenance = None,
+            Event::HookIntended { host, hook, again: _ } => {
+                self.at(host).hook = Some(Hooked { name: hook.clone(), ended_well: false });
+            }
+            Event::HookEnded { host, hook, ok, said: _ } => {
+                self.at(host).hook = Some(Hooked { name: hook.clone(), ended_well: *ok });
+            }
             Event::HostEnded { host, outcome } => self.at(host).outcome = Some(outcome.clone()),
             Event::StepIntended { organisation, step, .. } => {
                 self.steps.insert((organisation.clone(), step.clone()), StepHistory::InDoubt);
@@ -312,9 +330,7 @@ impl History {
             | Event::CapacitySeen { .. }
             | Event::MaintenanceWaiting { .. }
             | Event::MaintenanceEntered { .. }
-            | Event::HookIntended { .. }
             | Event::StepAwaited { .. }
-            | Event::HookEnded { .. }
             | Event::StageHookSkipped { .. }
             | Event::Halted { .. } => {}
         }
@@ -336,6 +352,14 @@ impl Past {
 }
 
 impl HostHistory {
+    /// Whether a hook may have taken it out of service that has an undo, and the undo was not seen
+    /// to end well.
+    pub fn is_drained(&self, care: &Care, conditions: &Conditions) -> bool {
+        let (Drain::Hook(name), Some(last)) = (&care.drain, &self.hook) else { return false };
+        let has_undo = conditions.hooks.get(name).is_some_and(|hook| hook.undo.is_some());
+        has_undo && (last.name == *name || !last.ended_well)
+    }
+
     /// The order whose end nobody knows.
     pub fn open_order(&self) -> Option<&Order> {
         match &self.restart {

@@ -9,6 +9,7 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::plan::template;
+use crate::run::history::Hooked;
 use crate::run::means::Means;
 use crate::run::program;
 use crate::run::program::Order;
@@ -52,6 +53,7 @@ async fn run<C: Connect, K: Clock>(
     let Some(hook) = means.plan.conditions.hooks.get(name) else {
         return failed("the plan does not have it".to_owned());
     };
+    let timeout = hook.timeout;
     let change = means.plan.conditions.change.as_deref();
     let argv: Result<Vec<String>, String> =
         hook.argv.iter().map(|part| template::fill(part, host, change, means.run)).collect();
@@ -61,8 +63,11 @@ async fn run<C: Connect, K: Clock>(
         Err(text) => return failed(text),
     };
     // INVARIANT: what a hook may do is recorded before it begins.
-    means.emit(Event::HookIntended { host: host.name.clone(), hook: name.to_owned() })?;
-    let (ok, said) = program(means, &order, hook.timeout).await?;
+    let begun = |past: &Hooked| past.name == name && !past.ended_well;
+    let again = means.past(&host.name).hook.as_ref().is_some_and(begun);
+    let (at, hook) = (host.name.clone(), name.to_owned());
+    means.emit(Event::HookIntended { host: at, hook, again })?;
+    let (ok, said) = program(means, &order, timeout).await?;
     means.emit(Event::HookEnded {
         host: host.name.clone(),
         hook: name.to_owned(),

@@ -22,6 +22,7 @@ use crate::model::plan::PlannedHost;
 use crate::run::action::Configured;
 use crate::run::action::Gated;
 use crate::run::action::Restarted;
+use crate::run::action::Stop;
 use crate::run::configure::moved;
 use crate::run::gates::Place;
 use crate::run::gates::first_red;
@@ -76,6 +77,7 @@ pub async fn restart<C: Connect, K: Clock>(
         Ok(boot) => {
             let seen = format!("rehearsal: up since {}, would be restarted now", boot.last_boot);
             means.emit(Event::RestartWaiting { host: host.name.clone(), seen })?;
+            gates(means, host.name.as_str(), &host.care.gates_after, &[host], false).await?;
             Ok(Restarted::Proved)
         }
         Err(trouble) => Ok(Restarted::Failed(trouble.failure()?)),
@@ -95,7 +97,7 @@ pub async fn gates<C: Connect, K: Clock>(
         let Some(gate) = means.plan.conditions.gates.get(name) else {
             return Ok(Gated::Failed(format!("gate `{name}` does not stand in the plan")));
         };
-        let place = Place { at, name };
+        let place = Place { at, name, until: Stop::Pause };
         means.emit(place.started())?;
         if matches!(gate, Gate::Soak { .. } | Gate::Approval { .. }) {
             let seen = "a rehearsal does not wait for it".to_owned();

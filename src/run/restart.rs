@@ -21,6 +21,8 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::model::product::Role;
+use crate::plan::window;
+use crate::plan::worst;
 use crate::run::action::Gated;
 use crate::run::action::Restarted;
 use crate::run::action::Stop;
@@ -39,6 +41,7 @@ use crate::run::peers;
 use crate::run::settled;
 use crate::run::trouble::Trouble;
 use crate::run::unproved;
+use crate::run::unproved::Settled;
 
 /// Seconds until the host begins to end, so that the reply to the order can leave it.
 const DELAY: u32 = 2;
@@ -73,10 +76,20 @@ async fn seen_through<C: Connect, K: Clock>(
     host: &PlannedHost,
 ) -> Result<Restarted, SinkError> {
     let past = means.past(&host.name);
+    let out = past.maintenance.is_some() || past.is_drained(&host.care, &means.plan.conditions);
     let mut open = past.maintenance;
     let restarted = match past.restart {
         RestartHistory::None => fresh(means, host, &mut open).await?,
-        RestartHistory::MayBeOrdered(past) => unproved::settle(means, host, &past).await?,
+        RestartHistory::MayBeOrdered(order) => {
+            match unproved::settle(means, host, &order).await? {
+                Settled::Ended(restarted) => restarted,
+                // An earlier process has brought it back since: it is taken out again first.
+                Settled::NotBegun if host.care.drain != Drain::None && !out => {
+                    fresh(means, host, &mut open).await?
+                }
+                Settled::NotBegun => unproved::again(means, host, &order).await?,
+            }
+        }
         RestartHistory::Proved => unproved::conclude(means, host).await?,
     };
     match restarted {
@@ -93,6 +106,10 @@ async fn seen_through<C: Connect, K: Clock>(
             Ok(()) => Restarted::Held(reason),
             Err(failure) => Restarted::Failed(failure),
         }),
+        Restarted::Shut(why) => Ok(match bring_back(means, host, &mut open).await? {
+            Ok(()) => Restarted::Shut(why),
+            Err(failure) => Restarted::Failed(failure),
+        }),
         // Whether it is up is not known: what a drain took out of service stays out.
         Restarted::NotProved(failure) => {
             Ok(Restarted::NotProved(left_out(means, failure, open.as_ref())))
@@ -107,16 +124,24 @@ async fn fresh<C: Connect, K: Clock>(
     open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
     // An earlier process verified the values, and this one has not seen them.
-    if open.is_some()
-        && let Err(trouble) = unproved::verified(means, host).await
-    {
-        return Ok(Restarted::Failed(trouble.failure()?));
+    let past = means.past(&host.name);
+    let drained = past.is_drained(&host.care, &means.plan.conditions);
+    if open.is_some() || drained || past.open_order().is_some() {
+        if let Err(trouble) = unproved::verified(means, host).await {
+            return Ok(Restarted::Failed(trouble.failure()?));
+        }
+        // Its window was open for the process that began; nobody looked since.
+        let worst = worst::of_host(host, &means.plan.conditions, true);
+        if let Some(why) = shut(means, host, worst) {
+            return Ok(Restarted::Shut(why));
+        }
     }
-    match host.care.drain {
+    match &host.care.drain {
         Drain::None => {}
-        // A hook may run again in a run that was resumed: it must bear that, and lint says so.
-        Drain::Hook(_) => {
-            if let Err(failure) = hook::drain(means, host).await? {
+        // One whose end was not seen may run again in a resume, and its record then says so.
+        Drain::Hook(name) => {
+            let done = past.hook.is_some_and(|past| past.name == *name && past.ended_well);
+            if !done && let Err(failure) = hook::drain(means, host).await? {
                 return Ok(Restarted::Failed(failure));
             }
         }
@@ -159,29 +184,36 @@ async fn after<C: Connect, K: Clock>(
         host.care.gates_after.iter().cloned().partition(|name| {
             open.is_some() && means.plan.conditions.gates.get(name).is_some_and(Gate::needs_service)
         });
-    if let Some(reason) = red(means, host, &first).await? {
-        return Ok(not_serving(means, &reason));
+    let mut unseen = false;
+    match pass(means, host, &first).await? {
+        Gated::Passed => {}
+        Gated::Failed(reason) | Gated::Awaiting(reason) => return Ok(not_serving(means, &reason)),
+        Gated::Stopped => unseen = true,
     }
+    // It is up and was proved: a stop is no reason to leave it out of service.
     if let Err(failure) = bring_back(means, host, open).await? {
         return Ok(not_serving(means, &failure.text()));
     }
-    if let Some(reason) = red(means, host, &later).await? {
-        return Ok(not_serving(means, &reason));
+    if !unseen {
+        match pass(means, host, &later).await? {
+            Gated::Passed => return Ok(Restarted::Proved),
+            Gated::Failed(reason) | Gated::Awaiting(reason) => {
+                return Ok(not_serving(means, &reason));
+            }
+            Gated::Stopped => {}
+        }
     }
-    Ok(Restarted::Proved)
+    let text = "restarted and proved, and its gates were not green when the user stopped the run";
+    Ok(Restarted::GivenUp(text.to_owned()))
 }
 
-/// Why the gates do not let the run go on; `None` if all are green.
-async fn red<C: Connect, K: Clock>(
+/// The first Ctrl-C lets a host in flight finish, and its gates belong to that.
+async fn pass<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
     gates: &[String],
-) -> Result<Option<String>, SinkError> {
-    Ok(match gates::pass(means, host.name.as_str(), gates, &[host]).await? {
-        Gated::Passed => None,
-        Gated::Failed(reason) | Gated::Awaiting(reason) => Some(reason),
-        Gated::Stopped => Some("the user stopped the run before its gates".to_owned()),
-    })
+) -> Result<Gated, SinkError> {
+    gates::pass(means, host.name.as_str(), gates, &[host], Stop::SafePoint).await
 }
 
 fn not_serving<C, K>(means: &Means<'_, C, K>, why: &str) -> Restarted {
@@ -197,11 +229,18 @@ async fn bring_back<C: Connect, K: Clock>(
     open: &mut Option<Maintenance>,
 ) -> Result<Result<(), Failure>, SinkError> {
     match host.care.drain {
+        Drain::Hook(_) if is_back(means, host) => Ok(Ok(())),
         Drain::Hook(_) => hook::bring_back(means, host).await,
         Drain::None | Drain::ExchangeDag | Drain::FailoverCluster => {
             maintenance::leave(means, host, open).await
         }
     }
+}
+
+/// Whether a program has brought it back already, in an earlier process that saw it restarted.
+fn is_back<C: Connect, K: Clock>(means: &Means<'_, C, K>, host: &PlannedHost) -> bool {
+    let past = means.past(&host.name);
+    past.is_proved() && past.hook.is_some() && !past.is_drained(&host.care, &means.plan.conditions)
 }
 
 /// Says how a host is brought back that may still be out of service.
@@ -225,6 +264,16 @@ fn also(mut failure: Failure, second: &Failure) -> Failure {
     failure
 }
 
+/// Why so many seconds of work on a host do not fit in now.
+fn shut<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    seconds: u32,
+) -> Option<String> {
+    let conditions = &means.plan.conditions;
+    window::opening(host.window.as_deref(), conditions, means.clock.now(), seconds).closed()
+}
+
 /// Seconds that the host's users have between the warning and the restart.
 pub(super) fn lead(host: &PlannedHost) -> u32 {
     host.care.warn.as_ref().map_or(0, |warning| warning.lead)
@@ -239,6 +288,10 @@ pub(super) async fn order<C: Connect, K: Clock>(
     let Ready { mut link, before, services, others } = ready;
     if means.is_to_stop() {
         return Ok(Restarted::Held("the run was stopped before the order".to_owned()));
+    }
+    // INVARIANT: no order is given that cannot be seen through inside the host's window.
+    if let Some(why) = shut(means, host, worst::from_order(host, &means.plan.conditions)) {
+        return Ok(Restarted::Shut(why));
     }
     // INVARIANT: the machine that the run is carried out from is not restarted by it.
     if let Some(why) = means.controller.is_own(host) {

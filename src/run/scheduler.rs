@@ -14,7 +14,6 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::plan::window;
-use crate::plan::window::Opening;
 use crate::run::action::Action;
 use crate::run::action::GatePlace;
 use crate::run::action::Happened;
@@ -349,9 +348,12 @@ impl<'p> Scheduler<'p> {
             }
             Gate::ReadFirst(_) => return false,
             Gate::Open => {
-                let frozen = window::opening(None, &self.plan.conditions, self.now, STEP_SECONDS);
-                if let Opening::Closed { opens, why } = frozen {
-                    let reason = closed_words(opens, &why);
+                // What is done to one server keeps to that server's window.
+                let window = step.act.is_local().then(|| self.plan.hosts.get(&step.via)).flatten();
+                let window = window.and_then(|host| host.window.as_deref());
+                let opening =
+                    window::opening(window, &self.plan.conditions, self.now, STEP_SECONDS);
+                if let Some(reason) = opening.closed() {
                     self.hold(stage, reason.clone());
                     self.position = Position::After;
                     self.halt(Ending::Window, reason);
@@ -403,13 +405,31 @@ impl<'p> Scheduler<'p> {
         if waits || self.hosts.values().any(in_flight) {
             return false;
         }
-        if self.take_hooks_back() {
+        if self.bring_back() || self.take_hooks_back() {
             return true;
         }
         if self.position != Position::Before {
             self.ready.push_back(Action::StageEnded { stage: self.stage });
         }
         self.finish();
+        true
+    }
+
+    /// INVARIANT: a host that an earlier process may have taken out of service is not left there
+    /// because a window is closed: it is brought back, or goes on if its own is open.
+    fn bring_back(&mut self) -> bool {
+        if self.ending != Ending::Window {
+            return false;
+        }
+        let left = self.inherited.underway.iter().find_map(|name| {
+            let planned = self.plan.hosts.get(name)?;
+            match self.hosts.get(name) {
+                Some(Standing::Verified(values)) => Some((planned, *values)),
+                Some(_) | None => None,
+            }
+        });
+        let Some((host, values)) = left else { return false };
+        self.lead_down(host, values);
         true
     }
 
@@ -485,14 +505,6 @@ impl<'p> Scheduler<'p> {
 
 /// What an organisation step may take, in seconds: three cmdlets of a slow directory.
 const STEP_SECONDS: u32 = 900;
-
-/// `window files-ams: opens 2026-11-24T21:00:00Z`.
-fn closed_words(opens: Option<Timestamp>, why: &str) -> String {
-    match opens {
-        Some(opens) => format!("{why}: opens {opens}"),
-        None => format!("{why}: no opening in sight"),
-    }
-}
 
 /// A limit of 0 would be a run that never ends.
 fn at_least_one(limit: u32) -> usize {

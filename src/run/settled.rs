@@ -9,14 +9,11 @@ use crate::host::link::Connect;
 use crate::host::restart;
 use crate::host::service;
 use crate::model::plan::PlannedHost;
+use crate::plan::worst::SETTLE_SECONDS;
 use crate::run::action::Stop;
 use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::trouble::Trouble;
-
-/// So long the automatic services of a host have, at most; Windows' own updating of clusters gives
-/// them as much.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(900);
 
 /// Waits until the services that started by themselves before the restart run again, within
 /// bounds. The role's own are part of the proof; one of the others that stays away is told, and
@@ -30,7 +27,7 @@ pub async fn wait<C: Connect, K: Clock>(
     if others.is_empty() {
         return Ok(());
     }
-    let budget = PATIENCE.min(SignedDuration::from_secs(host.restart_timeout.into()));
+    let budget = SignedDuration::from_secs(host.restart_timeout.min(SETTLE_SECONDS).into());
     let deadline = means.clock.now().saturating_add(budget).unwrap_or(means.clock.now());
     let mut boot = None;
     let mut told = Vec::new();

@@ -212,6 +212,8 @@ impl Work<'_> {
         by_hand: &ByHand,
     ) -> Result<StepDone, Trouble> {
         let step = self.step;
+        // INVARIANT: a word counts for what waits when it is said; one that lies there does nothing.
+        let _surplus = means.controller.promoted();
         means.emit(Event::StepAwaited {
             organisation: step.organisation.clone(),
             step: self.stage.to_owned(),

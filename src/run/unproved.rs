@@ -37,7 +37,20 @@ use crate::run::trouble::Trouble;
 /// What two counts of whole seconds may differ by.
 const SLACK: SignedDuration = SignedDuration::from_secs(5);
 
-/// Proves a restart that may have been ordered, or orders it if it provably was not begun.
+/// What became of an order that nobody saw the end of.
+pub(super) enum Settled {
+    Ended(Restarted),
+    /// Provably not: it may be given again.
+    NotBegun,
+}
+
+impl Settled {
+    fn not_proved(failure: Failure) -> Self {
+        Self::Ended(Restarted::NotProved(failure))
+    }
+}
+
+/// Proves a restart that may have been ordered, or tells that it provably was not begun.
 ///
 /// Why no host restarts twice. The boot time is read first. If it is later than before the order,
 /// that is the proof that is wanted, and nothing more is ordered. If it is the old one, either the
@@ -54,7 +67,7 @@ pub(super) async fn settle<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
     past: &Order,
-) -> Result<Restarted, SinkError> {
+) -> Result<Settled, SinkError> {
     let full = budget(host, means.clock.now());
     let mut deadline = match look(means, host).await {
         Ok(reading) if is_same_boot(reading.last_boot, past.boot) => {
@@ -70,11 +83,11 @@ pub(super) async fn settle<C: Connect, K: Clock>(
         // Back already; or down, booting, or out of reach: the wait tells.
         Ok(_) | Err(Trouble::Host(_)) => full,
         Err(Trouble::Sink(error)) => return Err(error),
-        Err(Trouble::Failure(failure)) => return Ok(Restarted::NotProved(failure)),
+        Err(Trouble::Failure(failure)) => return Ok(Settled::not_proved(failure)),
     };
     loop {
         if deadline <= means.clock.now() {
-            return again(means, host, past).await;
+            return Ok(Settled::NotBegun);
         }
         let wait = Wait {
             before: past.boot,
@@ -86,11 +99,11 @@ pub(super) async fn settle<C: Connect, K: Clock>(
         match wait_for_proof(means, host, &wait).await? {
             Waited::Proved(proof) => {
                 tell_proof(means, host, proof)?;
-                return conclude(means, host).await;
+                return conclude(means, host).await.map(Settled::Ended);
             }
-            Waited::Stopped => return Ok(stopped()),
+            Waited::Stopped => return Ok(Settled::Ended(stopped())),
             Waited::Failed(failure) => match failure.kind {
-                FailureKind::RestartNotBegun => return again(means, host, past).await,
+                FailureKind::RestartNotBegun => return Ok(Settled::NotBegun),
                 // It went down only now.
                 FailureKind::NotBack if deadline < full => deadline = full,
                 FailureKind::NotBack
@@ -105,7 +118,7 @@ pub(super) async fn settle<C: Connect, K: Clock>(
                 | FailureKind::InDoubt
                 | FailureKind::Hook
                 | FailureKind::Maintenance
-                | FailureKind::Unsupported => return Ok(Restarted::NotProved(failure)),
+                | FailureKind::Unsupported => return Ok(Settled::not_proved(failure)),
             },
         }
     }
@@ -153,7 +166,7 @@ async fn as_wanted(link: &mut impl Reader, host: &PlannedHost) -> Result<(), Tro
 }
 
 /// Orders the restart over the connection on which the old boot time is read.
-async fn again<C: Connect, K: Clock>(
+pub(super) async fn again<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
     past: &Order,

@@ -9,6 +9,9 @@ use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedWork;
+use rmsfleet::model::step::Act;
+use rmsfleet::model::window::Day;
+use rmsfleet::model::window::Window;
 use rmsfleet::run::action::Action;
 use rmsfleet::run::action::Configured;
 use rmsfleet::run::action::Happened;
@@ -378,4 +381,25 @@ fn a_step_that_holds_already_sends_nothing() {
     step.satisfied = true;
     let plan = plan(vec![planned("EX1")], vec![step_stage("irm", step)]);
     check(&plan, &[], well, &["step 0 unchanged", "EX1 unchanged", "exit 0 (ok)"]);
+}
+
+/// What is done to one server keeps to that server's window; what is done once for all does not.
+#[test]
+fn a_step_on_a_server_waits_for_the_servers_window() {
+    let (days, tz) = (vec![Day::Sat], "UTC".to_owned());
+    let window = Window { tz, days, start: 0, duration: 4 * 3600, cutoff: 0 };
+    let mut host = planned("EX1");
+    host.window = Some("night".to_owned());
+    let mut local = step("Contoso");
+    local.act = Act::CycleServices { services: vec!["W3SVC".to_owned()] };
+    for (step, waits) in [(step("Contoso"), false), (local, true)] {
+        let mut plan = plan(vec![host.clone()], vec![step_stage("step", step)]);
+        plan.conditions.windows.insert("night".to_owned(), window.clone());
+        let confirmed = ["Contoso".to_owned()].into();
+        let mut scheduler = Scheduler::new(&plan, Options { confirmed, ..Options::default() });
+        let told: Vec<Action> = std::iter::from_fn(|| scheduler.poll(noon())).collect();
+        let held = told.iter().any(|action| matches!(action, Action::StepHeld { .. }));
+        let begun = told.iter().any(|action| matches!(action, Action::Step { .. }));
+        assert_eq!((held, begun), (waits, !waits), "{told:?}");
+    }
 }

@@ -40,7 +40,7 @@ pub async fn about(
         };
         let Ok(code) = code.parse::<u32>() else { continue };
         let time = identity::timestamp(&event, "TimeGenerated")?;
-        if !names(message, host) {
+        if !OF_NOBODY.contains(&code) && !names(message, host) {
             continue;
         }
         if forbid.contains(&code) && time >= since {
@@ -51,6 +51,10 @@ pub async fn about(
     }
     Ok(told)
 }
+
+/// Troubles of the node itself, which name no server and concern them all: Windows authentication,
+/// an empty list, no or an empty answer of the service.
+const OF_NOBODY: [u32; 4] = [2000, 2003, 3000, 3001];
 
 /// What a node's log is read for as evidence (`connector.md` 4.1): first connections, changes of
 /// scheme, downloads of the list, and everything that speaks against the connector.

@@ -14,6 +14,7 @@ use crate::plan::fits::some;
 use crate::plan::fits::warning;
 use crate::plan::window;
 use crate::plan::window::Opening;
+use crate::plan::worst;
 
 pub(super) fn check(case: &Case<'_>, found: &mut Vec<Finding>) {
     let mut by_window: BTreeMap<Option<&str>, Vec<&Host>> = BTreeMap::new();
@@ -62,12 +63,11 @@ fn has(hosts: &[&Host]) -> &'static str {
 
 /// The most that a host may take, as the plan will count it; the second number is without restart.
 fn worst(case: &Case<'_>, host: &Host) -> (u32, u32) {
-    let writes = window::WRITE_SECONDS;
-    let restart = domain::restart_settings(host, case.playbook).map_or(0, |settings| {
-        let lead = settings.care.warn.as_ref().map_or(0, |warning| warning.lead);
-        settings.timeout.saturating_add(lead)
-    });
-    (writes.saturating_add(restart), writes)
+    let writes = worst::WRITE_SECONDS;
+    let conditions = &case.playbook.conditions;
+    let restarted = domain::restart_settings(host, case.playbook)
+        .map(|settings| worst::before_plan(&settings.care, settings.timeout, conditions, true));
+    (restarted.unwrap_or(writes), writes)
 }
 
 /// File servers restart always, the others if they used Rights Management before.

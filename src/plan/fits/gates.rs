@@ -45,7 +45,7 @@ pub(super) fn check(case: &Case<'_>, found: &mut Vec<Finding>) {
             }
         }
     }
-    restarts(case, found);
+    restarts(case, step, found);
     strangers(case, found);
     unused(case, found);
 }
@@ -121,6 +121,14 @@ fn never(
             let text = "asks Exchange servers, and this stage has none";
             Some((text.to_owned(), "name it in a stage of Exchange servers"))
         }
+        Gate::RmsTemplates { .. }
+            if hosts.is_some_and(|hosts| {
+                !hosts.is_empty() && !hosts.iter().any(|host| host.role == Some(Role::Fci))
+            }) =>
+        {
+            let text = "asks file servers, and this stage has none";
+            Some((text.to_owned(), "name it in a stage of file servers"))
+        }
         Gate::Http { url, .. } if url.contains("rms_connector_url") => {
             let without: Vec<&Host> = hosts
                 .into_iter()
@@ -146,7 +154,7 @@ fn never(
 }
 
 /// Gates after a restart hold up the failure domain, so one that is never green stops it for good.
-fn restarts(case: &Case<'_>, found: &mut Vec<Finding>) {
+fn restarts(case: &Case<'_>, step: Option<usize>, found: &mut Vec<Finding>) {
     let playbook = case.playbook;
     let roles = [
         ("exchange", Role::Exchange, &playbook.restart_exchange),
@@ -163,9 +171,14 @@ fn restarts(case: &Case<'_>, found: &mut Vec<Finding>) {
         if hosts.is_empty() {
             continue;
         }
+        // They restart in a stage before the step that makes Exchange speak to the connector.
+        let is_early = step.is_some_and(|step| {
+            let mut before = (0..step).filter_map(|place| case.concerned(place)).flatten();
+            before.any(|early| hosts.iter().any(|host| host.name == early.name))
+        });
         for (index, name) in settings.care.gates_after.iter().enumerate() {
             let Some(gate) = playbook.conditions.gates.get(name) else { continue };
-            let Some((text, hint)) = never(case, gate, Some(&hosts), true) else { continue };
+            let Some((text, hint)) = never(case, gate, Some(&hosts), is_early) else { continue };
             let path = ["restart", key, "gates_after", &index.to_string()].map(str::to_owned);
             found.push(error(Place::Playbook(path.into()), format!("gate `{name}` {text}"), hint));
         }

@@ -70,6 +70,15 @@ impl Scheduler<'_> {
                 self.domains.proved(planned);
                 self.end(host, Outcome::RestartOwed { values, reason });
             }
+            Restarted::Shut(why) => {
+                self.domains.proved(planned);
+                let reason = format!("not restarted: {why}");
+                self.end(host, Outcome::RestartOwed { values, reason });
+                self.halt(
+                    Ending::Window,
+                    format!("no time is left for the restart of {host}: {why}"),
+                );
+            }
             Restarted::GivenUp(reason) => {
                 self.domains.close(planned);
                 self.end(host, Outcome::RestartOwed { values, reason });

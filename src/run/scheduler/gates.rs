@@ -3,7 +3,7 @@
 use crate::model::host::HostName;
 use crate::model::plan::PlannedWork;
 use crate::plan::window;
-use crate::plan::window::Opening;
+use crate::plan::worst;
 use crate::run::action::Action;
 use crate::run::action::GatePlace;
 use crate::run::action::Gated;
@@ -11,7 +11,6 @@ use crate::run::action::StepOutcome;
 use crate::run::exit::Ending;
 use crate::run::scheduler::Position;
 use crate::run::scheduler::Scheduler;
-use crate::run::scheduler::closed_words;
 use crate::run::standing::Standing;
 
 impl Scheduler<'_> {
@@ -106,12 +105,9 @@ impl Scheduler<'_> {
     pub(super) fn closed(&self, host: &HostName, restarts_too: bool) -> Option<String> {
         let planned = self.plan.hosts.get(host)?;
         let restarts = !restarts_too || self.restarts().contains(host);
-        let worst = window::worst_case(planned, restarts);
+        let worst = worst::of_host(planned, &self.plan.conditions, restarts);
         let name = planned.window.as_deref();
-        match window::opening(name, &self.plan.conditions, self.now, worst) {
-            Opening::Open => None,
-            Opening::Closed { opens, why } => Some(closed_words(opens, &why)),
-        }
+        window::opening(name, &self.plan.conditions, self.now, worst).closed()
     }
 
     /// Ends the run, because what is left of a batch may not start.

@@ -54,7 +54,7 @@ impl<'p> Scheduler<'p> {
                 continue;
             };
             let Some(standing) = scheduler.hosts.get_mut(name) else { continue };
-            match turn(planned, is_restarted(plan, planned), past) {
+            match turn(plan, planned, past) {
                 Turn::AsPlanned => {}
                 Turn::Underway => {
                     *standing = Standing::Verified(planned.changes.len());
@@ -121,7 +121,7 @@ pub fn is_finished(plan: &Plan, history: &History) -> bool {
     let settled = |host: &PlannedHost| {
         let past = history.hosts.get(&host.name);
         history.left_out.contains(&host.name)
-            || past.is_some_and(|past| match turn(host, is_restarted(plan, host), past) {
+            || past.is_some_and(|past| match turn(plan, host, past) {
                 Turn::Settled(_) | Turn::Over(_) => true,
                 Turn::AsPlanned | Turn::Underway => false,
             })
@@ -154,10 +154,12 @@ fn is_restarted(plan: &Plan, host: &PlannedHost) -> bool {
     })
 }
 
-fn turn(planned: &PlannedHost, restarts: bool, past: &HostHistory) -> Turn {
+fn turn(plan: &Plan, planned: &PlannedHost, past: &HostHistory) -> Turn {
+    let restarts = is_restarted(plan, planned);
+    let out = past.maintenance.is_some() || past.is_drained(&planned.care, &plan.conditions);
     // INVARIANT: a host that may still be out of service counts as down and is seen to first,
     // however its work ended.
-    if restarts && past.maintenance.is_some() {
+    if restarts && out {
         return Turn::Underway;
     }
     match &past.outcome {

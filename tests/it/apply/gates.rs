@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use rmsfleet::error::Exit;
@@ -25,6 +26,7 @@ use crate::apply::check_values;
 use crate::apply::orders;
 use crate::apply::outcome;
 use crate::apply::ready;
+use crate::apply::stop::stop_at;
 use crate::apply::two_values;
 use crate::imagined::fleet::Fleet;
 use crate::imagined::fleet::Luck;
@@ -139,8 +141,60 @@ fn nobody_who_approves_leaves_the_run_paused_and_somebody_lets_it_go_on() {
     assert_eq!(fleet.with(|world| world.now.duration_since(noon()).as_secs()), 3600);
 
     let fleet = ready(&["FS1", "FS2"]);
-    fleet.with(|world| world.promotions = 1);
+    says_go(&fleet, 60);
     assert_eq!(apply(&fleet, &plan).unwrap().exit, Exit::Ok);
+}
+
+/// Somebody says go so many seconds after the run's start.
+fn says_go(fleet: &Fleet, seconds: i64) {
+    let at = noon().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    fleet.with(|world| world.promotions.push(at));
+}
+
+#[test]
+fn a_word_that_was_said_before_its_gate_opened_opens_nothing() {
+    let fleet = ready(&["FS1", "FS2"]);
+    let mut plan = gated(&[("first", approval()), ("second", approval())]);
+    plan.stages[0].gates.before = vec!["first".to_owned(), "second".to_owned()];
+    // Twice for the first gate: the second word is one too many.
+    says_go(&fleet, 0);
+    says_go(&fleet, 60);
+    says_go(&fleet, 60);
+    let report = apply(&fleet, &plan).unwrap();
+    check_untouched(&fleet, &report, Exit::Paused);
+}
+
+/// Both hosts are drained by hooks, and a soak stands behind each restart.
+fn soaked() -> Plan {
+    let soak = Gate::Soak { duration: 600, recheck_every: 60 };
+    let mut plan = with_hooks(gated(&[("serves", program("serves")), ("soak", soak)]));
+    for host in plan.hosts.values_mut() {
+        host.care.gates_after = vec!["serves".to_owned(), "soak".to_owned()];
+    }
+    plan
+}
+
+#[test]
+fn one_press_lets_the_gates_of_a_restarted_host_end_and_two_bring_it_back_at_once() {
+    for (level, looks) in [(Stop::Finish, 11), (Stop::SafePoint, 1)] {
+        let fleet = ready(&["FS1", "FS2"]);
+        let report = stop_at(&fleet, &soaked(), "gate-passed", level);
+        assert_eq!(fleet.count("program serves"), looks, "{level:?}");
+        assert_eq!(exactly(&acts(&fleet), "program back FS1"), 1, "{level:?}");
+        assert_eq!((orders(&fleet, "FS1"), orders(&fleet, "FS2")), (1, 0), "{level:?}");
+        assert_eq!(report.exit, Exit::Interrupted, "{level:?}");
+        let told = outcome(&report, "FS1");
+        if level == Stop::Finish {
+            assert_eq!(told, Outcome::Changed { values: 2, restarted: true });
+        } else {
+            let Outcome::RestartOwed { reason, .. } = told else { panic!("{told:?}") };
+            assert!(reason.starts_with("restarted and proved, and its gates"), "{reason}");
+        }
+    }
+}
+
+fn exactly(acts: &[String], act: &str) -> usize {
+    acts.iter().filter(|own| *own == act).count()
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Sink for StopAt {
     }
 }
 
-fn stop_at(fleet: &Fleet, plan: &Plan, kind: &'static str, level: Stop) -> RunReport {
+pub(super) fn stop_at(fleet: &Fleet, plan: &Plan, kind: &'static str, level: Stop) -> RunReport {
     let (sender, stop) = watch::channel(Stop::Go);
     let mut sink = StopAt { sink: ImaginedSink(fleet.clone()), kind, level, sender };
     apply_to(fleet, plan, &mut sink, stop).unwrap()

@@ -56,8 +56,8 @@ pub(crate) struct World {
     pub(crate) programs: BTreeMap<String, u32>,
     /// DAGs and clusters, and what was done to them.
     pub(crate) availability: Availability,
-    /// How often somebody has said go.
-    pub(crate) promotions: usize,
+    /// When somebody says go; a word lies there until it is taken.
+    pub(crate) promotions: Vec<Timestamp>,
     /// Messages to hosts so far.
     pub(crate) messages: usize,
     /// What befalls some of them.
@@ -81,7 +81,7 @@ impl Fleet {
             events: Vec::new(),
             programs: BTreeMap::new(),
             availability: Availability::default(),
-            promotions: 0,
+            promotions: Vec::new(),
             messages: 0,
             strike: None,
         })))
@@ -219,9 +219,9 @@ impl Controller for Fleet {
 
     fn promoted(&self) -> bool {
         self.with(|world| {
-            let said = world.promotions > 0;
-            world.promotions = world.promotions.saturating_sub(1);
-            said
+            let (before, now) = (world.promotions.len(), world.now);
+            world.promotions.retain(|said| *said > now);
+            world.promotions.len() < before
         })
     }
 }

@@ -109,6 +109,7 @@ pub(crate) fn planned(name: &str) -> PlannedHost {
         window: None,
         connector: None,
         site: None,
+        farm: None,
         single_copies: Vec::new(),
         exchange: None,
         empty_keys: Vec::new(),

@@ -105,6 +105,30 @@ fn stages_that_cannot_be_meant_are_found() {
     check("EX2: , EX3", twice, "E EX2 rms_canary", "rank 1 that another exchange host has");
 }
 
+/// Without the step, and behind it, Exchange speaks to the connector for all that lint knows.
+#[test]
+fn a_gate_behind_a_restart_waits_for_the_connector_where_no_step_comes_later() {
+    let play = SOUND.replace("gates_after: [healthy] }\n  fci", "gates_after: [saw] }\n  fci");
+    let step = "  - { name: irm, org_step: exchange.set-irm-configuration, gates_after: [saw] }\n";
+    assert!(findings(&play, FARM).iter().any(|one| one.text.contains("Exchange is silent")));
+    assert_eq!(findings(&play.replace(step, ""), FARM), []);
+}
+
+/// A drain, a restart and the way back have the whole budget each.
+#[test]
+fn a_window_is_measured_by_all_that_a_restart_brings_with_it() {
+    let night =
+        "night: { tz: UTC, days: [tue, wed], start: \"22:00\", duration: 90m, cutoff: 30m }";
+    let wide = "night: { tz: UTC, days: [tue, wed], start: \"22:00\", duration: 4h, cutoff: 30m }";
+    assert_eq!(findings(&SOUND.replace(wide, night), FARM), []);
+    let drained = SOUND
+        .replace(wide, night)
+        .replace("fci: { timeout: 15m }", "fci: { timeout: 15m, drain: failover-cluster }");
+    let farm = FARM.replace("rms_site: ams", "rms_cluster: C1");
+    let found = findings(&drained, &farm);
+    assert!(found.iter().any(|one| one.text.contains("may take 63 min")), "{found:?}");
+}
+
 #[test]
 fn gates_that_can_never_be_green_are_found() {
     check(
@@ -127,6 +151,18 @@ fn gates_that_can_never_be_green_are_found() {
         "Exchange is silent",
     );
     check("gates_after: [runs]", "gates_after: [healthy]", "E stages/1/gates_after/0", "has none");
+    check(
+        "healthy: { type: exchange, checks: [services-running] }",
+        "healthy: { type: rms-templates }",
+        "E stages/2/gates_after/0",
+        "asks file servers",
+    );
+    check(
+        "exchange: { gates_after: [healthy] }",
+        "exchange: { gates_after: [saw] }",
+        "E restart/exchange/gates_after/0",
+        "Exchange is silent",
+    );
     check(
         "fci: { timeout: 15m }",
         "fci: { gates_after: [healthy] }",
@@ -160,7 +196,7 @@ fn a_program_on_a_host_that_nobody_will_know_is_found() {
 
 #[test]
 fn clocks_that_leave_no_room_are_found() {
-    check("timeout: 15m", "timeout: 4h", "E windows/night", "may take 243 min");
+    check("timeout: 15m", "timeout: 4h", "E windows/night", "may take 258 min");
     check("rms_window: night", "rms_window: nigth", "E FS1 rms_window", "does not define");
     check("rms_window: night", "rms_owner: me", "W windows/night", "no host has");
     let for_years = "id: CHG1\n  freeze: [{ from: \"2026-01-01T00:00:00Z\", to: \"2036-01-01T00:00:00Z\", reason: audit }]";

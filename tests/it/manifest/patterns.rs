@@ -114,6 +114,17 @@ fn canaries_go_by_rank() {
 }
 
 #[test]
+fn a_subscript_counts_canaries_by_rank_and_keeps_their_order() {
+    let farm = "fci:\n  vars: { rms_role: fci, rms_connector_url: \"https://c.x.com\" }\n  hosts: { FS1: { rms_canary: 3 }, FS2: { rms_canary: \
+                2 }, FS3: { rms_canary: 1 } }\n";
+    let hosts = read(farm).unwrap().hosts;
+    let chosen = |text| pattern::select_for_stage(text, &hosts).unwrap();
+    let names = |names: &[&str]| names.iter().copied().map(HostName::new).collect::<Vec<_>>();
+    assert_eq!(chosen("canary[1:2]"), names(&["FS2", "FS1"]));
+    assert_eq!(chosen("canary-fci[0:1]"), names(&["FS3", "FS2"]));
+}
+
+#[test]
 fn a_part_that_matches_nothing_is_an_error() {
     refused("exchagne", "`exchagne` matches no host", "did you mean `exchange`?");
     refused("fci:!FS13", "`FS13` matches no host", "did you mean `FS");

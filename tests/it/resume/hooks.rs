@@ -6,8 +6,11 @@ use rmsfleet::journal::reader;
 use rmsfleet::model::care::Drain;
 use rmsfleet::model::hook::Hook;
 use rmsfleet::model::host::HostName;
+use rmsfleet::model::plan::Plan;
 use rmsfleet::model::plan::PlannedWork;
 use rmsfleet::model::program::RunOn;
+use rmsfleet::model::window::Day;
+use rmsfleet::model::window::Window;
 use rmsfleet::run::driver::RunError;
 use rmsfleet::run::history::History;
 use rmsfleet::run::scheduler::is_finished;
@@ -85,20 +88,7 @@ fn killed_at_any_record_no_hook_is_doubled_in_silence_and_each_is_taken_back() {
 /// is done, is not told so twice.
 #[test]
 fn a_way_back_runs_the_hooks_around_its_work_and_none_that_followed_the_rollout() {
-    let mut plan = hooked();
-    let hook = |program: &str, undo: Option<&str>| Hook {
-        argv: vec![program.to_owned(), "{{ host.name }}".to_owned()],
-        timeout: 60,
-        undo: undo.map(str::to_owned),
-        run_on: RunOn::Controller,
-    };
-    plan.conditions.hooks.insert("out".to_owned(), hook("drain", Some("in")));
-    plan.conditions.hooks.insert("in".to_owned(), hook("enable", None));
-    let host = plan.hosts.get_mut(&HostName::new("FS2")).unwrap();
-    host.restart = true;
-    host.care.drain = Drain::Hook("out".to_owned());
-    let PlannedWork::Hosts { restarts, .. } = &mut plan.stages[1].work else { unreachable!() };
-    restarts.push(HostName::new("FS2"));
+    let plan = drained();
     let fleet = ready(&["FS1", "FS2"]);
     let (disk, _) = start(&fleet, &plan, None);
     pass_time(&fleet, 4000);
@@ -121,4 +111,62 @@ fn a_way_back_runs_the_hooks_around_its_work_and_none_that_followed_the_rollout(
         "program close run-2",
     ];
     assert_eq!(ran, expected);
+}
+
+/// FS2 is drained by a program and restarted; the run dies while the program runs.
+fn drained() -> Plan {
+    let mut plan = hooked();
+    let hook = |program: &str, undo: Option<&str>| Hook {
+        argv: vec![program.to_owned(), "{{ host.name }}".to_owned()],
+        timeout: 60,
+        undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
+    };
+    plan.conditions.hooks.insert("out".to_owned(), hook("drain", Some("in")));
+    plan.conditions.hooks.insert("in".to_owned(), hook("enable", None));
+    let host = plan.hosts.get_mut(&HostName::new("FS2")).unwrap();
+    host.restart = true;
+    host.care.drain = Drain::Hook("out".to_owned());
+    let PlannedWork::Hosts { restarts, .. } = &mut plan.stages[1].work else { unreachable!() };
+    restarts.push(HostName::new("FS2"));
+    plan
+}
+
+/// A host that a program may have taken out of service is no host that was not started.
+#[test]
+fn killed_at_any_record_a_host_drained_by_a_program_is_back_in_or_outside_its_window() {
+    let (mut again_somewhere, mut back_alone) = (0, 0);
+    let lines = start(&ready(&["FS1", "FS2"]), &drained(), None).0.lines();
+    for closed in [false, true] {
+        let mut plan = drained();
+        let (days, tz) = (vec![Day::Fri], "UTC".to_owned());
+        let window = Window { tz, days, start: 11 * 60, duration: 12 * 3600, cutoff: 0 };
+        plan.conditions.windows.insert("night".to_owned(), window);
+        plan.hosts.get_mut(&HostName::new("FS2")).unwrap().window = Some("night".to_owned());
+        for at in 0..lines {
+            let what = format!("closed {closed}, at line {at}");
+            let fleet = ready(&["FS1", "FS2"]);
+            let (disk, died) = start(&fleet, &plan, Some((at, Death::After)));
+            assert!(matches!(died, Err(RunError::Journal(_))), "{what}");
+            let before = exactly(&fleet, "FS2 restart");
+            pass_time(&fleet, if closed { 24 * 3600 } else { 60 });
+            let (disk, report) = go_on(&fleet, &plan, &disk, None);
+            let report = report.unwrap();
+            let ran = |program: &str| exactly(&fleet, &format!("program {program} FS2"));
+            let restarts = exactly(&fleet, "FS2 restart");
+            if closed {
+                assert_eq!(restarts, before, "{what}: {report:?}");
+                back_alone += usize::from(restarts == 0 && ran("enable") > 0);
+            } else {
+                assert_eq!((restarts, report.exit), (1, Exit::Ok), "{what}");
+            }
+            assert!(ran("drain") == 0 || ran("enable") > 0, "{what}: left out of service");
+            let records = reader::parse(&disk.bytes()).unwrap().records;
+            let again = |event: &Event| matches!(event, Event::HookIntended { again: true, .. });
+            let agains = records.iter().filter(|record| again(&record.event)).count();
+            assert!(ran("drain") + ran("enable") <= 2 + agains, "{what}: in silence");
+            again_somewhere += agains;
+        }
+    }
+    assert!(again_somewhere > 0 && back_alone > 0, "{again_somewhere} {back_alone}");
 }

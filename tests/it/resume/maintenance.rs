@@ -15,6 +15,8 @@ use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::model::window::Day;
+use rmsfleet::model::window::Window;
 use rmsfleet::run::driver::RunError;
 use rmsfleet::run::driver::RunReport;
 use rmsfleet::run::history::History;
@@ -197,6 +199,51 @@ fn killed_at_any_record_a_host_in_maintenance_ends_as_it_was_found() {
     for death in DEATHS {
         check_deaths(death);
     }
+}
+
+fn orders(fleet: &Fleet, name: &str) -> usize {
+    exactly(fleet, &format!("{name} restart"))
+}
+
+/// INVARIANT: a window that has closed since is as binding for a resume as for a run: no host goes
+/// on out of service and none is ordered to restart, and every one is back as it was found.
+#[test]
+fn killed_at_any_record_and_resumed_outside_the_window_every_host_is_back_and_none_restarts() {
+    let mut plan = estate();
+    // The Friday of the tests, from an hour before noon on.
+    let (days, tz) = (vec![Day::Fri], "UTC".to_owned());
+    let window = Window { tz, days, start: 11 * 60, duration: 12 * 3600, cutoff: 0 };
+    plan.conditions.windows.insert("night".to_owned(), window);
+    for host in plan.hosts.values_mut() {
+        host.window = Some("night".to_owned());
+    }
+    let (mut brought_back, day) = (0, 24 * 3600);
+    for at in 0..undisturbed() {
+        let what = format!("at line {at}");
+        let fleet = machines();
+        let found = standing(&fleet);
+        let (disk, died) = start(&fleet, &plan, Some((at, Death::After)));
+        assert!(matches!(died, Err(RunError::Journal(_))), "{what}");
+        let names = || DAG.into_iter().chain(NODES);
+        let before: Vec<usize> = names().map(|name| orders(&fleet, name)).collect();
+        let drained = standing(&fleet) != found;
+        pass_time(&fleet, day);
+        let (disk, report) = go_on(&fleet, &plan, &disk, None);
+        let report = report.unwrap();
+        let after: Vec<usize> = names().map(|name| orders(&fleet, name)).collect();
+        assert_eq!(before, after, "{what}: orders");
+        assert_eq!(standing(&fleet), found, "{what}: {report:?}");
+        assert!(report.exit == Exit::Window || after.iter().all(|one| *one == 1), "{what}");
+        brought_back += usize::from(drained);
+        // The next Friday the run comes to its end.
+        pass_time(&fleet, 6 * day);
+        let (_, report) = go_on(&fleet, &plan, &disk, None);
+        assert_eq!(report.unwrap().exit, Exit::Ok, "{what}");
+        let reboots = |name: &str| fleet.with(|world| world.machines[name].reboots);
+        assert!(names().all(|name| reboots(name) == 1), "{what}");
+        assert_eq!(standing(&fleet), found, "{what}");
+    }
+    assert!(brought_back > 20, "{brought_back}");
 }
 
 #[test]

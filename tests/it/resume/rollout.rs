@@ -1,6 +1,8 @@
 //! A rollout of forty hosts with everything in it, killed at its records and resumed: canaries, two
 //! DAGs, a farm, two failover clusters, sites, gates, hooks and the organisation step.
 
+use jiff::SignedDuration;
+
 use rmsfleet::error::Exit;
 use rmsfleet::journal::chain;
 use rmsfleet::journal::reader;
@@ -26,6 +28,7 @@ use crate::imagined::change;
 use crate::imagined::fleet::Fleet;
 use crate::imagined::fleet::Luck;
 use crate::imagined::hosts_stage;
+use crate::imagined::noon;
 use crate::imagined::plan;
 use crate::imagined::planned;
 use crate::imagined::step;
@@ -142,8 +145,9 @@ pub(super) fn machines() -> Fleet {
         let lingers = if place % 3 == 0 { 45 } else { 0 };
         fleet.luck(name, Luck { lingers, ..Luck::default() });
     }
-    // As often as anybody asks.
-    fleet.with(|world| world.promotions = 1000);
+    // Every minute of a day.
+    let minutes = |minute| noon().checked_add(SignedDuration::from_mins(minute)).unwrap();
+    fleet.with(|world| world.promotions = (0..1440).map(minutes).collect());
     fleet
 }
 
