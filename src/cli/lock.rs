@@ -193,3 +193,22 @@ fn words(life: Life) -> &'static str {
 fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::plan::FailureDomain;
+    use crate::plan::sample;
+
+    #[test]
+    fn a_farm_is_one_lock_whatever_sets_the_pace_of_its_restarts() {
+        let mut plan = sample::plan();
+        let host = plan.hosts.values_mut().find(|host| host.has_work()).unwrap();
+        let domain = |id: &str| FailureDomain { id: id.to_owned(), max_unavailable: 1 };
+        host.domains = vec![domain("farm-role:SP01/web-front-end"), domain("site:ams")];
+        host.farm = Some("SP01".to_owned());
+        let names = names(&plan);
+        assert!(names.contains("farm:SP01"), "{names:?}");
+        assert!(!names.iter().any(|name| name.contains("role") || name.contains("site")));
+    }
+}

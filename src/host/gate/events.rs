@@ -96,6 +96,27 @@ pub fn since(now: Timestamp, within: u32) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::imagined::Imagined;
+
+    async fn told(code: &str, message: &str) -> Told {
+        let time = "20261124120000.000000+000";
+        let event = [("EventCode", code), ("TimeGenerated", time), ("Message", message)];
+        let mut node = Imagined::new().with_instance("Win32_NTLogEvent", &event);
+        let since = "2026-11-24T11:00:00Z".parse().unwrap();
+        about(&mut node, &HostName::new("EX1"), &[1002], &[2001, 3000], since).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_trouble_that_names_no_server_is_every_servers() {
+        let empty = "The response from the service was empty.";
+        assert_eq!(told("3000", empty).await.forbidden.len(), 1);
+        assert_eq!(told("2001", "Account CONTOSO\\EX2$ is not authorized.").await, Told::default());
+        assert_eq!(
+            told("2001", "Account CONTOSO\\EX1$ is not authorized.").await.forbidden.len(),
+            1
+        );
+        assert_eq!(told("1002", empty).await, Told::default());
+    }
 
     #[test]
     fn a_server_is_named_by_a_whole_word() {
