@@ -260,6 +260,9 @@ fn stages(
                 if busy.is_empty() {
                     continue;
                 }
+                // One that was blocked when the plan was sealed is none of the stage's hosts.
+                let open = |name: &&HostName| hosts.get(*name).is_some_and(|own| !own.is_blocked());
+                let counted = names.iter().filter(open).count();
                 let restarts: Vec<&Host> = busy
                     .iter()
                     .filter(|name| hosts.get(name).is_some_and(|host| host.restart))
@@ -269,7 +272,7 @@ fn stages(
                     name: stage.name.clone(),
                     work: PlannedWork::Hosts {
                         batches: stage::batches(&busy, serial, input.playbook.limits.forks),
-                        budget: stage::budget(*budget, busy.len()),
+                        budget: stage::budget(*budget, counted),
                         restarts: stage::restart_order(&restarts),
                     },
                     gates: stage.gates.clone(),

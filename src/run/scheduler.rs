@@ -13,7 +13,6 @@ use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
-use crate::plan::window;
 use crate::run::action::Action;
 use crate::run::action::GatePlace;
 use crate::run::action::Happened;
@@ -23,20 +22,17 @@ use crate::run::action::StepOutcome;
 use crate::run::action::Stop;
 use crate::run::domains::Domains;
 use crate::run::exit::Ending;
-use crate::run::exit::exit;
-use crate::run::exit::undo_exit;
-use crate::run::gate::Gate;
-use crate::run::gate::gate;
 use crate::run::standing::Standing;
-use crate::run::standing::owed;
 use crate::run::standing::standings;
 
 mod answers;
 mod around;
+mod ending;
 mod gates;
 mod looks;
 mod restarts;
 mod resumed;
+mod steps;
 
 pub use crate::run::scheduler::resumed::is_finished;
 
@@ -315,175 +311,6 @@ impl<'p> Scheduler<'p> {
         true
     }
 
-    fn run_step(&mut self) -> bool {
-        let Some(step) = self.step(self.stage) else { return false };
-        let stage = self.stage;
-        if self.steps.contains_key(&stage) {
-            // An earlier process has read it back.
-            self.position = Position::After;
-            return true;
-        }
-        self.reread(&step.needs);
-        let gate = gate(step, self.plan, &self.hosts, &self.options);
-        if let Gate::ReadFirst(hosts) = &gate {
-            return self.start_one(hosts);
-        }
-        // A host that was read again may have failed while others are still being read.
-        if self.hosts.values().any(|standing| *standing == Standing::Configuring) {
-            return false;
-        }
-        match gate {
-            Gate::Satisfied => {
-                self.steps.insert(stage, StepOutcome::Unchanged);
-                self.ready.push_back(Action::StepUnchanged { stage });
-                self.position = Position::After;
-            }
-            Gate::Held(reason) => {
-                self.hold(stage, reason);
-                self.position = Position::After;
-            }
-            Gate::Unconfirmed(reason) => {
-                self.hold(stage, reason.clone());
-                self.halt(Ending::Paused, reason);
-            }
-            Gate::ReadFirst(_) => return false,
-            Gate::Open => {
-                // What is done to one server keeps to that server's window.
-                let window = step.act.is_local().then(|| self.plan.hosts.get(&step.via)).flatten();
-                let window = window.and_then(|host| host.window.as_deref());
-                let opening =
-                    window::opening(window, &self.plan.conditions, self.now, STEP_SECONDS);
-                if let Some(reason) = opening.closed() {
-                    self.hold(stage, reason.clone());
-                    self.position = Position::After;
-                    self.halt(Ending::Window, reason);
-                    return true;
-                }
-                self.position = Position::StepRunning;
-                self.ready.push_back(Action::Step { stage });
-            }
-        }
-        true
-    }
-
-    /// INVARIANT: a host that waits for a step is not touched before that step is done.
-    fn keep_back(&mut self, hosts: &[HostName]) {
-        for host in hosts {
-            let waits = self.hosts.get(host) == Some(&Standing::Waiting);
-            let after = self.plan.hosts.get(host).and_then(|planned| planned.after_step.as_ref());
-            if let (true, Some(name)) = (waits, after)
-                && !self.is_done(name)
-            {
-                self.end(host, Outcome::NotStarted);
-            }
-        }
-    }
-
-    fn is_done(&self, step: &str) -> bool {
-        let stage = self.plan.stages.iter().position(|stage| stage.name == step);
-        let outcome = stage.and_then(|stage| self.steps.get(&stage));
-        matches!(outcome, Some(StepOutcome::Verified(_) | StepOutcome::Unchanged))
-    }
-
-    fn hold(&mut self, stage: usize, reason: String) {
-        self.steps.insert(stage, StepOutcome::Held(reason.clone()));
-        self.ready.push_back(Action::StepHeld { stage, reason });
-    }
-
-    /// After a halt: waits for what is in flight, then ends everything.
-    fn wind_down(&mut self) -> bool {
-        let in_flight = |standing: &Standing| {
-            matches!(
-                standing,
-                Standing::Configuring | Standing::Looking(_) | Standing::Restarting(_)
-            )
-        };
-        let waits = matches!(
-            self.position,
-            Position::StepRunning | Position::Gates(_) | Position::Hooks { .. } | Position::Ranking
-        );
-        if waits || self.hosts.values().any(in_flight) {
-            return false;
-        }
-        if self.bring_back() || self.take_hooks_back() {
-            return true;
-        }
-        if self.position != Position::Before {
-            self.ready.push_back(Action::StageEnded { stage: self.stage });
-        }
-        self.finish();
-        true
-    }
-
-    /// INVARIANT: a host that an earlier process may have taken out of service is not left there
-    /// because a window is closed: it is brought back, or goes on if its own is open.
-    fn bring_back(&mut self) -> bool {
-        if self.ending != Ending::Window {
-            return false;
-        }
-        let left = self.inherited.underway.iter().find_map(|name| {
-            let planned = self.plan.hosts.get(name)?;
-            match self.hosts.get(name) {
-                Some(Standing::Verified(values)) => Some((planned, *values)),
-                Some(_) | None => None,
-            }
-        });
-        let Some((host, values)) = left else { return false };
-        self.lead_down(host, values);
-        true
-    }
-
-    fn finish(&mut self) {
-        let names: Vec<HostName> = self.hosts.keys().cloned().collect();
-        for name in names {
-            let Some(planned) = self.plan.hosts.get(&name) else { continue };
-            match self.hosts.get(&name) {
-                Some(Standing::Waiting) => self.end(&name, Outcome::NotStarted),
-                Some(Standing::Equal) => {
-                    let outcome = self.inherited.settled.get(&name).cloned();
-                    self.end(&name, outcome.unwrap_or_else(|| owed(planned, 0)));
-                }
-                Some(Standing::Verified(values)) => {
-                    let reason = "the run stopped before its restart".to_owned();
-                    self.end(&name, Outcome::RestartOwed { values: *values, reason });
-                }
-                Some(
-                    Standing::Configuring
-                    | Standing::Looking(_)
-                    | Standing::Restarting(_)
-                    | Standing::Ended(_),
-                )
-                | None => {}
-            }
-        }
-        for (stage, planned) in self.plan.stages.iter().enumerate() {
-            if let PlannedWork::Step(step) = &planned.work
-                && !self.steps.contains_key(&stage)
-            {
-                if step.satisfied {
-                    self.steps.insert(stage, StepOutcome::Unchanged);
-                } else {
-                    self.hold(stage, "the run stopped before it".to_owned());
-                }
-            }
-        }
-        self.position = Position::Finished;
-        let outcomes = self.outcomes();
-        let ended = || outcomes.iter().map(|(host, own)| (own, self.was_to_restart(host)));
-        let hooks = self.hooks.failure.clone().map(StepOutcome::Failed);
-        let steps = self.steps.values().chain(&hooks);
-        let exit = if self.plan.undoes.is_some() {
-            undo_exit(self.ending, ended, steps)
-        } else {
-            exit(self.ending, ended(), steps)
-        };
-        self.ready.push_back(Action::Finish(exit));
-    }
-
-    fn was_to_restart(&self, host: &HostName) -> bool {
-        self.plan.hosts.get(host).is_some_and(|planned| planned.restart)
-    }
-
     fn work(&self) -> Option<&'p PlannedWork> {
         self.plan.stages.get(self.stage).map(|PlannedStage { work, .. }| work)
     }
@@ -502,9 +329,6 @@ impl<'p> Scheduler<'p> {
         }
     }
 }
-
-/// What an organisation step may take, in seconds: three cmdlets of a slow directory.
-const STEP_SECONDS: u32 = 900;
 
 /// A limit of 0 would be a run that never ends.
 fn at_least_one(limit: u32) -> usize {

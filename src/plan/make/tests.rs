@@ -6,6 +6,7 @@ use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
+use crate::model::rollout::Budget;
 use crate::model::surveyed::Surveyed;
 use crate::model::window::Day;
 use crate::model::window::Window;
@@ -349,4 +350,31 @@ fn a_plan_that_leaves_no_marks_says_what_that_costs() {
     let first = fleet.plan();
     fleet.apply(&first);
     assert!(!said(&fleet), "nothing restarts");
+}
+
+/// `floor(percent x hosts in stage)`: hosts that stand as wanted are hosts of the stage, blocked ones
+/// are not.
+#[test]
+fn a_budget_counts_the_stages_hosts_whether_or_not_they_have_work() {
+    let budget = |fleet: &Fleet| {
+        let plan = fleet.plan();
+        let work = plan.stages.into_iter().find_map(|stage| match stage.work {
+            PlannedWork::Hosts { batches, budget, .. } => Some((batches.concat().len(), budget)),
+            PlannedWork::Step(_) => None,
+        });
+        work.unwrap()
+    };
+    let mut fleet = Fleet::new(&["FS1", "FS2", "FS3", "FS4"]);
+    let StageWork::Hosts { budget: bears, .. } = &mut fleet.playbook.stages[0].work else {
+        unreachable!()
+    };
+    *bears = Budget::Percent(50);
+    assert_eq!(budget(&fleet), (4, 2));
+    let plan = fleet.plan();
+    fleet.apply(&plan);
+    let path = &plan.hosts[&HostName::new("FS1")].changes[0].path;
+    sample::set(fleet.seen("FS1"), path, State::Absent);
+    assert_eq!(budget(&fleet), (1, 2));
+    fleet.host("FS2").window = Some("nowhere".into());
+    assert_eq!(budget(&fleet), (1, 1));
 }

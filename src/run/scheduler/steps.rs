@@ -1,0 +1,93 @@
+//! The turn of an organisation step: gated by what it needs, held, or sent.
+
+use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
+use crate::plan::window;
+use crate::run::action::Action;
+use crate::run::action::StepOutcome;
+use crate::run::exit::Ending;
+use crate::run::gate::Gate;
+use crate::run::gate::gate;
+use crate::run::scheduler::Position;
+use crate::run::scheduler::Scheduler;
+use crate::run::standing::Standing;
+
+/// What an organisation step may take, in seconds: three cmdlets of a slow directory.
+const STEP_SECONDS: u32 = 900;
+
+impl Scheduler<'_> {
+    pub(super) fn run_step(&mut self) -> bool {
+        let Some(step) = self.step(self.stage) else { return false };
+        let stage = self.stage;
+        if self.steps.contains_key(&stage) {
+            // An earlier process has read it back.
+            self.position = Position::After;
+            return true;
+        }
+        self.reread(&step.needs);
+        let gate = gate(step, self.plan, &self.hosts, &self.options);
+        if let Gate::ReadFirst(hosts) = &gate {
+            return self.start_one(hosts);
+        }
+        // A host that was read again may have failed while others are still being read.
+        if self.hosts.values().any(|standing| *standing == Standing::Configuring) {
+            return false;
+        }
+        match gate {
+            Gate::Satisfied => {
+                self.steps.insert(stage, StepOutcome::Unchanged);
+                self.ready.push_back(Action::StepUnchanged { stage });
+                self.position = Position::After;
+            }
+            Gate::Held(reason) => {
+                self.hold(stage, reason);
+                self.position = Position::After;
+            }
+            Gate::Unconfirmed(reason) => {
+                self.hold(stage, reason.clone());
+                self.halt(Ending::Paused, reason);
+            }
+            Gate::ReadFirst(_) => return false,
+            Gate::Open => {
+                // What is done to one server keeps to that server's window.
+                let window = step.act.is_local().then(|| self.plan.hosts.get(&step.via)).flatten();
+                let window = window.and_then(|host| host.window.as_deref());
+                let opening =
+                    window::opening(window, &self.plan.conditions, self.now, STEP_SECONDS);
+                if let Some(reason) = opening.closed() {
+                    self.hold(stage, reason.clone());
+                    self.position = Position::After;
+                    self.halt(Ending::Window, reason);
+                    return true;
+                }
+                self.position = Position::StepRunning;
+                self.ready.push_back(Action::Step { stage });
+            }
+        }
+        true
+    }
+
+    /// INVARIANT: a host that waits for a step is not touched before that step is done.
+    pub(super) fn keep_back(&mut self, hosts: &[HostName]) {
+        for host in hosts {
+            let waits = self.hosts.get(host) == Some(&Standing::Waiting);
+            let after = self.plan.hosts.get(host).and_then(|planned| planned.after_step.as_ref());
+            if let (true, Some(name)) = (waits, after)
+                && !self.is_done(name)
+            {
+                self.end(host, Outcome::NotStarted);
+            }
+        }
+    }
+
+    pub(super) fn is_done(&self, step: &str) -> bool {
+        let stage = self.plan.stages.iter().position(|stage| stage.name == step);
+        let outcome = stage.and_then(|stage| self.steps.get(&stage));
+        matches!(outcome, Some(StepOutcome::Verified(_) | StepOutcome::Unchanged))
+    }
+
+    pub(super) fn hold(&mut self, stage: usize, reason: String) {
+        self.steps.insert(stage, StepOutcome::Held(reason.clone()));
+        self.ready.push_back(Action::StepHeld { stage, reason });
+    }
+}
