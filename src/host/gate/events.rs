@@ -99,7 +99,7 @@ mod tests {
     use crate::host::imagined::Imagined;
 
     async fn told(code: &str, message: &str) -> Told {
-        let time = "20261124120000.000000+000";
+        let time = "2026-11-24T12:00:00Z";
         let event = [("EventCode", code), ("TimeGenerated", time), ("Message", message)];
         let mut node = Imagined::new().with_instance("Win32_NTLogEvent", &event);
         let since = "2026-11-24T11:00:00Z".parse().unwrap();

@@ -375,6 +375,7 @@ fn a_budget_counts_the_stages_hosts_whether_or_not_they_have_work() {
     let path = &plan.hosts[&HostName::new("FS1")].changes[0].path;
     sample::set(fleet.seen("FS1"), path, State::Absent);
     assert_eq!(budget(&fleet), (1, 2));
+    sample::set(fleet.seen("FS2"), path, State::Absent);
     fleet.host("FS2").window = Some("nowhere".into());
     assert_eq!(budget(&fleet), (1, 1));
 }
