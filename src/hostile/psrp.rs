@@ -63,6 +63,10 @@ pub(super) fn message(bytes: &[u8]) {
 }
 
 pub(super) fn clixml(bytes: &[u8]) {
+    // Errors on standard error are never longer than what was said.
+    let said = String::from_utf8_lossy(bytes);
+    let block = format!("#< CLIXML\r\n{said}");
+    assert!(clixml::errors(&block).len() <= block.len(), "text from nowhere");
     let Ok(object) = clixml::decode(bytes) else { return };
     look_into(&object);
     let text = clixml::encode(&Item::from(&object));

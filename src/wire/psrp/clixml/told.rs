@@ -9,6 +9,8 @@ use crate::wire::xml;
 /// The line before each block.
 const MARK: &str = "#< CLIXML";
 const END: &str = "</Objs>";
+/// Most blocks that are read: each may be looked for to the end of the text.
+const MAX_BLOCKS: usize = 64;
 
 /// The errors in it, as text; progress and other streams are noise. What is no block, or cannot be
 /// read as one, stays as it is.
@@ -17,7 +19,8 @@ pub fn errors(said: &str) -> Cow<'_, str> {
         return Cow::Borrowed(said);
     }
     let (mut out, mut rest) = (String::new(), said);
-    while let Some((before, after)) = rest.split_once(MARK) {
+    for _ in 0..MAX_BLOCKS {
+        let Some((before, after)) = rest.split_once(MARK) else { break };
         out.push_str(before);
         let read = after.split_once(END).and_then(|(objects, behind)| {
             Some((of_block(&format!("{}{END}", objects.trim_start()))?, behind))
@@ -63,6 +66,12 @@ mod tests {
         check(&block(&format!("{noise}{error}")), "no \"a\"\r\nat <1>");
         check(&block(noise), "");
         check(&format!("{}{}", block(noise), block(error)), "no \"a\"\r\nat <1>");
+    }
+
+    #[test]
+    fn blocks_without_an_end_are_not_looked_for_for_ever() {
+        let many = MARK.repeat(200_000);
+        check(&many, &many);
     }
 
     #[test]
