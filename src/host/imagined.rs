@@ -231,7 +231,8 @@ impl World {
         let key = match write {
             Write::CreateKey(key) | Write::DeleteKey(key) => key,
             Write::SetValue { path, .. } | Write::DeleteValue(path) => &path.key,
-            Write::Restart { .. }
+            Write::SetAccessList { .. }
+            | Write::Restart { .. }
             | Write::StartService(_)
             | Write::StopService(_)
             | Write::CreateInstance { .. }
@@ -269,7 +270,8 @@ impl World {
                 let values = self.keys.entry(path.key.clone()).or_default();
                 if values.remove(&path.name).is_some() { 0 } else { 2 }
             }
-            Write::Restart { .. }
+            Write::SetAccessList { .. }
+            | Write::Restart { .. }
             | Write::StartService(_)
             | Write::StopService(_)
             | Write::CreateInstance { .. }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::lab::request::Request;
+use crate::model::particulars::AccessEntry;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Kind;
 use crate::model::registry::ValuePath;
@@ -129,6 +130,15 @@ pub(super) fn writes() -> Vec<Write> {
         Write::CreateKey(KeyPath::new(r"SOFTWARE\rmsfleet\a")),
         Write::DeleteKey(KeyPath::new(r"SOFTWARE\rmsfleet\a")),
         Write::DeleteValue(path()),
+        Write::SetAccessList {
+            key: KeyPath::new(r"SOFTWARE\rmsfleet\a"),
+            entries: vec![AccessEntry {
+                sid: "S-1-5-20".to_owned(),
+                allows: true,
+                mask: 983_103,
+                inherited_below: true,
+            }],
+        },
         Write::StartService("MSExchangeTransport".to_owned()),
         Write::StopService("MSExchangeTransport".to_owned()),
         Write::DeleteInstance { class: "root/x/Job", key: ("Name", "a".to_owned()) },

@@ -11,6 +11,8 @@ use crate::model::registry::ValuePath;
 pub enum Act {
     Set(ValuePath),
     DeleteValue(ValuePath),
+    /// The key's access list was replaced.
+    SetAccess(KeyPath),
     CreateKey(KeyPath),
     DeleteKey(KeyPath),
     /// An order to restart was taken.

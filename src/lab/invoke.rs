@@ -60,7 +60,8 @@ pub fn answer(
         if call.denied {
             known.refused(regmethod::ACCESS_DENIED)
         } else {
-            let output = regprov::invoke(&mut host.registry, known, &parameters)?;
+            let input = request.body.elements().next().unwrap_or(&request.body);
+            let output = regprov::invoke(&mut host.registry, known, input, &parameters)?;
             if let Some(act) = regprov::act(known, &parameters).filter(|_| output.code == 0) {
                 host.witness.tell(&act);
             }

@@ -3,6 +3,7 @@
 //!
 //! Everything but [`station`], [`http`] and [`serve`] is values: requests in, replies out.
 
+pub mod access;
 pub mod accounts;
 pub mod act;
 pub mod availability;

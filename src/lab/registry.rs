@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use crate::lab::access;
+use crate::model::particulars::AccessEntry;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Value;
 use crate::model::registry::ValueName;
 use crate::model::registry::ValuePath;
+
+const ADMINISTRATORS: &str = "S-1-5-32-544";
+const NETWORK_SERVICE: &str = "S-1-5-20";
 
 /// Why the registry does not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +37,8 @@ pub struct Registry {
     keys: BTreeMap<KeyPath, Key>,
     unreadable: BTreeSet<KeyPath>,
     unwritable: BTreeSet<KeyPath>,
-    shared: BTreeSet<KeyPath>,
+    /// Who may what, where the list is not the one of every key.
+    access: BTreeMap<KeyPath, Vec<AccessEntry>>,
 }
 
 impl Default for Registry {
@@ -43,7 +49,7 @@ impl Default for Registry {
             keys: keys.into_iter().collect(),
             unreadable: BTreeSet::new(),
             unwritable: BTreeSet::new(),
-            shared: BTreeSet::new(),
+            access: BTreeMap::new(),
         }
     }
 }
@@ -86,11 +92,32 @@ impl Registry {
     /// Gives the key to `NETWORK SERVICE` too, whatever is below it included.
     pub fn share(&mut self, key: &KeyPath) {
         self.plant_key(key);
-        self.shared.insert(key.clone());
+        let both = [ADMINISTRATORS, NETWORK_SERVICE].map(access::full);
+        self.access.insert(key.clone(), both.into());
     }
 
-    pub fn is_shared(&self, key: &KeyPath) -> bool {
-        covered(&self.shared, key)
+    /// The key's own list, or what the nearest key above hands down; administrators alone if nobody
+    /// has said anything.
+    pub fn access(&self, key: &KeyPath) -> Vec<AccessEntry> {
+        if let Some(own) = self.access.get(key) {
+            return own.clone();
+        }
+        let above = lineage(key).into_iter().rev().find_map(|above| self.access.get(&above));
+        match above {
+            Some(list) => list.iter().filter(|entry| entry.inherited_below).cloned().collect(),
+            None => vec![access::full(ADMINISTRATORS)],
+        }
+    }
+
+    pub fn set_access(&mut self, key: &KeyPath, entries: Vec<AccessEntry>) -> Result<(), Refusal> {
+        if !self.may_write(key) {
+            return Err(Refusal::Denied);
+        }
+        if !self.has_key(key) {
+            return Err(Refusal::NoKey);
+        }
+        self.access.insert(key.clone(), entries);
+        Ok(())
     }
 
     /// What a boot does: volatile keys are gone, with all below them.

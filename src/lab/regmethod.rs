@@ -43,8 +43,7 @@ pub enum Method {
     Get(Kind),
     Set(Kind),
     GetSecurityDescriptor,
-    /// Known to the class, but not to this provider: SetSecurityDescriptor.
-    NotCapable,
+    SetSecurityDescriptor,
 }
 
 impl Method {
@@ -58,7 +57,7 @@ impl Method {
             "DeleteValue" => Self::DeleteValue,
             "CheckAccess" => Self::CheckAccess,
             "GetSecurityDescriptor" => Self::GetSecurityDescriptor,
-            "SetSecurityDescriptor" => Self::NotCapable,
+            "SetSecurityDescriptor" => Self::SetSecurityDescriptor,
             _ => {
                 let (verb, rest) = name.split_at_checked(3)?;
                 let kind = kind_named(rest.strip_suffix("Value")?)?;
@@ -73,13 +72,16 @@ impl Method {
 
     pub fn effect(self) -> Effect {
         match self {
-            Self::CreateKey | Self::DeleteKey | Self::DeleteValue | Self::Set(_) => Effect::Writes,
+            Self::CreateKey
+            | Self::DeleteKey
+            | Self::DeleteValue
+            | Self::Set(_)
+            | Self::SetSecurityDescriptor => Effect::Writes,
             Self::EnumKey
             | Self::EnumValues
             | Self::CheckAccess
             | Self::Get(_)
-            | Self::GetSecurityDescriptor
-            | Self::NotCapable => Effect::Reads,
+            | Self::GetSecurityDescriptor => Effect::Reads,
         }
     }
 
@@ -92,7 +94,7 @@ impl Method {
             "sValue" | "uValue" => {
                 matches!(self, Self::Set(kind) if data_parameter(kind) == parameter)
             }
-            "Descriptor" => self == Self::NotCapable,
+            "Descriptor" => self == Self::SetSecurityDescriptor,
             _ => false,
         }
     }
@@ -109,7 +111,7 @@ impl Method {
             | Self::DeleteKey
             | Self::DeleteValue
             | Self::Set(_)
-            | Self::NotCapable => Vec::new(),
+            | Self::SetSecurityDescriptor => Vec::new(),
         };
         Output { out, code }
     }

@@ -1,5 +1,6 @@
 //! `StdRegProv` with its traps (`winrm.md` 1.6): refusals are return values, not faults.
 
+use crate::lab::access;
 use crate::lab::act::Act;
 use crate::lab::cim::Property;
 use crate::lab::fault;
@@ -25,6 +26,7 @@ use crate::model::registry::Kind;
 use crate::model::registry::Value;
 use crate::model::registry::ValueName;
 use crate::model::registry::ValuePath;
+use crate::wire::xml::Element;
 
 const LOCAL_MACHINE: u32 = 2_147_483_650;
 /// `HKEY_CLASSES_ROOT`, `HKEY_CURRENT_USER`, `HKEY_USERS`, `HKEY_CURRENT_CONFIG`: empty here.
@@ -36,6 +38,7 @@ const READING: u32 = 1 | 8 | 16 | 131_072;
 pub fn invoke(
     registry: &mut Registry,
     method: Method,
+    input: &Element,
     parameters: &Parameters,
 ) -> Result<Output, LabFault> {
     let hive = match first(parameters, "hDefKey") {
@@ -86,12 +89,11 @@ pub fn invoke(
             Some(value) => done(registry.set(value_path, value)),
             None => method.refused(NULL_PARAMETER),
         },
-        Method::GetSecurityDescriptor => descriptor(registry, &key),
-        Method::NotCapable => {
-            let text = "the provider is not capable of the attempted operation";
-            return Err(LabFault::new(fault::PROVIDER_NOT_CAPABLE, "a:ActionNotSupported", text)
-                .by(Provider::Wmi));
-        }
+        Method::GetSecurityDescriptor => access::descriptor(registry, &key),
+        Method::SetSecurityDescriptor => match input.find(&input.namespace, "Descriptor") {
+            Some(descriptor) => done(registry.set_access(&key, access::entries(descriptor)?)),
+            None => method.refused(NULL_PARAMETER),
+        },
     })
 }
 
@@ -105,12 +107,12 @@ pub fn act(method: Method, parameters: &Parameters) -> Option<Act> {
         Method::DeleteKey => Some(Act::DeleteKey(key)),
         Method::DeleteValue => Some(Act::DeleteValue(value(key))),
         Method::Set(_) => Some(Act::Set(value(key))),
+        Method::SetSecurityDescriptor => Some(Act::SetAccess(key)),
         Method::EnumKey
         | Method::EnumValues
         | Method::CheckAccess
         | Method::Get(_)
-        | Method::GetSecurityDescriptor
-        | Method::NotCapable => None,
+        | Method::GetSecurityDescriptor => None,
     }
 }
 
@@ -120,31 +122,6 @@ fn code(refusal: Refusal) -> u32 {
         Refusal::Denied | Refusal::HasSubkeys => ACCESS_DENIED,
         Refusal::BadName => BAD_PARAMETER,
     }
-}
-
-/// Who may what, in the one form that this farm knows: administrators all, and `NETWORK SERVICE`
-/// where the key was given to it.
-fn descriptor(registry: &Registry, key: &KeyPath) -> Output {
-    let method = Method::GetSecurityDescriptor;
-    if !registry.may_read(key) {
-        return method.refused(ACCESS_DENIED);
-    }
-    if !registry.has_key(key) {
-        return method.refused(NOT_FOUND);
-    }
-    let administrators = "S-1-5-32-544";
-    let network_service = registry.is_shared(key).then_some("S-1-5-20");
-    let entries = [administrators].into_iter().chain(network_service).map(|sid| {
-        Property::Embedded(vec![
-            ("AccessMask", Property::Number(0xF_003F)),
-            ("AceFlags", Property::Number(3)),
-            ("AceType", Property::Number(0)),
-            ("Trustee", Property::Embedded(vec![("SIDString", Property::text(sid))])),
-        ])
-    });
-    let parts =
-        vec![("ControlFlags", Property::Number(4)), ("DACL", Property::Many(entries.collect()))];
-    Output { out: vec![("Descriptor", Property::Embedded(parts))], code: OK }
 }
 
 /// A default value that is the key's only value is not listed.
@@ -276,6 +253,10 @@ mod tests {
 
     const KEY: &str = r"SOFTWARE\Contoso";
 
+    fn bare() -> Element {
+        Element::new("urn:x", "INPUT")
+    }
+
     fn registry() -> Registry {
         let mut registry = Registry::default();
         let mut put = |name: &str, value| registry.plant(ValuePath::new(KEY, name), value);
@@ -298,7 +279,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), vec![Some((*value).to_owned())]))
             .collect();
-        let output = invoke(&mut registry(), parsed, &parameters).unwrap();
+        let output = invoke(&mut registry(), parsed, &bare(), &parameters).unwrap();
         let mut text = String::new();
         for (name, value) in &output.out {
             value.write(&mut text, "", name);
@@ -374,7 +355,8 @@ mod tests {
                 ("sSubKeyName".to_owned(), vec![Some(KEY.to_owned())]),
                 ("uValue".to_owned(), vec![Some(value.to_owned())]),
             ];
-            invoke(&mut registry(), Method::Set(Kind::Dword), &parameters).map_err(|f| f.code)
+            invoke(&mut registry(), Method::Set(Kind::Dword), &bare(), &parameters)
+                .map_err(|f| f.code)
         };
         assert_eq!(set("4294967296"), Err(fault::TYPE_MISMATCH));
         assert_eq!(set("-1"), Err(fault::TYPE_MISMATCH));

@@ -210,9 +210,12 @@ mod tests {
         check("EnumKey", input("EnumKey_INPUT", REGISTRY, unknown), Err(fault::INTERNAL_ERROR));
         check("EnumNo", input("EnumNo_INPUT", REGISTRY, key), Err(fault::ACTION_NOT_SUPPORTED));
         let descriptor = input("SetSecurityDescriptor_INPUT", REGISTRY, key);
-        check("SetSecurityDescriptor", descriptor, Err(fault::PROVIDER_NOT_CAPABLE));
+        check("SetSecurityDescriptor", descriptor, Ok(()));
+        let typed = "<r:sSubKeyName>SOFTWARE</r:sSubKeyName><r:Descriptor>x</r:Descriptor>";
+        let descriptor = input("SetSecurityDescriptor_INPUT", REGISTRY, typed);
+        check("SetSecurityDescriptor", descriptor, Err(fault::INTERNAL_ERROR));
         let stats = &bench.host.stats;
-        assert_eq!((stats.requests, stats.reads, stats.writes, stats.faults), (7, 6, 0, 6));
+        assert_eq!((stats.requests, stats.reads, stats.writes, stats.faults), (8, 5, 2, 6));
     }
 
     #[test]

@@ -74,8 +74,9 @@ fn elements(space: &str, properties: &[(&'static str, CimValue)]) -> Vec<Element
     sorted.into_iter().flat_map(|(name, value)| property(space, name, value)).collect()
 }
 
-/// An array repeats the property's element; an embedded instance stands below it with its type.
-fn property(space: &str, name: &str, value: &CimValue) -> Vec<Element> {
+/// A property, or a method's parameter. An array repeats the element; an embedded instance stands
+/// below it with its type.
+pub(super) fn property(space: &str, name: &str, value: &CimValue) -> Vec<Element> {
     let element = Element::new(space, name);
     vec![match value {
         CimValue::Many(items) => {

@@ -1,6 +1,8 @@
 //! Methods of CIM classes: the shape that all of them share (`winrm.md` 1.5).
 
+use crate::wire::instance;
 use crate::wire::namespace;
+use crate::wire::operation::CimValue;
 use crate::wire::soap;
 use crate::wire::soap::Request;
 use crate::wire::soap::WsmanError;
@@ -15,7 +17,7 @@ pub(crate) struct Invoke {
     /// The keys of the instance; none for the class itself.
     pub(crate) selectors: Vec<(&'static str, String)>,
     /// Parameters by name, in the order of the class's declaration; an array repeats its name.
-    pub(crate) parameters: Vec<(&'static str, String)>,
+    pub(crate) parameters: Vec<(&'static str, CimValue)>,
 }
 
 /// The out parameters. Neither their order nor their presence is relied upon.
@@ -41,8 +43,8 @@ impl Invoke {
         // An empty text is an empty element: to leave the element out would mean null.
         let parameters = self
             .parameters
-            .into_iter()
-            .map(|(name, value)| Element::new(&resource, name).text_node(value));
+            .iter()
+            .flat_map(|(name, value)| instance::property(&resource, name, value));
         let body = Element::new(&resource, format!("{}_INPUT", self.method)).children(parameters);
         Request {
             action: format!("{resource}/{}", self.method),

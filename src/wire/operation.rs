@@ -52,6 +52,9 @@ pub enum Write {
     SetValue { path: ValuePath, value: Value },
     /// `StdRegProv.DeleteValue`.
     DeleteValue(ValuePath),
+    /// `StdRegProv.SetSecurityDescriptor` with who may what alone: owner, group and audit list are
+    /// not sent. No playbook's step does this.
+    SetAccessList { key: KeyPath, entries: Vec<AccessEntry> },
     /// `Win32_OperatingSystem.Win32ShutdownTracker` with the reboot flag.
     Restart { delay_seconds: u32, comment: String },
     /// `Win32_Service.StartService` on the instance of that short name.

@@ -9,6 +9,7 @@ use crate::wire::invoke::Invoke;
 use crate::wire::invoke::Output;
 use crate::wire::invoke::number;
 use crate::wire::operation::Answer;
+use crate::wire::operation::CimValue;
 use crate::wire::soap::WsmanError;
 use crate::wire::xml::Element;
 
@@ -16,9 +17,16 @@ use crate::wire::xml::Element;
 pub(crate) const CLASS: &str = "root/default/StdRegProv";
 /// `HKEY_LOCAL_MACHINE`, as `hDefKey`.
 const HKLM: u32 = 2_147_483_650;
-/// `ACCESS_ALLOWED_ACE_TYPE` and `CONTAINER_INHERIT_ACE` ([MS-DTYP] 2.4.4.1).
+/// `ACCESS_ALLOWED_ACE_TYPE`, `ACCESS_DENIED_ACE_TYPE` and `CONTAINER_INHERIT_ACE` ([MS-DTYP]
+/// 2.4.4.1).
 const ALLOWS: u32 = 0;
+const DENIES: u32 = 1;
 const CONTAINER_INHERIT: u32 = 2;
+/// `SE_DACL_PRESENT` ([MS-DTYP] 2.4.6): the descriptor says who may what, and nothing else.
+const DACL_PRESENT: u32 = 4;
+const DESCRIPTOR: &str = "root/default/__SecurityDescriptor";
+const ACE: &str = "root/default/__ACE";
+const TRUSTEE: &str = "root/default/__Trustee";
 
 /// `Get<Kind>Value`. An empty name asks for the default value.
 pub(crate) fn get(path: &ValuePath, kind: Kind) -> Invoke {
@@ -36,14 +44,17 @@ pub(crate) fn get(path: &ValuePath, kind: Kind) -> Invoke {
 /// `Set<Kind>Value`. An empty array cannot be told from null on this wire, so it is refused.
 pub(crate) fn set(path: &ValuePath, value: &Value) -> Result<Invoke, WsmanError> {
     let (method, data) = match value {
-        Value::Sz(text) => ("SetStringValue", vec![text.clone()]),
-        Value::ExpandSz(text) => ("SetExpandedStringValue", vec![text.clone()]),
-        Value::Binary(bytes) => ("SetBinaryValue", bytes.iter().map(u8::to_string).collect()),
-        Value::Dword(number) => ("SetDWORDValue", vec![number.to_string()]),
-        Value::MultiSz(texts) => ("SetMultiStringValue", texts.clone()),
-        Value::Qword(number) => ("SetQWORDValue", vec![number.to_string()]),
+        Value::Sz(text) => ("SetStringValue", CimValue::Text(text.clone())),
+        Value::ExpandSz(text) => ("SetExpandedStringValue", CimValue::Text(text.clone())),
+        Value::Binary(bytes) => ("SetBinaryValue", many(bytes, |byte| unsigned(u32::from(*byte)))),
+        Value::Dword(number) => ("SetDWORDValue", unsigned(*number)),
+        Value::MultiSz(texts) => {
+            ("SetMultiStringValue", many(texts, |text| CimValue::Text(text.clone())))
+        }
+        // Wider than the numbers of instances are here.
+        Value::Qword(number) => ("SetQWORDValue", CimValue::Text(number.to_string())),
     };
-    if data.is_empty() {
+    if matches!(&data, CimValue::Many(items) if items.is_empty()) {
         let text = format!("an empty {} cannot be written by way of StdRegProv", value.kind());
         return Err(WsmanError::Uncarriable(text));
     }
@@ -52,7 +63,7 @@ pub(crate) fn set(path: &ValuePath, value: &Value) -> Result<Invoke, WsmanError>
         return Err(WsmanError::Uncarriable(text.to_owned()));
     }
     let name = data_name(value.kind());
-    Ok(on_value(method, path, data.into_iter().map(|item| (name, item)).collect()))
+    Ok(on_value(method, path, vec![(name, data)]))
 }
 
 /// `DeleteValue`.
@@ -68,8 +79,37 @@ pub(crate) fn on_key(method: &'static str, key: &KeyPath) -> Invoke {
 /// `CheckAccess`.
 pub(crate) fn check_access(key: &KeyPath, required: u32) -> Invoke {
     let mut invoke = on_key("CheckAccess", key);
-    invoke.parameters.push(("uRequired", required.to_string()));
+    invoke.parameters.push(("uRequired", unsigned(required)));
     invoke
+}
+
+/// `SetSecurityDescriptor` with an access list alone. An empty list would shut everybody out, and
+/// cannot be told from none on this wire: it is refused.
+pub(crate) fn set_access_list(
+    key: &KeyPath,
+    entries: &[AccessEntry],
+) -> Result<Invoke, WsmanError> {
+    if entries.is_empty() {
+        return Err(WsmanError::Uncarriable("an access list must name somebody".to_owned()));
+    }
+    let embedded = |class, properties| CimValue::Embedded { class, properties };
+    let entry = |entry: &AccessEntry| {
+        let flags = if entry.inherited_below { CONTAINER_INHERIT } else { 0 };
+        let sid = vec![("SIDString", CimValue::Text(entry.sid.clone()))];
+        embedded(
+            ACE,
+            vec![
+                ("AccessMask", unsigned(entry.mask)),
+                ("AceFlags", unsigned(flags)),
+                ("AceType", unsigned(if entry.allows { ALLOWS } else { DENIES })),
+                ("Trustee", embedded(TRUSTEE, sid)),
+            ],
+        )
+    };
+    let properties = vec![("ControlFlags", unsigned(DACL_PRESENT)), ("DACL", many(entries, entry))];
+    let mut invoke = on_key("SetSecurityDescriptor", key);
+    invoke.parameters.push(("Descriptor", embedded(DESCRIPTOR, properties)));
+    Ok(invoke)
 }
 
 /// The data, where the code is 0 and the data is there. A `REG_EXPAND_SZ` comes back expanded.
@@ -174,13 +214,22 @@ fn data_name(kind: Kind) -> &'static str {
     }
 }
 
-fn on_value(method: &'static str, path: &ValuePath, data: Vec<(&'static str, String)>) -> Invoke {
+fn on_value(method: &'static str, path: &ValuePath, data: Vec<(&'static str, CimValue)>) -> Invoke {
     let mut parameters = key_parameters(&path.key);
-    parameters.push(("sValueName", path.name.as_str().to_owned()));
+    parameters.push(("sValueName", CimValue::Text(path.name.as_str().to_owned())));
     parameters.extend(data);
     Invoke { class: CLASS, method, selectors: Vec::new(), parameters }
 }
 
-fn key_parameters(key: &KeyPath) -> Vec<(&'static str, String)> {
-    vec![("hDefKey", HKLM.to_string()), ("sSubKeyName", key.as_str().to_owned())]
+fn key_parameters(key: &KeyPath) -> Vec<(&'static str, CimValue)> {
+    let name = CimValue::Text(key.as_str().to_owned());
+    vec![("hDefKey", unsigned(HKLM)), ("sSubKeyName", name)]
+}
+
+fn unsigned(number: u32) -> CimValue {
+    CimValue::Number(number.into())
+}
+
+fn many<T>(items: &[T], one: impl Fn(&T) -> CimValue) -> CimValue {
+    CimValue::Many(items.iter().map(one).collect())
 }

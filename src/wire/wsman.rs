@@ -6,6 +6,7 @@ use crate::wire::invoke::Invoke;
 use crate::wire::invoke::Output;
 use crate::wire::namespace;
 use crate::wire::operation::Answer;
+use crate::wire::operation::CimValue;
 use crate::wire::operation::Read;
 use crate::wire::operation::Write;
 use crate::wire::regprov;
@@ -238,15 +239,16 @@ fn act(write: &Write) -> Result<Deed<'_>, WsmanError> {
         Write::DeleteKey(key) => regprov::on_key("DeleteKey", key),
         Write::SetValue { path, value } => regprov::set(path, value)?,
         Write::DeleteValue(path) => regprov::delete_value(path),
+        Write::SetAccessList { key, entries } => regprov::set_access_list(key, entries)?,
         Write::Restart { delay_seconds, comment } => Invoke {
             class: OPERATING_SYSTEM,
             method: "Win32ShutdownTracker",
             selectors: Vec::new(),
             parameters: vec![
-                ("Timeout", delay_seconds.to_string()),
-                ("Comment", comment.clone()),
-                ("ReasonCode", PLANNED.to_string()),
-                ("Flags", REBOOT.to_string()),
+                ("Timeout", CimValue::Number((*delay_seconds).into())),
+                ("Comment", CimValue::Text(comment.clone())),
+                ("ReasonCode", CimValue::Number(PLANNED.into())),
+                ("Flags", CimValue::Number(REBOOT.into())),
             ],
         },
         Write::StartService(name) => service("StartService", name),

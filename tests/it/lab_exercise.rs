@@ -8,7 +8,9 @@ use jiff::SignedDuration;
 
 use rmsfleet::host::link::Connect as _;
 use rmsfleet::host::link::Launch as _;
+use rmsfleet::host::link::Reader as _;
 use rmsfleet::host::link::Target;
+use rmsfleet::host::link::Writer as _;
 use rmsfleet::lab::accounts::Accounts as LabAccounts;
 use rmsfleet::lab::edge::Edge;
 use rmsfleet::lab::faults::FaultSet;
@@ -17,12 +19,17 @@ use rmsfleet::lab::serve::Farm;
 use rmsfleet::lab::stats::HostStats;
 use rmsfleet::lab::tour;
 use rmsfleet::model::host::HostName;
+use rmsfleet::model::particulars::AccessEntry;
 use rmsfleet::model::program::Program;
+use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::secret::Account;
 use rmsfleet::model::secret::Secret;
 use rmsfleet::net::accounts::Accounts;
 use rmsfleet::net::connect::Network;
 use rmsfleet::net::stats::Stats;
+use rmsfleet::wire::operation::Answer;
+use rmsfleet::wire::operation::Read;
+use rmsfleet::wire::operation::Write;
 
 use crate::exercise::PROBE;
 use crate::exercise::Place;
@@ -85,6 +92,37 @@ async fn the_lab_passes_the_whole_exercise_and_no_shell_is_left() {
     assert!(sheet.failed.is_empty() && sheet.passed > 40, "{}", sheet.failed.join("\n"));
     let stats = stand.stats();
     assert_eq!((stats.shells_opened, stats.shells_closed), (4, 4));
+}
+
+/// `SetSecurityDescriptor`, which no server of the matrix knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_access_list_that_was_set_is_read_back_and_handed_down() {
+    let stand = Stand::start().await;
+    let mut link = stand.network.connect(&stand.target("/wsman")).await.unwrap();
+    let parent = KeyPath::new(r"SOFTWARE\rmsfleet exercise");
+    let key = KeyPath::new(r"SOFTWARE\rmsfleet exercise\below");
+    let done = Answer::Done { code: 0 };
+    let entry = |sid: &str, allows, mask, inherited_below| AccessEntry {
+        sid: sid.to_owned(),
+        allows,
+        mask,
+        inherited_below,
+    };
+    let entries = vec![
+        entry("S-1-5-32-544", true, 0xF_003F, true),
+        entry("S-1-5-20", true, 0x2_0019, false),
+        entry("S-1-1-0", false, 2, true),
+    ];
+    let write = Write::SetAccessList { key: parent.clone(), entries: entries.clone() };
+    let missing = Answer::Done { code: 2 };
+    assert_eq!(link.write(&write).await.unwrap(), missing, "there is no such key");
+    assert_eq!(link.write(&Write::CreateKey(key.clone())).await.unwrap(), done);
+    assert_eq!(link.write(&write).await.unwrap(), done);
+    let listed = |entries| Answer::AccessList { code: 0, entries: Some(entries) };
+    let read = link.read(&Read::AccessList(parent)).await.unwrap();
+    assert_eq!(read, listed(entries.clone()));
+    let below = [entries[0].clone(), entries[2].clone()];
+    assert_eq!(link.read(&Read::AccessList(key)).await.unwrap(), listed(below.into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

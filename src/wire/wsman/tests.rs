@@ -302,3 +302,49 @@ fn an_access_list_is_read_in_whatever_namespace_its_parts_stand() {
                  <p:ReturnValue>0</p:ReturnValue>";
     check_refused(&read, short, "less");
 }
+
+#[test]
+fn an_access_list_is_sent_as_a_descriptor_of_its_own_class() {
+    let entry = |sid: &str, allows, inherited_below| AccessEntry {
+        sid: sid.to_owned(),
+        allows,
+        mask: 983_103,
+        inherited_below,
+    };
+    let entries = vec![entry("S-1-5-20", true, true), entry("S-1-1-0", false, false)];
+    let write = Write::SetAccessList { key: KeyPath::new(r"SOFTWARE\a"), entries };
+    let request = encode_write(&write, &header()).unwrap();
+    let element = xml::parse(&request).unwrap();
+    let body = element.find(namespace::SOAP, "Body").unwrap();
+    let input = body.find(REGISTRY, "SetSecurityDescriptor_INPUT").unwrap();
+    let names: Vec<&str> = input.elements().map(|own| own.name.as_str()).collect();
+    assert_eq!(names, ["hDefKey", "sSubKeyName", "Descriptor"]);
+    let descriptor = input.find(REGISTRY, "Descriptor").unwrap();
+    let root = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/default";
+    let classed = |element: &Element, class: &str| {
+        let typed =
+            element.attr(namespace::XSI, "type").unwrap().ends_with(&format!(":{class}_Type"));
+        typed && element.elements().all(|part| part.namespace == format!("{root}/{class}"))
+    };
+    assert!(classed(descriptor, "__SecurityDescriptor"));
+    let told: Vec<Vec<String>> = descriptor
+        .elements()
+        .filter(|own| own.name == "DACL")
+        .map(|ace| {
+            assert!(classed(ace, "__ACE"));
+            assert!(classed(ace.elements().last().unwrap(), "__Trustee"));
+            let text = |own: &Element| own.elements().next().unwrap_or(own).text();
+            ace.elements().map(|own| format!("{} {}", own.name, text(own))).collect()
+        })
+        .collect();
+    let line =
+        |flags, kind, sid| ["AccessMask 983103", flags, kind, sid].map(str::to_owned).to_vec();
+    let first = line("AceFlags 2", "AceType 0", "Trustee S-1-5-20");
+    assert_eq!(told, [first, line("AceFlags 0", "AceType 1", "Trustee S-1-1-0")]);
+}
+
+#[test]
+fn an_access_list_for_nobody_is_not_sent() {
+    let write = Write::SetAccessList { key: KeyPath::new("SOFTWARE"), entries: Vec::new() };
+    assert!(matches!(encode_write(&write, &header()), Err(WsmanError::Uncarriable(_))));
+}

@@ -102,6 +102,7 @@ impl Writer for ImaginedLink {
                 Write::DeleteKey(key) => format!("drop {key}"),
                 Write::SetValue { path, .. } => format!("set {}", path.name),
                 Write::DeleteValue(path) => format!("delete {}", path.name),
+                Write::SetAccessList { key, .. } => format!("rights {key}"),
                 Write::Restart { .. } => "restart".to_owned(),
                 Write::StartService(name) => format!("start {name}"),
                 Write::StopService(name) => format!("stop {name}"),

@@ -203,7 +203,9 @@ pub(crate) fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answe
             machine.stopped.insert(name.clone());
             0
         }
-        Write::CreateInstance { .. } | Write::DeleteInstance { .. } => 0,
+        Write::SetAccessList { .. }
+        | Write::CreateInstance { .. }
+        | Write::DeleteInstance { .. } => 0,
         Write::Restart { .. } => {
             if machine.luck.hangs {
                 0

@@ -175,6 +175,7 @@ impl Ground {
             let told = move |act: &Act| {
                 let words = match act {
                     Act::Set(path) => format!("set {}", path.name),
+                    Act::SetAccess(key) => format!("rights {key}"),
                     Act::DeleteValue(path) => format!("delete {}", path.name),
                     Act::CreateKey(key) => format!("create {key}"),
                     Act::DeleteKey(key) => format!("drop {key}"),
