@@ -242,9 +242,12 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         foreign: Vec<String>,
     },
+    /// A gate is looked at from now on, for so many seconds by the wall clock at most.
     GateStarted {
         stage: String,
         gate: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<u32>,
     },
     /// Evidence, told when it changes. `host` is `None` where the gate is about no single one.
     GateSeen {
@@ -380,6 +383,10 @@ pub enum Phase {
     /// Being taken out of service.
     Drain,
     Restart,
+    /// After the proof: what started by itself before starts again.
+    Settle,
+    /// The gates behind its restart.
+    Gates,
     /// Being brought back as found.
     Back,
     Step,

@@ -15,6 +15,7 @@ use crate::cli::prepare;
 use crate::cli::request::DoctorRequest;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
+use crate::cli::tidy::tidy;
 use crate::cli::wired::Wired;
 use crate::error::Exit;
 use crate::host::doctor::Patient;
@@ -74,6 +75,9 @@ async fn visit(request: &DoctorRequest, console: &mut Console) -> Result<Exit, S
         let body = serde_json::to_value(&checkup)?;
         console.document("checkup", checkup.host.as_str(), body)?;
         checkups.push(checkup);
+    }
+    for words in tidy(&wired).await {
+        console.did("Left", &words)?;
     }
     console.did("Examined", &summary(&checkups))?;
     if console.output.stats {

@@ -53,6 +53,7 @@ pub mod stop;
 pub mod surroundings;
 pub mod tenant;
 pub mod terminal;
+pub mod tidy;
 pub mod undo;
 mod usage;
 pub mod verify;

@@ -23,6 +23,7 @@ use crate::cli::revocation;
 use crate::cli::stop::Stop;
 use crate::cli::surroundings;
 use crate::cli::tenant;
+use crate::cli::tidy::tidy;
 use crate::cli::wired::Wired;
 use crate::error::Exit;
 use crate::event::Record;
@@ -285,6 +286,9 @@ pub async fn read(
     let mut sink = Passing::new(id, || SystemClock.now(), observer);
     let work = survey(wired, &SystemClock, questions, limits, &mut sink);
     let read = attend_reading(work, &screen).await;
+    for words in tidy(wired).await {
+        drop(screen.lock().note(&words));
+    }
     console.take_back(screen.lock().close());
     let survey = read
         .ok_or_else(|| Stop::new(Exit::Interrupted, "stopped; nothing was written anywhere"))?

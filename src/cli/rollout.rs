@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use crate::cli::again;
 use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
-use crate::cli::attend::interrupted;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
 use crate::cli::desk::Desk;
@@ -21,6 +20,7 @@ use crate::cli::recovery;
 use crate::cli::request::PlanRequest;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
+use crate::cli::tidy::tidy;
 use crate::cli::wired::Wired;
 use crate::error::Exit;
 use crate::event::Event;
@@ -125,7 +125,9 @@ pub async fn roll_out(
         done = attend(work, &screen, &urgency, &folder.path) => done,
         () = lock::keep(held.as_mut(), &screen, &urgency) => None,
     };
-    tidy(&wired, &screen).await;
+    for words in tidy(&wired).await {
+        drop(screen.lock().note(&words));
+    }
     console.take_back(screen.lock().close());
     drop(awake);
     drop(farm);
@@ -156,21 +158,6 @@ pub async fn roll_out(
         stats::show(&stats, console)?;
     }
     Ok(report.exit)
-}
-
-/// Deletes the shells that the run's end has cut off, unless the user does not wait.
-async fn tidy(wired: &Wired, screen: &Shared) {
-    let standing = tokio::select! {
-        standing = wired.delete_left() => standing,
-        () = interrupted() => return,
-    };
-    for host in standing {
-        let words = format!(
-            "a shell may stand on {host}; the host ends it after its idle time: a program's after three \
-             minutes, PowerShell's after two hours (Exchange: 15 minutes)"
-        );
-        drop(screen.lock().note(&words));
-    }
 }
 
 fn conclude(

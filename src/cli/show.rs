@@ -53,6 +53,7 @@ pub fn open(path: &Path) -> Result<Sealed, Stop> {
             | SealError::Truncated
             | SealError::TooLarge(_)
             | SealError::TooNew { .. }
+            | SealError::TooOld { .. }
             | SealError::Unreadable(_)
             | SealError::Unwritable(_) => Exit::Data,
         };

@@ -63,8 +63,12 @@ impl Wired {
     /// Follows the run: what a host is busy with from here on.
     pub fn note(&self, event: &Event) {
         let (host, phase) = match event {
-            Event::HostStarted { host, phase } => (host, *phase),
+            Event::HostStarted { host, phase } | Event::PhaseStarted { host, phase, .. } => {
+                (host, *phase)
+            }
             Event::RestartIntended { host, .. } => (host, Phase::Restart),
+            // It has taken a logon since: from here on a refusal is one.
+            Event::RestartProved { host, .. } => (host, Phase::Settle),
             Event::StepIntended { via, .. } => (via, Phase::Step),
             _ => return,
         };

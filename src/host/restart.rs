@@ -26,8 +26,9 @@ const JITTER: SignedDuration = SignedDuration::from_secs(5);
 const REFUSALS: u32 = 6;
 
 /// Faults of a service that is stopping or a host that is going down: `ERROR_OPERATION_ABORTED`,
-/// `ERROR_SHUTDOWN_IN_PROGRESS`, and WinRM's own word for the first. The order may be the reason.
-const GOING_DOWN: [u32; 3] = [995, 1115, 2_150_859_230];
+/// `ERROR_SHUTDOWN_IN_PROGRESS` as Windows and as COM say it, and WinRM's own word for the first. The
+/// order may be the reason.
+const GOING_DOWN: [u32; 4] = [995, 1115, 2_147_943_515, 2_150_859_230];
 
 /// What two witnesses say about a host's last start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +181,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
                 if seen.refused < REFUSALS && clock.now() >= next_logon =>
             {
                 let began = clock.now();
-                let look = look(connect, target, wait.services).await;
+                let look = look(connect, clock, target, wait.services).await;
                 let now = clock.now();
                 // A connection that died with the host may be silent for longer than the host was
                 // away: what was left of the time when the look began is given back, once.
@@ -199,7 +200,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
                 next_logon = now.checked_add(pause).unwrap_or(deadline);
                 match look {
                     Ok(look) => {
-                        if let Some(reading) = seen.judge(look, wait, now) {
+                        if let Some(reading) = seen.judge(look, wait) {
                             return Ok(reading);
                         }
                     }
@@ -224,19 +225,23 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
 /// What one connection showed.
 struct Look {
     reading: BootReading,
+    /// By the workstation's clock, when the reading had come.
+    at: Timestamp,
     /// Services that should run and do not, with their state.
     waiting_for: Vec<String>,
 }
 
-async fn look<C: Connect>(
+async fn look<C: Connect, K: Clock>(
     connect: &C,
+    clock: &K,
     target: &Target,
     services: &[String],
 ) -> Result<Look, HostError> {
     let mut link = connect.connect(target).await?;
     let reading = read_boot(&mut link).await?;
+    let at = clock.now();
     if services.is_empty() {
-        return Ok(Look { reading, waiting_for: Vec::new() });
+        return Ok(Look { reading, at, waiting_for: Vec::new() });
     }
     let wql = services_wql("Name,State", services);
     let states = identity::query(&mut link, &wql).await?;
@@ -254,7 +259,7 @@ async fn look<C: Connect>(
             }
         })
         .collect();
-    Ok(Look { reading, waiting_for })
+    Ok(Look { reading, at, waiting_for })
 }
 
 fn services_wql(properties: &str, names: &[impl AsRef<str>]) -> String {
@@ -281,10 +286,10 @@ struct Seen {
 
 impl Seen {
     /// Takes a look in; gives the reading if it confirms an earlier one and nothing is missing.
-    fn judge(&mut self, look: Look, wait: &Wait<'_>, now: Timestamp) -> Option<BootReading> {
-        let Look { reading, waiting_for } = look;
+    fn judge(&mut self, look: Look, wait: &Wait<'_>) -> Option<BootReading> {
+        let Look { reading, at, waiting_for } = look;
         self.old_boot = false;
-        match proof(wait.before, wait.ordered_at, reading, now) {
+        match proof(wait.before, wait.ordered_at, reading, at) {
             Proof::OldBoot => {
                 self.old_boot = true;
                 self.proved = None;

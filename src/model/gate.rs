@@ -35,6 +35,20 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// How long it is looked at, at most.
+    pub fn seconds(&self) -> u32 {
+        match self {
+            Self::Http { within, .. }
+            | Self::EventLog { within, .. }
+            | Self::Exchange { within, .. }
+            | Self::Service { within, .. }
+            | Self::RmsTemplates { within, .. }
+            | Self::Tcp { within, .. } => *within,
+            Self::Soak { duration, .. } => *duration,
+            Self::Command { timeout, .. } | Self::Approval { timeout, .. } => *timeout,
+        }
+    }
+
     /// Whether it can be green only while the host is in service.
     pub fn needs_service(&self) -> bool {
         match self {

@@ -87,9 +87,13 @@ impl Channel {
     }
 
     async fn logon(&self) -> Result<Box<(Pipe, Conversation)>, HostError> {
-        let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
-        let conversation = Conversation::begin(&mut pipe, &self.login, &self.guard).await?;
-        Ok(Box::new((pipe, conversation)))
+        // Large, and rarer than the messages that may need it.
+        let logon = Box::pin(async {
+            let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
+            let conversation = Conversation::begin(&mut pipe, &self.login, &self.guard).await?;
+            Ok(Box::new((pipe, conversation)))
+        });
+        self.guard.once(self.login.user(), &self.target, logon).await
     }
 }
 
@@ -115,7 +119,11 @@ impl SoapCall for Channel {
                 let (pipe, conversation) = &mut *ready;
                 conversation.exchange(pipe, what, &envelope).await?
             }
-            other => other?,
+            Err(error) => {
+                self.guard.note(self.login.user(), &self.target, &error);
+                return Err(error);
+            }
+            Ok(answered) => answered,
         };
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
         Ok(envelope)

@@ -1,11 +1,13 @@
 //! The network as recipes see it: who logs on where, over what.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use uuid::Uuid;
 
 use crate::host::doctor::Bedside;
@@ -39,6 +41,8 @@ use crate::wire::soap::Header;
 
 /// Largest reply asked for, in bytes: the limit of the oldest hosts (`winrm.md` 1.2).
 const MAX_ENVELOPE: u32 = 153_600;
+/// Hosts whose left shells are deleted at the same time.
+const TIDIED_AT_ONCE: usize = 16;
 /// How long a cmdlet may stay silent; Exchange takes minutes where it talks to a slow directory.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -78,18 +82,29 @@ impl Network {
         Self { guard: self.guard.lenient(), ..self.clone() }
     }
 
-    /// Deletes the shells whose calls were cut off, each over a connection of its own. The hosts on
+    /// Deletes the shells whose calls were cut off, those of a host one after the other. The hosts on
     /// which one may still stand; they end it themselves after its idle time.
     pub async fn delete_left(&self) -> BTreeSet<HostName> {
-        let deleted = self.left.list().into_iter().map(|(id, resource, target)| async move {
-            let is_gone = match self.connect(&target).await {
-                Ok(mut link) => link.delete(&id, &resource).await,
-                Err(_) => false,
-            };
-            (!is_gone).then_some(target.host)
+        let mut hosts: BTreeMap<HostName, Vec<(String, String, Target)>> = BTreeMap::new();
+        for left in self.left.list() {
+            hosts.entry(left.2.host.clone()).or_default().push(left);
+        }
+        let deleted = hosts.into_iter().map(|(host, shells)| async move {
+            let mut all_gone = true;
+            for (id, resource, target) in shells {
+                all_gone &= match self.connect(&target).await {
+                    Ok(mut link) => link.delete(&id, &resource).await,
+                    Err(_) => false,
+                };
+            }
+            (!all_gone).then_some(host)
         });
-        let standing = futures::future::join_all(deleted).await.into_iter().flatten();
-        standing.chain(self.left.given_up()).collect()
+        let standing = futures::stream::iter(deleted)
+            .buffer_unordered(TIDIED_AT_ONCE)
+            .filter_map(std::future::ready)
+            .collect::<BTreeSet<HostName>>()
+            .await;
+        standing.into_iter().chain(self.left.given_up()).collect()
     }
 
     /// Fetches a page of a web server that asks for Windows authentication.

@@ -34,7 +34,7 @@ pub(super) enum Conversation {
     /// The connection is logged on, and TLS carries the messages.
     Clear,
     /// TLS carries the messages, and each one has this `Authorization`.
-    Named(HeaderValue),
+    Named { user: String, header: HeaderValue },
 }
 
 impl Conversation {
@@ -80,7 +80,7 @@ impl Conversation {
             | (Scheme::Http | Scheme::Https, Transport::BasicInClear) => {
                 let header = basic(account)?;
                 log_on_by_basic(pipe, account, guard, &header).await?;
-                Ok(Self::Named(header))
+                Ok(Self::Named { user: account.user.clone(), header })
             }
             (Scheme::Http | Scheme::Https, Transport::Certificate) => {
                 Err(HostError::Unsupported("the inventory names no client certificate".to_owned()))
@@ -112,9 +112,16 @@ impl Conversation {
                 let reply = pipe.post(what, SOAP, None, envelope.to_vec()).await?;
                 opened(reply).map_err(failed)
             }
-            Self::Named(header) => {
+            Self::Named { user, header } => {
                 let extra = Some((AUTHORIZATION, header.clone()));
                 let reply = pipe.post(what, SOAP, extra, envelope.to_vec()).await?;
+                // Each message is a logon of its own: what is refused so was not carried out.
+                if reply.status == 401 {
+                    return Err(HostError::Denied {
+                        user: user.clone(),
+                        detail: format!("HTTP 401 to {what}, after it had taken the same logon"),
+                    });
+                }
                 opened(reply).map_err(failed)
             }
         }
@@ -149,7 +156,9 @@ async fn by_certificate(pipe: &mut Pipe, name: &str) -> Result<Conversation, Hos
     pipe.count(Counters { logons: 1, ..Counters::default() });
     let reply = pipe.post(LOGON, SOAP, Some((AUTHORIZATION, header.clone())), envelope).await?;
     match reply.status {
-        200 | 500 if clear::is_soap(reply.content_type()) => Ok(Conversation::Named(header)),
+        200 | 500 if clear::is_soap(reply.content_type()) => {
+            Ok(Conversation::Named { user: name.to_owned(), header })
+        }
         401 | 403 if !pipe.showed_certificate() => Err(HostError::Unexpected {
             expected: "a host that asks for a client certificate in the TLS handshake".to_owned(),
             got: format!(
@@ -184,6 +193,14 @@ async fn log_on_by_basic(
 ) -> Result<(), HostError> {
     let envelope = wsman::encode_identify()
         .map_err(|error| HostError::Unsupported(format!("Identify: {error}")))?;
+    // The password goes with the first message: a host that may be starting shows first that it
+    // answers at all.
+    if guard.wants_a_sign(&account.user) {
+        let sign = pipe.post_nothing(LOGON).await?;
+        if sign.closes() {
+            *pipe = pipe.again()?;
+        }
+    }
     let mut permit = guard.admit(&account.user).await?;
     permit.sent();
     pipe.count(Counters { logons: 1, ..Counters::default() });

@@ -1,8 +1,10 @@
 //! The account guard: one wrong password must not lock an account out across the fleet.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicUsize;
@@ -12,6 +14,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::host::link::HostError;
+use crate::host::link::Target;
+use crate::model::host::HostName;
 
 /// Lets the first logon of each account go alone, fleet-wide; clones guard together.
 ///
@@ -19,9 +23,13 @@ use crate::host::link::HostError;
 /// refusal after that concerns its host only. If it ends in neither way (no answer, cancelled), the
 /// next one takes its place, until too many logons were sent that nobody answered: each of them may
 /// have been a wrong password that was counted.
+///
+/// A host that has refused an account is not asked again, whoever waits for it.
 #[derive(Debug, Clone, Default)]
 pub struct AccountGuard {
     accounts: Arc<Mutex<BTreeMap<String, Arc<Entry>>>>,
+    /// What each host said to each account.
+    told: Arc<Mutex<BTreeMap<(String, HostName), Told>>>,
     /// Whether a first refusal is borne as one without an answer is.
     is_lenient: bool,
 }
@@ -33,6 +41,21 @@ struct Entry {
     verdict: OnceLock<Verdict>,
     /// First logons that were sent and not answered.
     unanswered: AtomicUsize,
+}
+
+/// By the addresses of a host's endpoints.
+#[derive(Debug, Default)]
+struct Told {
+    taken: BTreeSet<String>,
+    /// With what was said.
+    refused: BTreeMap<String, String>,
+}
+
+impl Told {
+    fn refused(&self, endpoint: &str) -> Option<&String> {
+        let elsewhere = || self.refused.values().next().filter(|_| !self.taken.contains(endpoint));
+        self.refused.get(endpoint).or_else(elsewhere)
+    }
 }
 
 /// Unanswered first logons of an account that are borne.
@@ -81,6 +104,57 @@ impl AccountGuard {
             Some(Verdict::Accepted) | None => return Ok(()),
         };
         Err(HostError::Guarded { user: user.to_owned(), why })
+    }
+
+    /// Whether the account is unproved and the host may be starting, which may leave a logon without
+    /// an answer.
+    pub fn wants_a_sign(&self, user: &str) -> bool {
+        self.is_lenient && self.entry(user).verdict.get().is_none()
+    }
+
+    /// Logs on to a host, unless it has refused the account before: there, or at another of its
+    /// endpoints while this one has not taken it yet. While a host restarts by our order its
+    /// refusals are neither looked at nor kept.
+    pub async fn once<T>(
+        &self,
+        user: &str,
+        target: &Target,
+        logon: impl Future<Output = Result<T, HostError>>,
+    ) -> Result<T, HostError> {
+        let place = (account(user), target.host.clone());
+        let endpoint = target.endpoint.url();
+        if !self.is_lenient
+            && let Some(said) = self.told().get(&place).and_then(|told| told.refused(&endpoint))
+        {
+            let detail = format!("{said} (it said so before, and was not asked again)");
+            return Err(HostError::Denied { user: user.to_owned(), detail });
+        }
+        let entered = logon.await;
+        match &entered {
+            Ok(_) => {
+                let mut all = self.told();
+                let told = all.entry(place).or_default();
+                told.refused.remove(&endpoint);
+                told.taken.insert(endpoint);
+            }
+            Err(error) => self.note(user, target, error),
+        }
+        entered
+    }
+
+    /// Keeps a refusal that came after the logon.
+    pub fn note(&self, user: &str, target: &Target, error: &HostError) {
+        if let HostError::Denied { detail, .. } = error
+            && !self.is_lenient
+        {
+            let mut all = self.told();
+            let told = all.entry((account(user), target.host.clone())).or_default();
+            told.refused.entry(target.endpoint.url()).or_insert_with(|| detail.clone());
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeMap<(String, HostName), Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the account was refused at its first logon.
@@ -240,6 +314,46 @@ mod tests {
         granted(&guard, "b").accepted();
         granted(&restarting, "b").refused();
         drop(granted(&guard, "b"));
+    }
+
+    /// One try on an endpoint; whether it was made.
+    fn try_once(guard: &AccountGuard, host: &str, path: &str, refuses: bool) -> bool {
+        let mut target = crate::net::left::tests::target();
+        target.host = HostName::new(host);
+        path.clone_into(&mut target.endpoint.path);
+        let mut is_made = false;
+        let logon = async {
+            is_made = true;
+            let denied = || HostError::Denied { user: "a".to_owned(), detail: "401".to_owned() };
+            if refuses { Err(denied()) } else { Ok(()) }
+        };
+        let entered = guard.once("a", &target, logon).now_or_never().expect("waits");
+        assert_eq!(entered.is_ok(), is_made && !refuses);
+        is_made
+    }
+
+    #[test]
+    fn a_host_that_refused_is_not_asked_again() {
+        let guard = AccountGuard::default();
+        assert!(try_once(&guard, "one", "/wsman", false));
+        assert!(try_once(&guard, "two", "/wsman", true));
+        for path in ["/wsman", "/wsman", "/PowerShell/"] {
+            assert!(!try_once(&guard, "two", path, false), "{path}");
+        }
+        assert!(try_once(&guard, "one", "/PowerShell/", true));
+        assert!(!try_once(&guard, "one", "/PowerShell/", true));
+        assert!(try_once(&guard, "one", "/wsman", false), "it has taken the account there");
+    }
+
+    #[test]
+    fn a_host_that_restarts_is_asked_again_and_taken_at_its_word_afterwards() {
+        let guard = AccountGuard::default();
+        let restarting = guard.lenient();
+        assert!(try_once(&restarting, "one", "/wsman", true));
+        assert!(try_once(&restarting, "one", "/wsman", true));
+        assert!(try_once(&guard, "one", "/wsman", true), "that was not kept");
+        assert!(try_once(&restarting, "one", "/wsman", false));
+        assert!(try_once(&guard, "one", "/wsman", false));
     }
 
     #[test]

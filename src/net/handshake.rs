@@ -14,6 +14,7 @@ use sha2::Sha256;
 use crate::host::doctor::Shown;
 use crate::host::link::HostError;
 use crate::host::link::Target;
+use crate::net::clock::Stopwatch;
 use crate::net::http::untrusted;
 use crate::net::reach;
 use crate::net::tls;
@@ -55,6 +56,7 @@ async fn greeted(target: &Target) -> Result<ClientConnection, HostError> {
         .map_err(|error| failed(error.into()))?;
     let address = reach::dial(target).await?;
     let limit = target.connect_timeout;
+    let watch = Stopwatch::start();
     let work = move || {
         let mut socket = TcpStream::connect_timeout(&address, limit)?;
         socket.set_read_timeout(Some(limit))?;
@@ -62,6 +64,10 @@ async fn greeted(target: &Target) -> Result<ClientConnection, HostError> {
         let mut session =
             ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
         while session.is_handshaking() {
+            // The socket's limits are for one read or write; a handshake has many.
+            if watch.elapsed() > limit {
+                return Err(std::io::Error::from(ErrorKind::TimedOut));
+            }
             session.complete_io(&mut socket)?;
         }
         session.send_close_notify();

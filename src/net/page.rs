@@ -32,10 +32,12 @@ pub async fn fetch(
     let transport = target.endpoint.transport;
     match login.who() {
         who if kerberos::takes(transport, who) => {
-            kerberos::logon(&mut pipe, login, guard).await.map(drop)?;
+            let entering = kerberos::logon(&mut pipe, login, guard);
+            guard.once(login.user(), target, entering).await.map(drop)?;
         }
         Who::Password(account) if matches!(transport, Transport::Ntlm | Transport::Negotiate) => {
-            logon(&mut pipe, account, guard).await.map(drop)?;
+            let entering = logon(&mut pipe, account, guard);
+            guard.once(login.user(), target, entering).await.map(drop)?;
         }
         Who::Password(_) | Who::Ticket { .. } | Who::Keytab { .. } | Who::Certificate { .. } => {
             return Err(HostError::Unsupported(

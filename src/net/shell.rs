@@ -109,6 +109,8 @@ impl<C: SoapCall> PsrpShell<C> {
             }
             Ok(reply) => Err(misfit("a created shell", &reply)),
             Err(error @ (HostError::Lost { .. } | HostError::Unexpected { .. })) => Err(error),
+            // Its service may go on with what it had begun.
+            Err(HostError::Fault(fault)) if fault.is_time_out() => Err(HostError::Fault(fault)),
             // Nothing was created.
             Err(error) => {
                 opening.shells.remove(&opening.shell_id);

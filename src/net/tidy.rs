@@ -44,7 +44,9 @@ pub(super) trait Tidy: Send {
             let tidied = match self.say(request, resource).await {
                 Ok(()) => Tidied::Done,
                 // A shell that is not there any more needs no deleting.
-                Err(HostError::Fault(fault)) if fault.code == Some(shell::NO_SUCH_SHELL) => {
+                Err(HostError::Fault(fault))
+                    if fault.code.is_some_and(|code| shell::GONE.contains(&code)) =>
+                {
                     Tidied::Done
                 }
                 Err(error) => Tidied::after(&error),

@@ -33,6 +33,11 @@ pub enum SealError {
         "the plan has format {found}, and this version reads up to {FORMAT}; use a newer rmsfleet"
     )]
     TooNew { found: u64 },
+    #[error(
+        "the plan has format {found}, of an older rmsfleet, and this version reads {FORMAT}; plan \
+         again, or use the rmsfleet that made it"
+    )]
+    TooOld { found: u64 },
     #[error("the plan was changed after it was sealed: expected sha256 {expected}, found {found}")]
     Tampered { expected: String, found: String },
     #[error("the plan file was changed after it was sealed: its layout is not the sealed one")]
@@ -133,8 +138,11 @@ fn header(bytes: &[u8]) -> Result<Header, SealError> {
         (Some(MARK), Some(version)) if version > u64::from(FORMAT) => {
             Err(SealError::TooNew { found: version })
         }
-        (Some(MARK), Some(version)) if version == u64::from(FORMAT) => Ok(header),
-        (Some(MARK), Some(_) | None) => Err(SealError::Rewritten),
+        (Some(MARK), Some(version)) if version < u64::from(FORMAT) => {
+            Err(SealError::TooOld { found: version })
+        }
+        (Some(MARK), Some(_)) => Ok(header),
+        (Some(MARK), None) => Err(SealError::Rewritten),
         (Some(_) | None, _) => Err(SealError::NotOurs),
     }
 }
@@ -186,7 +194,7 @@ mod tests {
         check(&replaced("rms.contoso.com", "rms.c0ntoso.com"), "changed after it was sealed");
         check(&replaced(",\"plan\":", ", \"plan\":"), "layout");
         check(&replaced("\"version\":1", "\"version\":2"), "newer rmsfleet");
-        check(&replaced("\"version\":1", "\"version\":0"), "layout");
+        check(&replaced("\"version\":1", "\"version\":0"), "of an older rmsfleet");
         check(&replaced("rmsfleet-plan", "terraform-plan"), "this is none");
         check(b"", "this is none");
         check(b"\xff\xfe{", "this is none");

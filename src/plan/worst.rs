@@ -38,7 +38,6 @@ pub fn from_order(host: &PlannedHost, conditions: &Conditions) -> u32 {
 
 fn from(care: &Care, timeout: u32, conditions: &Conditions) -> u32 {
     let warned = care.warn.as_ref().map_or(0, |warning| warning.lead);
-    let gates = care.gates_after.iter().filter_map(|name| conditions.gates.get(name)).map(longest);
     let back = match &care.drain {
         Drain::None => 0,
         // Each phase has the whole budget.
@@ -48,20 +47,19 @@ fn from(care: &Care, timeout: u32, conditions: &Conditions) -> u32 {
             undo.and_then(|undo| conditions.hooks.get(undo)).map_or(0, |undo| undo.timeout)
         }
     };
-    sum([warned, timeout, timeout.min(SETTLE_SECONDS), sum(gates), back])
+    let gates = of_gates(&care.gates_after, conditions);
+    sum([warned, timeout, timeout.min(SETTLE_SECONDS), gates, back])
+}
+
+/// All gates of the names, one after the other.
+pub fn of_gates(names: &[String], conditions: &Conditions) -> u32 {
+    sum(names.iter().filter_map(|name| conditions.gates.get(name)).map(longest))
 }
 
 fn longest(gate: &Gate) -> u32 {
     match gate {
-        Gate::Http { within, .. }
-        | Gate::EventLog { within, .. }
-        | Gate::Exchange { within, .. }
-        | Gate::Service { within, .. }
-        | Gate::RmsTemplates { within, .. }
-        | Gate::Tcp { within, .. } => *within,
-        Gate::Soak { duration, .. } => *duration,
-        Gate::Command { timeout, .. } => *timeout,
         Gate::Approval { .. } => 0,
+        other => other.seconds(),
     }
 }
 

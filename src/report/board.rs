@@ -45,6 +45,8 @@ pub struct Board {
     /// `survey` or `stage pilot, batch 1/2`.
     stage: String,
     began: Option<Timestamp>,
+    /// Since when the gate of `stage` is looked at, and the seconds that it has.
+    gate: Option<(Timestamp, u32)>,
     busy: BTreeMap<HostName, Busy>,
     done: BTreeSet<HostName>,
     failed: usize,
@@ -64,6 +66,7 @@ impl Board {
             total,
             stage: String::new(),
             began: None,
+            gate: None,
             busy: BTreeMap::new(),
             done: BTreeSet::new(),
             failed: 0,
@@ -77,11 +80,12 @@ impl Board {
     pub fn absorb(&mut self, record: &Record) {
         self.began.get_or_insert(record.ts);
         match &record.event {
-            Event::StageStarted { stage } | Event::GatePassed { stage, .. } => {
-                self.stage = format!("stage {stage}");
+            Event::StageStarted { stage } => {
+                (self.stage, self.gate) = (format!("stage {stage}"), None);
             }
             Event::BatchStarted { stage, batch, batches, .. } => {
                 self.stage = format!("stage {stage}   batch {batch}/{batches}");
+                self.gate = None;
             }
             Event::HostStarted { host, phase } => {
                 if *phase == Phase::Survey {
@@ -155,13 +159,17 @@ impl Board {
             Event::StepVerified { .. } | Event::StepUnchanged { .. } | Event::StepFailed { .. } => {
                 self.busy.retain(|_, busy| busy.phase != Phase::Step);
             }
-            Event::GateStarted { stage, gate } => {
-                self.stage = format!("stage {stage}   gate {gate}");
+            Event::GateStarted { stage, gate, budget } => {
+                self.see_gate(stage, format!("gate {gate}"), budget.map(|most| (record.ts, most)));
             }
             Event::GateSeen { stage, gate, green, seen, .. } => {
                 let colour = if *green { "green" } else { "red" };
-                self.stage = format!("stage {stage}   gate {gate}   {colour}: {seen}");
+                self.see_gate(stage, format!("gate {gate}   {colour}: {seen}"), self.gate);
             }
+            Event::GatePassed { stage, gate } => {
+                self.see_gate(stage, format!("gate {gate} passed"), None);
+            }
+            Event::GateFailed { .. } => self.gate = None,
             Event::StageHookIntended { errand, again: _ } => {
                 self.stage = format!("hook {} {}", errand.hook, errand.place());
             }
@@ -182,7 +190,6 @@ impl Board {
             | Event::RestartOrdered { .. }
             | Event::StepHeld { .. }
             | Event::StepAwaited { .. }
-            | Event::GateFailed { .. }
             | Event::HookEnded { .. }
             | Event::StageHookEnded { .. }
             | Event::StageHookSkipped { .. }
@@ -218,7 +225,12 @@ impl Board {
         );
         let waiting = self.total.saturating_sub(done + self.busy.len());
         vec![
-            format!(" {:<40}  {} elapsed", self.stage, plural::clock(elapsed)),
+            format!(
+                " {:<40}{}  {} elapsed",
+                self.stage,
+                self.gate_clock(now),
+                plural::clock(elapsed)
+            ),
             format!(
                 " hosts   {bar}  {done}/{}     written {} {dot} restarted {}",
                 self.total, self.written, self.restarted
@@ -245,18 +257,20 @@ impl Board {
         let mut busy: Vec<_> = self.busy.iter().collect();
         busy.sort_by_key(|(_, busy)| busy.since);
         let width = self.labels.width().max(8);
+        let clock = |busy: &Busy| {
+            let elapsed = plural::clock(seconds(busy.since, now));
+            match busy.budget {
+                Some(budget) => format!("{elapsed} / {}", plural::clock(budget.into())),
+                None => elapsed,
+            }
+        };
         // What was seen gets the room that mark, name, phase and clock leave.
-        let room = columns.saturating_sub(width + 28).clamp(24, 72);
+        let clocks = busy.iter().map(|(_, busy)| clock(busy).len()).max().unwrap_or(0);
+        let room = columns.saturating_sub(width + clocks + 21).clamp(24, 72);
         busy.into_iter()
             .map(|(host, busy)| {
-                let elapsed = seconds(busy.since, now);
-                let clock = match busy.budget {
-                    Some(budget) => {
-                        format!("{} / {}", plural::clock(elapsed), plural::clock(u64::from(budget)))
-                    }
-                    None => plural::clock(elapsed),
-                };
-                let slow = if elapsed >= SLOW { "SLOW" } else { "" };
+                let clock = clock(busy);
+                let slow = if seconds(busy.since, now) >= SLOW { "SLOW" } else { "" };
                 format!(
                     "   {slow:<4} {:<width$}  {:<9} {:<room$} {clock}",
                     self.labels.label(host),
@@ -265,6 +279,22 @@ impl Board {
                 )
             })
             .collect()
+    }
+
+    /// A gate behind one host's restart belongs to its row, whose phase has the clock.
+    fn see_gate(&mut self, at: &str, seen: String, clock: Option<(Timestamp, u32)>) {
+        let host = HostName::new(at);
+        if self.busy.contains_key(&host) {
+            self.see(&host, seen);
+        } else {
+            self.stage = format!("stage {at}   {seen}");
+            self.gate = clock;
+        }
+    }
+
+    fn gate_clock(&self, now: Timestamp) -> String {
+        let Some((since, most)) = self.gate else { return String::new() };
+        format!("  {} / {}", plural::clock(seconds(since, now)), plural::clock(most.into()))
     }
 
     fn see(&mut self, host: &HostName, seen: String) {
@@ -349,6 +379,23 @@ mod tests {
         let board = board(1, starts(1).chain([waiting]));
         assert!(board.rows(at(9), 120, 4)[3].contains(seen));
         assert!(board.rows(at(9), 79, 4)[3].ends_with("00:09"));
+    }
+
+    #[test]
+    fn a_gate_shows_the_time_it_has_in_the_stage_or_in_the_row_of_its_host() {
+        let started = |at: &str| Event::GateStarted {
+            stage: at.to_owned(),
+            gate: "soak".to_owned(),
+            budget: Some(600),
+        };
+        let of_stage = board(1, [(5, started("pilot"))]);
+        assert!(of_stage.rows(at(65), 80, 4)[0].contains("gate soak"));
+        assert!(of_stage.rows(at(65), 80, 4)[0].contains("01:00 / 10:00"));
+        let phase = Event::PhaseStarted { host: host(0), phase: Phase::Gates, budget: 700 };
+        let of_host = board(1, [(5, phase), (5, started(host(0).as_str()))]);
+        let rows = of_host.rows(at(65), 80, 4);
+        assert!(!rows[0].contains("gate"), "{rows:#?}");
+        assert!(rows[3].contains("gate soak") && rows[3].ends_with("01:00 / 11:40"), "{rows:#?}");
     }
 
     #[test]

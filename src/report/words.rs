@@ -65,6 +65,8 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Peers => "peers",
         Phase::Drain => "drain",
         Phase::Restart => "restart",
+        Phase::Settle => "settle",
+        Phase::Gates => "gates",
         Phase::Back => "back",
         Phase::Step => "organisation step",
     }
@@ -257,8 +259,10 @@ pub fn words(event: &Event) -> Words {
             let text = format!("as found, but changed by others: {}", foreign.join(", "));
             Words::new("Back", Tint::Change, host(at), text, Weight::Normal)
         }
-        Event::GateStarted { stage, gate } => {
-            detail("Gate", name(stage), format!("looking at `{gate}`"))
+        Event::GateStarted { stage, gate, budget } => {
+            let most = budget.map(|most| format!(", at most {}", plural::clock(most.into())));
+            let text = format!("looking at `{gate}`{}", most.unwrap_or_default());
+            detail("Gate", name(stage), text)
         }
         Event::GateSeen { stage, gate, host: at, green, seen } => {
             let on = at.as_ref().map(|host| format!(" on {}", host.short())).unwrap_or_default();

@@ -75,7 +75,7 @@ pub async fn pass<C: Connect, K: Clock>(
             return Ok(Gated::Failed(format!("gate `{name}` does not stand in the plan")));
         };
         let place = Place { at, name, until };
-        means.emit(place.started())?;
+        means.emit(place.started(gate.seconds()))?;
         let gated = match gate {
             Gate::Soak { duration, recheck_every } => {
                 soak(means, &place, &looks, hosts, *duration, *recheck_every).await?
@@ -116,8 +116,9 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn started(&self) -> Event {
-        Event::GateStarted { stage: self.at.to_owned(), gate: self.name.to_owned() }
+    pub(super) fn started(&self, seconds: u32) -> Event {
+        let (stage, gate) = (self.at.to_owned(), self.name.to_owned());
+        Event::GateStarted { stage, gate, budget: Some(seconds) }
     }
 
     pub(super) fn seen(&self, host: Option<&HostName>, look: &Look) -> Event {

@@ -211,7 +211,12 @@ impl History {
             }
             Event::RunEnded { .. } => self.ended = true,
             Event::HostStarted { host, phase } => match phase {
-                Phase::Registry | Phase::Drain | Phase::Restart | Phase::Back => {
+                Phase::Registry
+                | Phase::Drain
+                | Phase::Restart
+                | Phase::Settle
+                | Phase::Gates
+                | Phase::Back => {
                     self.at(host).begun = true;
                 }
                 Phase::Survey | Phase::Peers | Phase::Step => {}

@@ -1,6 +1,7 @@
 //! Programs of hooks, and those around a host's restart.
 
 use crate::event::Event;
+use crate::event::Phase;
 use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
@@ -23,7 +24,7 @@ pub async fn drain<C: Connect, K: Clock>(
     host: &PlannedHost,
 ) -> Result<Result<(), Failure>, SinkError> {
     match &host.care.drain {
-        Drain::Hook(name) => run(means, host, name).await,
+        Drain::Hook(name) => run(means, host, name, Phase::Drain).await,
         Drain::None | Drain::ExchangeDag | Drain::FailoverCluster => Ok(Ok(())),
     }
 }
@@ -36,7 +37,7 @@ pub async fn bring_back<C: Connect, K: Clock>(
     let Drain::Hook(name) = &host.care.drain else { return Ok(Ok(())) };
     let undo = means.plan.conditions.hooks.get(name).and_then(|hook| hook.undo.as_ref());
     match undo {
-        Some(undo) => run(means, host, undo).await,
+        Some(undo) => run(means, host, undo, Phase::Back).await,
         None => Ok(Ok(())),
     }
 }
@@ -45,6 +46,7 @@ async fn run<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
     name: &str,
+    phase: Phase,
 ) -> Result<Result<(), Failure>, SinkError> {
     let failed = |text: String| {
         Ok(Err(Failure::new(FailureKind::Hook, format!("hook `{name}`: {text}"))
@@ -62,6 +64,7 @@ async fn run<C: Connect, K: Clock>(
         Ok(order) => order,
         Err(text) => return failed(text),
     };
+    means.emit(Event::PhaseStarted { host: host.name.clone(), phase, budget: timeout })?;
     // INVARIANT: what a hook may do is recorded before it begins.
     let begun = |past: &Hooked| past.name == name && !past.ended_well;
     let again = means.past(&host.name).hook.as_ref().is_some_and(begun);

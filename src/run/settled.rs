@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::event::Event;
+use crate::event::Phase;
 use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
@@ -27,8 +28,10 @@ pub async fn wait<C: Connect, K: Clock>(
     if others.is_empty() {
         return Ok(());
     }
-    let budget = SignedDuration::from_secs(host.restart_timeout.min(SETTLE_SECONDS).into());
-    let deadline = means.clock.now().saturating_add(budget).unwrap_or(means.clock.now());
+    let budget = host.restart_timeout.min(SETTLE_SECONDS);
+    means.emit(Event::PhaseStarted { host: host.name.clone(), phase: Phase::Settle, budget })?;
+    let seconds = SignedDuration::from_secs(budget.into());
+    let deadline = means.clock.now().saturating_add(seconds).unwrap_or(means.clock.now());
     let mut boot = None;
     let mut told = Vec::new();
     loop {

@@ -277,10 +277,11 @@ fn expected<C, K>(
 fn goes_on_alone(error: &HostError) -> bool {
     match error {
         HostError::Lost { .. } => true,
+        // Its service gave up waiting for what was begun.
+        HostError::Fault(fault) => fault.is_time_out(),
         HostError::NotConnected { .. }
         | HostError::Denied { .. }
         | HostError::Guarded { .. }
-        | HostError::Fault(_)
         | HostError::Unexpected { .. }
         | HostError::Cmdlet { .. }
         | HostError::Unsupported(_) => false,

@@ -22,16 +22,16 @@ use crate::run::lease;
 use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::target;
-use crate::run::restart::Ready;
-use crate::run::restart::Waited;
-use crate::run::restart::budget;
-use crate::run::restart::lead;
-use crate::run::restart::mark_left;
-use crate::run::restart::order;
-use crate::run::restart::ready;
-use crate::run::restart::stopped;
-use crate::run::restart::tell_proof;
-use crate::run::restart::wait_for_proof;
+use crate::run::restart::order::Ready;
+use crate::run::restart::order::Waited;
+use crate::run::restart::order::budget;
+use crate::run::restart::order::lead;
+use crate::run::restart::order::mark_left;
+use crate::run::restart::order::order;
+use crate::run::restart::order::ready;
+use crate::run::restart::order::stopped;
+use crate::run::restart::order::tell_proof;
+use crate::run::restart::order::wait_for_proof;
 use crate::run::trouble::Trouble;
 
 /// What two counts of whole seconds may differ by.
@@ -209,7 +209,7 @@ async fn look<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
 ) -> Result<BootReading, Trouble> {
-    // Anonymous first: a host that is down or starting costs the account nothing.
+    // Anonymous first: a host that is down costs the account nothing.
     means.connect.knock(&target(host)).await?;
     let mut link = means.connect(host).await?;
     Ok(read_boot(&mut link).await?)

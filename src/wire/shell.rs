@@ -18,6 +18,8 @@ pub const TERMINATE: &str =
 pub const STOP: &str = "powershell/signal/crtl_c";
 /// The fault of a call to a shell or command that is not there (any more).
 pub const NO_SUCH_SHELL: u32 = 2_150_858_843;
+/// Faults of Delete that say that the shell is gone; the second: it is closed already.
+pub const GONE: [u32; 2] = [NO_SUCH_SHELL, 2_150_859_082];
 
 /// The state of a command that has ended.
 pub(crate) const DONE: &str =

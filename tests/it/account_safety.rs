@@ -295,6 +295,28 @@ fn a_refusal_after_a_success_fails_its_host_alone_and_is_not_tried_again() {
         assert_eq!(report.outcomes.values().filter(changed).count(), 19);
         assert_eq!(report.exit, Exit::Partial);
         check(&farm, 0, |count| count >= 38, |count| count >= 19);
-        check(&other, 2, NONE, NONE);
+        check(&other, 1, NONE, NONE);
+    });
+}
+
+/// Who waits asks again and again; the host is not asked again for them.
+#[test]
+fn whoever_waits_for_a_host_that_refuses_the_account_it_is_asked_once() {
+    block_on(async {
+        let (farm, other) = (farm(0, 1, "right").await, farm(100, 1, "another").await);
+        let mut addresses = farm.addresses();
+        addresses.extend(other.addresses());
+        let network = network(&[("default", USER)], "right");
+        ask(&network, &farm.addresses(), &["default"], 1).await;
+        let refusing = other.addresses();
+        let (name, address) = refusing.iter().next().unwrap();
+        for _ in 0..5 {
+            let target = |path| target(name, at(*address, path), "default");
+            let error = network.connect(&target("/wsman")).await.map(drop).unwrap_err();
+            assert_eq!(error.failure().kind, FailureKind::Denied);
+            let shell = network.shell(&target("/PowerShell/"), exchange::CONFIGURATION).await;
+            assert_eq!(shell.map(drop).unwrap_err().failure().kind, FailureKind::Denied);
+        }
+        check(&other, 1, NONE, NONE);
     });
 }

@@ -160,7 +160,9 @@ fn a_fault_ends_in_a_deleted_shell() {
     check(blow("Shell.Send", 109), false, "hi Some(3)", WHOLE);
     check(blow("Shell.Receive", 995), false, "in doubt", WHOLE);
     check(blow("Shell.Signal", shell::NO_SUCH_SHELL), false, "hi Some(3)", WHOLE);
-    check(blow("Shell.Delete", shell::NO_SUCH_SHELL), false, "hi Some(3)", WHOLE);
+    for gone in shell::GONE {
+        check(blow("Shell.Delete", gone), false, "hi Some(3)", WHOLE);
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn stand(events: Vec<Event>) -> (Plan, Standing) {
 }
 
 fn gate() -> Event {
-    Event::GateStarted { stage: "servers".to_owned(), gate: "human-go".to_owned() }
+    Event::GateStarted { stage: "servers".to_owned(), gate: "human-go".to_owned(), budget: None }
 }
 
 fn ended(exit: u8) -> Event {

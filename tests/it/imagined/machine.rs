@@ -160,6 +160,8 @@ fn query(now: Timestamp, machine: &Machine, wql: &str) -> Vec<Instance> {
         let runs = !machine.stopped.contains("MSExchangeTransport");
         let state = if runs { "Running" } else { "Stopped" };
         vec![("Name", "MSExchangeTransport".to_owned()), ("State", state.to_owned())]
+    } else if wql.contains("FROM Win32_Service WHERE StartMode='Auto'") {
+        vec![("Name", "Spooler".to_owned()), ("State", "Running".to_owned())]
     } else {
         return Vec::new();
     };

@@ -2,8 +2,10 @@
 
 use rmsfleet::error::Exit;
 use rmsfleet::event::Event;
+use rmsfleet::event::Phase;
 use rmsfleet::journal::reader;
 use rmsfleet::model::care::Drain;
+use rmsfleet::model::gate::Gate;
 use rmsfleet::model::hook::Hook;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::plan::Plan;
@@ -130,6 +132,38 @@ fn drained() -> Plan {
     let PlannedWork::Hosts { restarts, .. } = &mut plan.stages[1].work else { unreachable!() };
     restarts.push(HostName::new("FS2"));
     plan
+}
+
+#[test]
+fn every_phase_around_a_restart_tells_the_one_time_it_has() {
+    let mut plan = drained();
+    plan.conditions.gates.insert("port".to_owned(), Gate::Tcp { port: 443, within: 120 });
+    let host = plan.hosts.get_mut(&HostName::new("FS2")).unwrap();
+    host.care.gates_after = vec!["port".to_owned()];
+    let timeout = host.restart_timeout;
+    let (disk, report) = start(&ready(&["FS1", "FS2"]), &plan, None);
+    assert_eq!(report.unwrap().exit, Exit::Ok);
+    let records = reader::parse(&disk.bytes()).unwrap().records;
+    let phases: Vec<(Phase, u32)> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::PhaseStarted { host, phase, budget } if host.as_str() == "FS2" => {
+                Some((*phase, *budget))
+            }
+            _ => None,
+        })
+        .collect();
+    let settle = timeout.min(900);
+    let expected = [
+        (Phase::Drain, 60),
+        (Phase::Restart, timeout),
+        (Phase::Settle, settle),
+        (Phase::Gates, 120),
+        (Phase::Back, 60),
+    ];
+    assert_eq!(phases, expected);
+    let gate = |event: &Event| matches!(event, Event::GateStarted { budget: Some(120), .. });
+    assert!(records.iter().any(|record| gate(&record.event)));
 }
 
 /// A host that a program may have taken out of service is no host that was not started.
