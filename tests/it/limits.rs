@@ -30,16 +30,25 @@ use rmsfleet::net::stats::Stats;
 /// Runs `ask` against a host that takes one request, says `reply`, and then keeps the connection
 /// open without a word. Virtual time begins when the reply is out.
 async fn against<T: Send + 'static>(reply: &'static str, ask: impl AsyncFnOnce(Target) -> T) -> T {
+    heard(reply, ask).await.0
+}
+
+/// The same, with the head of the request.
+async fn heard<T: Send + 'static>(
+    reply: &'static str,
+    ask: impl AsyncFnOnce(Target) -> T,
+) -> (T, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (told, said) = channel();
     let (end, ended) = channel::<()>();
     let thread = std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        take_request(&mut socket);
+        let head = take_request(&mut socket);
         socket.write_all(reply.as_bytes()).unwrap();
         told.send(()).unwrap();
         let _ = ended.recv();
+        head
     });
     let mut target = crate::tls::target(port, Transport::Ntlm, TlsTrust::default());
     (target.endpoint.scheme, target.endpoint.address) = (Scheme::Http, "127.0.0.1".to_owned());
@@ -54,11 +63,11 @@ async fn against<T: Send + 'static>(reply: &'static str, ask: impl AsyncFnOnce(T
     let (answer, ()) = tokio::join!(ask(target), stop);
     tokio::time::resume();
     drop(end);
-    thread.join().unwrap();
-    answer
+    (answer, thread.join().unwrap())
 }
 
-fn take_request(socket: &mut TcpStream) {
+/// Its head, in small letters.
+pub(crate) fn take_request(socket: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -69,6 +78,7 @@ fn take_request(socket: &mut TcpStream) {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length = length.map_or(0, |length| length.trim().parse().unwrap());
     socket.read_exact(&mut vec![0; length]).unwrap();
+    head
 }
 
 fn network() -> Network {
@@ -110,6 +120,23 @@ async fn log_on(target: Target) -> String {
         Ok(_) => "logged on".to_owned(),
         Err(error) => error.failure().text(),
     }
+}
+
+/// With Basic the first message holds the password, and nobody knows whether silence has judged it.
+#[tokio::test]
+async fn a_host_that_may_be_starting_gets_no_password_before_it_says_something() {
+    let ask = async |mut target: Target| {
+        target.endpoint.transport = Transport::BasicInClear;
+        let mut accounts = Accounts::default();
+        let password = Secret::new("pw".to_owned());
+        accounts.insert("default", None, Account { user: "admin".to_owned(), password });
+        target.credential = "default".to_owned();
+        let network = Network::new(accounts, Stats::default()).unwrap();
+        network.restarting().connect(&target).await.map(drop).unwrap_err().failure().text()
+    };
+    let (told, head) = heard("", ask).await;
+    assert!(told.ends_with("no answer has begun within 20 seconds"), "{told}");
+    assert!(!head.contains("authorization"), "{head}");
 }
 
 /// An operation may take 20 seconds on the host, its head ten more and the connection ten.

@@ -8,6 +8,8 @@ mod apply;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod basic;
+#[cfg(test)]
 mod budget;
 #[cfg(test)]
 mod certificates;
