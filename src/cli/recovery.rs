@@ -1,32 +1,67 @@
-//! `recovery.md` in the run's folder: written when a run leaves something, and taken away by the
-//! resume that sees to it.
+//! `recovery.md` in the run's folder: kept up to date while a run has something on its hands, since
+//! nobody says good-bye before a power cut, and taken away once there is nothing to see to.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::cli::console::Console;
 use crate::cli::stop::Stop;
+use crate::event::Event;
+use crate::event::Record;
 use crate::journal::store::RunFolder;
 use crate::model::plan::Plan;
 use crate::model::visible::Visible;
-use crate::report::recovery::render;
+use crate::report::recovery::Recovery;
 use crate::report::style::Tint;
 
-/// Writes what the journal says is left, or removes an older file if nothing is. Gives the file.
-pub fn write(plan: &Plan, folder: &RunFolder) -> Option<(PathBuf, String)> {
-    let path = folder.path.join("recovery.md");
-    let text = render(plan, &folder.id, &folder.read().ok()?.records);
-    match text {
-        None => {
-            // It may never have been there.
-            drop(std::fs::remove_file(&path));
-            None
+/// The file of a run.
+pub struct Kept<'a> {
+    plan: &'a Plan,
+    run: String,
+    path: PathBuf,
+    recovery: Recovery,
+    /// What the file holds.
+    text: Option<String>,
+}
+
+impl<'a> Kept<'a> {
+    /// `records` are those of earlier processes.
+    pub fn new(plan: &'a Plan, folder: &RunFolder, records: &[Record]) -> Self {
+        Self {
+            plan,
+            run: folder.id.clone(),
+            path: folder.path.join("recovery.md"),
+            recovery: Recovery::of(records),
+            text: None,
         }
-        Some(text) => {
-            if let Err(error) = std::fs::write(&path, &text) {
-                tracing::warn!("`{}` cannot be written: {error}", path.display());
+    }
+
+    /// Takes an event in, and writes the file if it says something new.
+    pub fn take(&mut self, event: &Event) {
+        self.recovery.take(event);
+        self.write();
+    }
+
+    /// Brings the file up to date. A run does not stop for it: the journal has everything.
+    fn write(&mut self) {
+        let text = self.recovery.text(self.plan, &self.run);
+        if text == self.text {
+            return;
+        }
+        let done = match &text {
+            Some(text) => {
+                let beside = self.path.with_extension("part");
+                std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &self.path))
             }
-            Some((path, text))
+            None => match std::fs::remove_file(&self.path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                other => other,
+            },
+        };
+        if let Err(error) = done {
+            tracing::warn!("`{}` cannot be written: {error}", self.path.display());
         }
+        self.text = text;
     }
 }
 
@@ -37,7 +72,10 @@ pub fn tell(
     whole: bool,
     console: &mut Console,
 ) -> Result<(), Stop> {
-    let Some((path, text)) = write(plan, folder) else { return Ok(()) };
+    let Ok(journal) = folder.read() else { return Ok(()) };
+    let mut kept = Kept::new(plan, folder, &journal.records);
+    kept.write();
+    let Some(text) = &kept.text else { return Ok(()) };
     if whole {
         for line in text.lines() {
             // An empty line is one too, and `say` leaves those out.
@@ -46,5 +84,5 @@ pub fn tell(
         }
     }
     let verb = console.style().paint(Tint::Change, &format!("{:>12}", "Recovery"));
-    console.say(&format!("{verb}  what is left, host by host: {}", path.display()))
+    console.say(&format!("{verb}  what is left, host by host: {}", kept.path.display()))
 }

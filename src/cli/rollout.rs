@@ -74,10 +74,19 @@ pub async fn roll_out(
     let busy = plan.hosts.values().filter(|host| host.has_work()).count();
     let machine = console.lend_machine()?;
     let screen = Shared::new(Screen::open(console.output.look, &labels, busy, machine));
+    let earlier = match &past {
+        None => Vec::new(),
+        Some(_) => folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?.records,
+    };
+    let mut kept =
+        (!options.rehearsal && !plan.lab).then(|| recovery::Kept::new(plan, &folder, &earlier));
     let observer = {
         let (screen, wired) = (screen.clone(), wired.clone());
         move |record: &Record| {
             wired.note(&record.event);
+            if let Some(kept) = &mut kept {
+                kept.take(&record.event);
+            }
             // The journal has it; a terminal that went away does not stop a rollout.
             drop(screen.lock().show(record));
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::event::Event;
 use crate::event::Record;
 use crate::event::ledger::Ledger;
+use crate::model::care::Drain;
 use crate::model::change::Change;
 use crate::model::host::HostName;
 use crate::model::maintenance::Membership;
@@ -19,6 +20,16 @@ use crate::plan::programs;
 use crate::plan::template;
 use crate::report::words::ending;
 
+/// What a run has left so far.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    hosts: BTreeMap<HostName, Left>,
+    /// Verbs of steps whose end nobody has seen, by organisation and step.
+    steps: BTreeMap<(String, String), String>,
+    /// Hooks around stages and the run.
+    ledger: Ledger,
+}
+
 /// What the records leave open on one host.
 #[derive(Debug, Clone, Default)]
 struct Left {
@@ -30,19 +41,34 @@ struct Left {
     owed: Option<String>,
     ordered: bool,
     proved: bool,
-    /// Programs that were run for the host, in order.
-    hooks: Vec<String>,
+    /// Programs that were run for the host, in order, and whether each ended well.
+    hooks: Vec<(String, bool)>,
     /// How it stood before it was taken out of service; `None` once it is back.
     maintenance: Option<Membership>,
     outcome: Option<Outcome>,
     begun: bool,
 }
 
-/// The text, or `None` if the run left nothing to see to.
-pub fn render(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
-    let (hosts, steps) = fold(records);
-    let open: Vec<_> = hosts.iter().filter(|(_, left)| left.is_open()).collect();
-    let hooks = hooks(plan, run, records);
+impl Recovery {
+    pub fn of(records: &[Record]) -> Self {
+        let mut recovery = Self::default();
+        for record in records {
+            recovery.take(&record.event);
+        }
+        recovery
+    }
+
+    /// The text, or `None` if the run left nothing to see to.
+    pub fn text(&self, plan: &Plan, run: &str) -> Option<String> {
+        render(self, plan, run)
+    }
+}
+
+fn render(recovery: &Recovery, plan: &Plan, run: &str) -> Option<String> {
+    let Recovery { hosts, steps, ledger } = recovery;
+    let is_open = |(name, left): &(&HostName, &Left)| left.is_open(&drains(plan, name));
+    let open: Vec<_> = hosts.iter().filter(is_open).collect();
+    let hooks = hooks(plan, run, ledger);
     if open.is_empty() && steps.is_empty() && hooks.is_none() {
         return None;
     }
@@ -69,11 +95,7 @@ pub fn render(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
 }
 
 /// Hooks around stages and the run that were begun and not taken back.
-fn hooks(plan: &Plan, run: &str, records: &[Record]) -> Option<String> {
-    let mut ledger = Ledger::default();
-    for record in records {
-        ledger.take(&record.event);
-    }
+fn hooks(plan: &Plan, run: &str, ledger: &Ledger) -> Option<String> {
     let change = plan.conditions.change.as_deref();
     let undone = ledger.open().filter_map(|(stage, name)| {
         let undo = plan.conditions.hooks.get(name)?.undo.as_ref()?;
@@ -101,23 +123,23 @@ fn where_to(run_on: &RunOn, about: Option<&HostName>) -> String {
     }
 }
 
-fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, String), String>) {
-    let mut hosts: BTreeMap<HostName, Left> = BTreeMap::new();
-    let mut steps = BTreeMap::new();
-    for record in records {
-        match &record.event {
+impl Recovery {
+    /// Takes an event in.
+    pub fn take(&mut self, event: &Event) {
+        self.ledger.take(event);
+        match event {
             Event::StepIntended { organisation, step, verb, .. } => {
-                steps.insert((organisation.clone(), step.clone()), verb.clone());
+                self.steps.insert((organisation.clone(), step.clone()), verb.clone());
             }
             Event::StepVerified { organisation, step, .. }
             | Event::StepUnchanged { organisation, step } => {
-                steps.remove(&(organisation.clone(), step.clone()));
+                self.steps.remove(&(organisation.clone(), step.clone()));
             }
             _ => {}
         }
-        let Some(name) = record.event.host() else { continue };
-        let left = hosts.entry(name.clone()).or_default();
-        match &record.event {
+        let Some(name) = event.host() else { return };
+        let left = self.hosts.entry(name.clone()).or_default();
+        match event {
             Event::HostStarted { .. } => {
                 left.begun = true;
                 left.outcome = None;
@@ -148,29 +170,40 @@ fn fold(records: &[Record]) -> (BTreeMap<HostName, Left>, BTreeMap<(String, Stri
             Event::RestartProved { .. } => (left.owed, left.proved) = (None, true),
             Event::MaintenanceFound { found, .. } => left.maintenance = Some(found.clone()),
             Event::MaintenanceLeft { .. } => left.maintenance = None,
-            Event::HookIntended { hook, .. } => left.hooks.push(hook.clone()),
+            Event::HookIntended { hook, .. } => left.hooks.push((hook.clone(), false)),
+            Event::HookEnded { ok, .. } => {
+                if let Some((_, ended_well)) = left.hooks.last_mut() {
+                    *ended_well = *ok;
+                }
+            }
             Event::HostEnded { outcome, .. } => left.outcome = Some(outcome.clone()),
             _ => {}
         }
     }
-    (hosts, steps)
+}
+
+/// The hook that takes a host out of service, and the one that brings it back.
+fn drains<'a>(plan: &'a Plan, host: &HostName) -> Option<(&'a str, &'a str)> {
+    let Drain::Hook(name) = &plan.hosts.get(host)?.care.drain else { return None };
+    let undo = plan.conditions.hooks.get(name)?.undo.as_ref()?;
+    Some((name, undo))
 }
 
 impl Left {
-    fn is_open(&self) -> bool {
-        if self.maintenance.is_some() {
+    fn is_open(&self, drains: &Option<(&str, &str)>) -> bool {
+        if self.maintenance.is_some() || drains.is_some_and(|(_, undo)| self.is_drained(undo)) {
             return true;
         }
         match &self.outcome {
             // Its work began and nothing says how it ended.
             None => self.begun,
             Some(Outcome::InDoubt(_) | Outcome::RestartOwed { .. }) => true,
-            Some(Outcome::NotStarted) => !self.hooks.is_empty(),
             Some(Outcome::Failed(_) | Outcome::Unreachable(_)) => {
-                !self.announced.is_empty() || self.ordered && !self.proved || !self.hooks.is_empty()
+                !self.announced.is_empty() || self.ordered && !self.proved
             }
             Some(
-                Outcome::Unchanged
+                Outcome::NotStarted
+                | Outcome::Unchanged
                 | Outcome::Changed { .. }
                 | Outcome::Refused(_)
                 | Outcome::Blocked,
@@ -224,15 +257,19 @@ fn host(plan: &Plan, run: &str, name: &HostName, left: &Left) -> String {
         }
     }
     let hooks = plan.hosts.get(name).and_then(|host| {
-        let drained = left.hooks.last()?;
-        let undo = plan.conditions.hooks.get(drained)?.undo.as_ref()?;
+        let (drained, undo) = drains(plan, name).filter(|(_, undo)| left.is_drained(undo))?;
         let undo = plan.conditions.hooks.get(undo)?;
-        let words = programs::line(&undo.argv).replace("{{ host.short }}", host.name.short());
+        let change = plan.conditions.change.as_deref();
+        let words = undo
+            .argv
+            .iter()
+            .map(|part| template::fill(part, host, change, run).unwrap_or_else(|_| part.clone()));
+        let words = programs::line(&words.collect::<Vec<_>>());
         Some((drained, where_to(&undo.run_on, Some(name)), words))
     });
     if let Some((drained, place, undo)) = hooks {
         text.push_str(&format!(
-            "\nThe hook `{drained}` has taken it out of service. To bring it back: {place}:\n\n    \
+            "\nThe hook `{drained}` may have taken it out of service. To bring it back: {place}:\n\n    \
              {undo}\n"
         ));
     }
@@ -258,6 +295,11 @@ fn host(plan: &Plan, run: &str, name: &HostName, left: &Left) -> String {
 }
 
 impl Left {
+    /// Whether a program may have taken it out of service, and none is known to have brought it back.
+    fn is_drained(&self, undo: &str) -> bool {
+        self.hooks.last().is_some_and(|(name, ended_well)| name != undo || !ended_well)
+    }
+
     /// Changes that stand, or those of which nobody knows.
     fn changes(&self, verified: bool) -> Vec<&Change> {
         let of = |(index, _): &(&usize, &Change)| self.verified.contains(index) == verified;

@@ -20,7 +20,7 @@ fn change(before: State) -> Change {
 fn told(events: Vec<Event>) -> Option<String> {
     let record = |event| Record { seq: 1, ts: Timestamp::UNIX_EPOCH, run: "r1".to_owned(), event };
     let records: Vec<Record> = events.into_iter().map(record).collect();
-    render(&sample::plan(), "r1", &records)
+    Recovery::of(&records).text(&sample::plan(), "r1")
 }
 
 fn written(outcome: Option<Outcome>) -> Vec<Event> {
@@ -123,9 +123,56 @@ fn a_hook_that_nothing_took_back_is_named_with_what_takes_it_back() {
             run: "r1".to_owned(),
             event: event.clone(),
         };
-        render(&plan, "r1", &events.iter().map(record).collect::<Vec<_>>())
+        Recovery::of(&events.iter().map(record).collect::<Vec<_>>()).text(&plan, "r1")
     };
     let text = render_with(std::slice::from_ref(&begun)).unwrap();
     assert!(text.contains("## stage mail") && text.contains("    unmute mail r1\n"), "{text}");
     assert_eq!(render_with(&[begun, back]), None);
+}
+
+/// Whatever the last program was, the one that brings the host back is named until it has ended well.
+#[test]
+fn a_host_that_a_program_drained_is_named_until_another_has_brought_it_back() {
+    let host = HostName::new("FS1");
+    let mut plan = sample::plan();
+    let hook = |argv: &[&str], undo: Option<&str>| Hook {
+        argv: argv.iter().map(|part| (*part).to_owned()).collect(),
+        timeout: 60,
+        undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
+    };
+    plan.conditions.hooks.insert("out".to_owned(), hook(&["drain"], Some("in")));
+    let argv = ["enable", "{{ host.name }}", "{{ run.id }}"];
+    plan.conditions.hooks.insert("in".to_owned(), hook(&argv, None));
+    let mut sample = plan.hosts.values().next().unwrap().clone();
+    sample.name = host.clone();
+    sample.care.drain = Drain::Hook("out".to_owned());
+    plan.hosts.insert(host.clone(), sample);
+    let intended = |hook: &str| Event::HookIntended {
+        host: host.clone(),
+        hook: hook.to_owned(),
+        again: false,
+    };
+    let ended = |hook: &str, ok| Event::HookEnded {
+        host: host.clone(),
+        hook: hook.to_owned(),
+        ok,
+        said: String::new(),
+    };
+    let changed = Outcome::Changed { values: 1, restarted: true };
+    let end = Event::HostEnded { host: host.clone(), outcome: changed };
+    let told = |events: &[Event]| {
+        let mut recovery = Recovery::default();
+        events.iter().for_each(|event| recovery.take(event));
+        recovery.text(&plan, "r1").unwrap_or_default()
+    };
+    let line = "    enable FS1 r1\n";
+    let out = [intended("out"), ended("out", true)];
+    let back = [intended("in"), ended("in", true), end.clone()];
+    assert!(told(&out[..1]).contains(line));
+    assert!(told(&out).contains(line));
+    let failed = [intended("in"), ended("in", false), end];
+    assert!(told(&[&out[..], &failed[..]].concat()).contains(line), "it may still be out");
+    assert!(told(&[&out[..], &back[..1]].concat()).contains(line), "nobody saw its end");
+    assert_eq!(told(&[&out[..], &back[..]].concat()), "");
 }
