@@ -91,6 +91,8 @@ pub struct Traces {
     pub leftovers: Vec<String>,
     /// Values that point to a connector of another name.
     pub other_connectors: Vec<String>,
+    /// Service locations that point to a third host which is no known node.
+    pub elsewhere: Vec<String>,
 }
 
 /// Whether any place of the rows holds something: then nothing is found by way of AD.
@@ -183,8 +185,11 @@ fn location(
             }
             Target::Is(Whose::NoUrl) => (Weight::Unknown, format!("{key} holds `{value}`")),
             Target::Is(Whose::Third(host)) => {
+                let line = format!("{key} points to {host}");
                 if is_node(&host, ours.nodes) {
-                    traces.other_connectors.push(format!("{key} points to {host}"));
+                    traces.other_connectors.push(line);
+                } else {
+                    traces.elsewhere.push(line);
                 }
                 (Weight::For, format!("{key} points to {host}"))
             }
@@ -327,6 +332,22 @@ mod tests {
         check(EXCHANGE_REDIRECTION[0], T, sz(C), (0, 0, 0, 0));
         check(EXCHANGE_REDIRECTION[0], &format!("{T}/_wmcs/licensing"), sz(C), (0, 0, 0, 0));
         check(MSIPC_REDIRECTION[0], "/_wmcs/licensing", sz(C), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_location_elsewhere_is_told_apart_from_a_known_node() {
+        let host = sample::host("FS1", Role::Fci);
+        let nodes = [HostName::new("RMSC01.contoso.com")];
+        let told = |data: &str| {
+            let mut observation = sample::observation("FS1", Role::Fci);
+            let data = State::Present(sz(data));
+            sample::set(&mut observation, &ValuePath::new(MSDRM[0], ""), data);
+            let traces = traces(Role::Fci, &observation, ours(&host, &nodes));
+            (traces.elsewhere.len(), traces.other_connectors.len())
+        };
+        assert_eq!(told("https://oldconnector.contoso.com/_wmcs/certification"), (1, 0));
+        assert_eq!(told("https://rmsc01/_wmcs/certification"), (0, 1));
+        assert_eq!(told(&format!("{C}/_wmcs/certification")), (0, 0));
     }
 
     #[test]

@@ -226,9 +226,9 @@ fn decide(
         observation,
     };
     traces.evidence.extend(surroundings::evidence(role, asked, ours));
-    if !planned.changes.is_empty() {
-        conflicts(planned, &traces.leftovers, &traces.other_connectors);
-    }
+    // A host whose values are right already holds what contradicts them all the same.
+    conflicts(planned, &traces.leftovers, &traces.other_connectors);
+    planned.notes.extend(elsewhere(&traces.elsewhere));
     let paid = debt::paid(observation).filter(|_| planned.changes.is_empty());
     if let Some(boot) = paid {
         planned.mark_paid = true;
@@ -290,6 +290,18 @@ fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String])
             hint: Some(format!("correct `rms_connector_url`, or --waive {name}:other-connector")),
         });
     }
+}
+
+/// Where a server pointed that is about to be pointed elsewhere: nobody but its keeper can tell an
+/// AD RMS cluster from a connector of another name.
+fn elsewhere(lines: &[String]) -> Option<Note> {
+    let (first, rest) = lines.split_first()?;
+    let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
+    let text = format!(
+        "{first}{more}: an AD RMS cluster, or a connector of another name, after which Microsoft \
+         asks to clear all IRM configuration of the server and to configure it again"
+    );
+    Some(note("pointed-elsewhere", text))
 }
 
 /// A window that the playbook does not know, or in which the host's work cannot end.

@@ -118,7 +118,11 @@ fn cache(folder: &str, observation: &Observation) -> Evidence {
             let text = format!("{files} files in {folder}, and no value names a connector");
             say(9, Weight::For, text)
         }
-        Err(reason) => say(9, Weight::NotRead, format!("{folder}: {reason}")),
+        // Where a connector is named its files prove nothing, read or not.
+        Err(reason) if has_values(observation) => {
+            say(9, Weight::NotRead, format!("{folder}: {reason}"))
+        }
+        Err(reason) => say(9, Weight::Unknown, format!("{folder}: {reason}")),
     }
 }
 

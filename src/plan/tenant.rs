@@ -1,16 +1,21 @@
 //! Whether everything that is known of the tenant's URL agrees.
 
+use std::collections::BTreeMap;
+
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Survey;
 use crate::model::host::Host;
+use crate::model::origin::Origin;
 use crate::model::plan::Blocker;
 use crate::model::plan::Note;
+use crate::model::product::Role;
 use crate::model::registry::Listing;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::tenant;
 use crate::model::tenant::is_azure;
 use crate::plan::make::note;
+use crate::plan::organisation::organisation_of;
 use crate::plan::url::url_host;
 
 /// What is told of the fleet's tenant as a whole.
@@ -53,7 +58,71 @@ pub fn findings(hosts: &[Host], survey: &Survey) -> (Vec<Note>, Vec<Blocker>) {
             }),
         }
     }
+    for (group, members) in groups(hosts, survey) {
+        blockers.extend(two_tenants(&group, &members));
+        notes.extend(two_connectors(&group, &members));
+    }
     (notes, blockers)
+}
+
+/// Servers that serve the same content: those of a connector, a DAG, a farm, an organisation.
+fn groups<'h>(hosts: &'h [Host], survey: &Survey) -> BTreeMap<String, Vec<&'h Host>> {
+    let mut groups: BTreeMap<String, Vec<&Host>> = BTreeMap::new();
+    for host in hosts.iter().filter(|host| host.in_scope() && host.role != Some(Role::Connector)) {
+        let organisation = match host.role {
+            Some(Role::Exchange) => organisation_of(host, survey).map(|found| found.name.clone()),
+            _ => None,
+        };
+        let names = [
+            host.connector.as_ref().map(|connector| format!("connector {connector}")),
+            host.dag.as_ref().map(|dag| format!("DAG {dag}")),
+            host.farm.as_ref().map(|farm| format!("farm {farm}")),
+            organisation.map(|name| format!("organisation {name}")),
+        ];
+        for name in names.into_iter().flatten() {
+            groups.entry(name).or_default().push(host);
+        }
+    }
+    groups
+}
+
+/// INVARIANT: a connector serves one tenant, and so do servers that open each other's content
+/// (`connector.md` 6.1).
+fn two_tenants(group: &str, members: &[&Host]) -> Option<Blocker> {
+    let told = by_origin(members, |host| host.tenant.as_ref())?;
+    Some(Blocker {
+        id: "tenant-url".to_owned(),
+        text: format!("the servers of {group} have more than one tenant: {told}"),
+        hint: Some(
+            "correct `rms_tenant_url`: what one protects the other could not open".to_owned(),
+        ),
+    })
+}
+
+/// Sites may have a connector each, so this is told and not forbidden.
+fn two_connectors(group: &str, members: &[&Host]) -> Option<Note> {
+    let told = by_origin(members, |host| host.connector.as_ref())?;
+    let text = format!(
+        "the servers of {group} have more than one connector: {told}; all servers of one kind should \
+         hold the same values"
+    );
+    Some(note("connectors-differ", text))
+}
+
+/// Who has which, where they do not all have the same.
+fn by_origin<'h>(
+    members: &[&'h Host],
+    of: impl Fn(&'h Host) -> Option<&'h Origin>,
+) -> Option<String> {
+    let mut told: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for host in members {
+        if let Some(origin) = of(host) {
+            told.entry(origin.to_string()).or_default().push(host.name.short());
+        }
+    }
+    let line =
+        |(origin, hosts): (&String, &Vec<&str>)| format!("{origin} for {}", hosts.join(", "));
+    (told.len() > 1).then(|| told.iter().map(line).collect::<Vec<_>>().join("; "))
 }
 
 /// Tenants of Azure that the host's values name and that are not its own: somebody pointed it, or
@@ -133,6 +202,48 @@ mod tests {
             Some("tenant-url the inventory says https://t1.rms.eu.aadrm.com for EX1, SP1"),
         );
         check(Err("the page is empty"), 0, Some("tenant-url the tenant's URL is not told"));
+    }
+
+    /// Which findings follow from one edit of a DAG of two and two farm servers.
+    #[track_caller]
+    fn check_peers(edit: impl FnOnce(&mut [Host]), notes: &[&str], blockers: &[&str]) {
+        let mut fleet = Fleet::new(&["EX1", "EX2", "SP1", "SP2"]);
+        for host in &mut fleet.hosts {
+            match host.role {
+                Some(Role::Exchange) => host.dag = Some("D1".to_owned()),
+                _ => host.farm = Some("F1".to_owned()),
+            }
+        }
+        edit(&mut fleet.hosts);
+        let (found, doubts) = findings(&fleet.hosts, &Survey::default());
+        let begin = |texts: Vec<&String>, parts: &[&str]| {
+            assert_eq!(texts.len(), parts.len(), "{texts:?}");
+            for (text, part) in texts.iter().zip(parts) {
+                assert!(text.contains(part), "{text}");
+            }
+        };
+        begin(found.iter().map(|note| &note.text).collect(), notes);
+        begin(doubts.iter().map(|one| &one.text).collect(), blockers);
+    }
+
+    #[test]
+    fn servers_that_open_each_others_content_have_one_tenant() {
+        check_peers(|_| {}, &[], &[]);
+        let other = "https://t2.rms.eu.aadrm.com";
+        check_peers(
+            |hosts| hosts[1].tenant = Origin::parse(other).ok(),
+            &[],
+            &[
+                "servers of DAG D1 have more than one tenant: https://t1.rms.eu.aadrm.com for EX1; \
+               https://t2.rms.eu.aadrm.com for EX2",
+                "of connector https://rms.contoso.com have",
+            ],
+        );
+        check_peers(
+            |hosts| hosts[3].connector = Origin::parse("https://other.contoso.com").ok(),
+            &["servers of farm F1 have more than one connector"],
+            &[],
+        );
     }
 
     #[test]

@@ -42,8 +42,12 @@ pub fn is_bare_origin(text: &str) -> bool {
 }
 
 /// Whether two data mean the same place: scheme, host and the `/_wmcs/...` path are compared
-/// without regard to case (documents and Microsoft's script differ in it), all else exactly.
+/// without regard to case (documents and Microsoft's script differ in it), all else exactly. Blanks
+/// around it are part of a datum: who reads it does not leave them out.
 pub fn same_url(left: &str, right: &str) -> bool {
+    if [left, right].iter().any(|text| text.trim() != *text) {
+        return left == right;
+    }
     match (split(left), split(right)) {
         (Some(a), Some(b)) => {
             a.origin.eq_ignore_ascii_case(b.origin)
@@ -94,6 +98,9 @@ mod tests {
         check("https://c/Path", "https://c/path", false);
         check("https://c/", "https://c", false);
         check("/_wmcs/licensing", "/_WMCS/licensing", false);
+        check("https://c/_wmcs/licensing", "https://c/_wmcs/licensing ", false);
+        check(" https://c", "https://c", false);
+        check("https://c ", "https://c ", true);
     }
 
     #[test]

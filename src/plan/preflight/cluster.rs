@@ -1,6 +1,7 @@
 //! Whether the inventory knows everybody that a host belongs to: its organisation, its DAG or
 //! cluster, its farm.
 
+use crate::model::farm::Farm;
 use crate::model::host::Host;
 use crate::model::preflight::Check;
 use crate::model::probe::Probe;
@@ -9,6 +10,7 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::ValuePath;
+use crate::plan::farm::is_no_member;
 use crate::plan::organisation::organisation_of;
 use crate::plan::preflight::Case;
 use crate::plan::preflight::Line;
@@ -37,12 +39,7 @@ pub(super) fn lines(case: Case<'_>) -> Vec<Line> {
     match case.role {
         Role::Exchange => [organisation(case)].into_iter().chain(cluster(case)).collect(),
         Role::Fci => cluster(case),
-        Role::Sharepoint => vec![line(
-            Outcome::Unread,
-            "every server of the farm in the inventory",
-            "the farm is not asked for its servers".to_owned(),
-            "Get-SPServer",
-        )],
+        Role::Sharepoint => vec![farm(case)],
         Role::Connector => Vec::new(),
     }
 }
@@ -72,6 +69,36 @@ fn organisation(case: Case<'_>) -> Line {
     };
     let expected = "every Exchange server of the organisation in the inventory";
     line(outcome, expected, found, "Get-ExchangeServer")
+}
+
+/// A farm is asked where a stage of the playbook works on it.
+fn farm(case: Case<'_>) -> Line {
+    let found = case.host.farm.as_ref().and_then(|name| case.survey.farms.get(name));
+    let (outcome, found) = match found {
+        None => (Outcome::Unread, "no stage of the playbook asks the farm".to_owned()),
+        Some(Err(failure)) => (Outcome::Unread, failure.text()),
+        Some(Ok(Farm { servers: None, .. })) => {
+            (Outcome::Unread, "the farm did not tell its servers".to_owned())
+        }
+        Some(Ok(Farm { servers: Some(servers), .. })) => {
+            let members = || servers.iter().filter(|server| !is_no_member(server.role.as_deref()));
+            let missing: Vec<&str> = members()
+                .filter(|server| !is_listed(short(&server.name), case.hosts))
+                .map(|server| server.name.as_str())
+                .collect();
+            if missing.is_empty() {
+                (Outcome::Good, format!("all {} of the farm", members().count()))
+            } else {
+                let verb = if missing.len() == 1 { "is" } else { "are" };
+                (Outcome::Bad, format!("{} {verb} in the farm and not listed", missing.join(", ")))
+            }
+        }
+    };
+    line(outcome, "every server of the farm in the inventory", found, "Get-SPServer")
+}
+
+fn short(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// A host that belongs to no cluster has no such hive; one that does is compared with the

@@ -157,7 +157,8 @@ fn beside(case: &Case) -> (bool, bool) {
     };
     // The farm that finds its server in AD leaves that question open too.
     let cache = case.cache == Cache::Filled && !has_overrides(case);
-    (settings || cache, unknown)
+    let unread = case.cache == Cache::Unread && !has_overrides(case);
+    (settings || cache, unknown || unread)
 }
 
 /// The case without what cannot be read: the first wanted value, whatever stands there.
@@ -299,14 +300,11 @@ fn told(case: &Case, blockers: &mut BTreeSet<String>) -> bool {
 }
 
 fn need(case: &Case, changes: bool, blockers: &mut BTreeSet<String>) -> &'static str {
-    if !changes {
-        return "not-required";
-    }
     let role = case.product.role();
     let is_exchange_key = role == Role::Exchange;
     let leads_to_third = |redirect| matches!(redirect, Redirect::OldConnector);
     if role == Role::Fci {
-        return "required";
+        return if changes { "required" } else { "not-required" };
     }
     if is_exchange_key && case.redirect == Redirect::Phase1 {
         blockers.insert("migration-leftover".to_owned());
@@ -315,6 +313,9 @@ fn need(case: &Case, changes: bool, blockers: &mut BTreeSet<String>) -> &'static
         || matches!(case.client, Redirect::OldConnector | Redirect::Phase1)
     {
         blockers.insert("other-connector".to_owned());
+    }
+    if !changes {
+        return "not-required";
     }
     let (speaks_for, mut unknown) = beside(case);
     let elsewhere = points_elsewhere(case);
