@@ -2,8 +2,8 @@
 //!
 //! Parts are separated by `:` or `,`. Plain parts add hosts, `&part` keeps only those in both,
 //! `!part` takes away; the order of the three kinds does not matter, and without a plain part the
-//! pattern starts from all hosts. A part is a group, a host (full or short name), a glob with `*` or
-//! `?` over both, a regular expression after `~` (from the beginning of the name, as in Ansible), or
+//! pattern starts from all hosts. A part is a group, a host (full or short name), a glob with `*`,
+//! `?` or `[1-3]` over both, a regular expression after `~` (from the beginning of the name, as in Ansible), or
 //! one of the computed groups:
 //!
 //! - `all`, `*`: every host;
@@ -22,6 +22,7 @@
 //! Host names, globs and expressions ignore case.
 
 mod computed;
+mod glob;
 mod part;
 
 use crate::manifest::pattern::part::Name;
@@ -63,7 +64,7 @@ impl PatternError {
         match self {
             Self::Unknown { suggestion: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             Self::Unsupported { .. } => {
-                Some("name the hosts, or use `*`, `?` or `~regex`".to_owned())
+                Some("name the hosts, or use `*`, `?`, `[1-3]` or `~regex`".to_owned())
             }
             Self::Unread { .. } => {
                 Some("write it into the `hosts` of a playbook's stage".to_owned())
@@ -220,7 +221,9 @@ impl Term {
                     .iter()
                     .any(|group| self.name.fits_computed(group))
         });
-        (found, role.is_some() || computed::is_known(plain))
+        let is_surveyed = plain.is_empty()
+            && computed::SURVEYED.iter().any(|group| self.name.fits_computed(group));
+        (found, role.is_some() || computed::is_known(plain) || is_surveyed)
     }
 }
 
@@ -249,7 +252,8 @@ impl Pattern {
                         let suggestion = suggest(&part, hosts);
                         return Err(PatternError::Unknown { part, suggestion });
                     }
-                    if !may_be_empty && sign != Sign::Remove {
+                    // Which one is taken away was said, so that one must be there.
+                    if !may_be_empty && (sign != Sign::Remove || term.subscript.is_some()) {
                         return Err(PatternError::Empty { part: term.text.clone() });
                     }
                 }

@@ -154,11 +154,13 @@ struct Defaults {
     on_abort: OnAbort,
 }
 
+/// The words of `on_abort`.
+const ON_ABORT: [(&str, OnAbort); 2] = [
+    ("finish-in-flight", OnAbort::FinishInFlight),
+    ("stop-at-safe-point", OnAbort::StopAtSafePoint),
+];
+
 fn defaults(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Defaults {
-    const ON_ABORT: [(&str, OnAbort); 2] = [
-        ("finish-in-flight", OnAbort::FinishInFlight),
-        ("stop-at-safe-point", OnAbort::StopAtSafePoint),
-    ];
     let mut defaults = Defaults {
         budget: Budget::Percent(0),
         count_unreachable_as_failed: true,

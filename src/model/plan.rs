@@ -22,6 +22,7 @@ use crate::model::registry::State;
 use crate::model::registry::ValuePath;
 use crate::model::rollout::Limits;
 use crate::model::rollout::OnAbort;
+use crate::model::rollout::OwnDefaults;
 use crate::model::rules::Support;
 pub use crate::model::step::OrganisationStep;
 use crate::model::verdict::Verdict;
@@ -178,6 +179,8 @@ pub struct PlannedStage {
     pub gates: StageGates,
     #[serde(default, skip_serializing_if = "Around::is_empty")]
     pub hooks: Around,
+    #[serde(default, skip_serializing_if = "OwnDefaults::is_empty")]
+    pub own: OwnDefaults,
 }
 
 /// The run that a plan takes back.

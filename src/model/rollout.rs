@@ -195,6 +195,21 @@ pub enum ServerOrder {
     FileObject { object: FileObject, name: String, settings: Vec<(String, SettingValue)> },
 }
 
+/// What a stage says in place of the playbook's `defaults`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDefaults {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_abort: Option<OnAbort>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_unreachable_as_failed: Option<bool>,
+}
+
+impl OwnDefaults {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaybookStage {
     pub name: String,
@@ -204,6 +219,8 @@ pub struct PlaybookStage {
     pub gates: StageGates,
     #[serde(default)]
     pub hooks: Around,
+    #[serde(default)]
+    pub own: OwnDefaults,
 }
 
 /// What becomes of known other forms of our values that stand under names of their own.

@@ -277,6 +277,7 @@ fn stages(
                     },
                     gates: stage.gates.clone(),
                     hooks: stage.hooks.clone(),
+                    own: stage.own,
                 });
             }
             StageWork::Step(_) => stages.extend(step_stages(stage, steps.take(place))),
@@ -299,6 +300,7 @@ fn step_stages(stage: &PlaybookStage, steps: Vec<OrganisationStep>) -> Vec<Plann
             work: PlannedWork::Step(Box::new(step)),
             gates: stage.gates.clone(),
             hooks: stage.hooks.clone(),
+            own: stage.own,
         })
         .collect()
 }

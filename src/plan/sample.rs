@@ -44,6 +44,7 @@ use crate::model::rollout::Budget;
 use crate::model::rollout::IrmOrder;
 use crate::model::rollout::Limits;
 use crate::model::rollout::OnAbort;
+use crate::model::rollout::OwnDefaults;
 use crate::model::rollout::PerHost;
 use crate::model::rollout::Playbook;
 use crate::model::rollout::PlaybookStage;
@@ -308,6 +309,7 @@ pub(crate) fn stage(name: &str, pattern: &str) -> PlaybookStage {
         },
         gates: StageGates::default(),
         hooks: Around::default(),
+        own: OwnDefaults::default(),
     }
 }
 
@@ -344,6 +346,7 @@ pub(crate) fn playbook() -> Playbook {
                 work: StageWork::Step(StepOrder::ExchangeIrm(IrmOrder::default())),
                 gates: StageGates::default(),
                 hooks: Around::default(),
+                own: OwnDefaults::default(),
             },
         ],
         conditions: Conditions::default(),

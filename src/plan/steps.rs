@@ -206,6 +206,7 @@ mod tests {
     use crate::model::hook::Around;
     use crate::model::plan::PlannedWork;
     use crate::model::rollout::IrmOrder;
+    use crate::model::rollout::OwnDefaults;
     use crate::model::rollout::PlaybookStage;
     use crate::model::step::SettingValue;
     use crate::plan::sample::Fleet;
@@ -218,6 +219,7 @@ mod tests {
             work,
             gates: StageGates::default(),
             hooks: Around::default(),
+            own: OwnDefaults::default(),
         }
     }
 

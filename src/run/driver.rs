@@ -30,7 +30,6 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
-use crate::model::rollout::OnAbort;
 use crate::run::action::Action;
 use crate::run::action::Configured;
 use crate::run::action::GatePlace;
@@ -187,7 +186,7 @@ async fn drive<C: Connect, K: Clock>(
             }
             flight.start(&means, action);
         }
-        if plan.on_abort == OnAbort::StopAtSafePoint && scheduler.is_aborted() {
+        if scheduler.cuts_short() {
             means.aborted.store(true, Ordering::Relaxed);
         }
         if let Some(exit) = flight.exit {

@@ -13,6 +13,7 @@ use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
+use crate::model::rollout::OnAbort;
 use crate::run::action::Action;
 use crate::run::action::GatePlace;
 use crate::run::action::Happened;
@@ -181,8 +182,12 @@ impl<'p> Scheduler<'p> {
     }
 
     /// Whether the failure budget, a gate or a step ended the run.
-    pub fn is_aborted(&self) -> bool {
+    /// Whether hosts in flight are to stop at their next safe point, as the stage that was aborted
+    /// says, or the playbook.
+    pub fn cuts_short(&self) -> bool {
+        let own = self.plan.stages.get(self.stage).and_then(|stage| stage.own.on_abort);
         self.ending == Ending::Aborted
+            && own.unwrap_or(self.plan.on_abort) == OnAbort::StopAtSafePoint
     }
 
     /// How the organisation steps ended, by the place of their stage.

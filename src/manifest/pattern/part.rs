@@ -5,6 +5,7 @@ use regex_lite::RegexBuilder;
 
 use crate::manifest::pattern::PatternError;
 use crate::manifest::pattern::computed;
+use crate::manifest::pattern::glob;
 
 /// The largest compiled expression, in bytes.
 const MAX_EXPRESSION: usize = 1 << 16;
@@ -13,7 +14,7 @@ const MAX_EXPRESSION: usize = 1 << 16;
 #[derive(Debug, Clone)]
 pub(super) enum Name {
     Plain(String),
-    /// With `*` or `?`.
+    /// With `*`, `?` or `[…]`.
     Glob(String),
     /// After a `~`.
     Expression(Regex),
@@ -40,13 +41,16 @@ impl Name {
             return Ok((Self::Expression(regex), None));
         }
         let (name, subscript) = subscript(text).ok_or_else(|| {
-            refuse("a subscript is `[0]`, `[-1]`, `[0:2]` or `[1:]`; for `[a-z]` write `~regex`")
+            refuse(
+                "at its end, a subscript is `[0]`, `[-1]`, `[0:2]` or `[1:]`; for one of several \
+                 letters there write `[1-3]*` or `~regex`",
+            )
         })?;
         if name.is_empty() {
             return Err(refuse("a name must follow"));
         }
         let name = name.to_owned();
-        let glob = name.contains(['*', '?']);
+        let glob = name.contains(['*', '?', '[']);
         Ok((if glob { Self::Glob(name) } else { Self::Plain(name) }, subscript))
     }
 
@@ -55,8 +59,8 @@ impl Name {
         match self {
             Self::Plain(name) if is_group => name == text,
             Self::Plain(name) => name.eq_ignore_ascii_case(text),
-            Self::Glob(glob) if is_group => glob_match(glob, text),
-            Self::Glob(glob) => glob_match(&glob.to_lowercase(), &text.to_lowercase()),
+            Self::Glob(glob) if is_group => glob::fits(glob, text),
+            Self::Glob(glob) => glob::fits(&glob.to_lowercase(), &text.to_lowercase()),
             Self::Expression(regex) => regex.is_match(text),
         }
     }
@@ -65,7 +69,7 @@ impl Name {
     pub(super) fn fits_computed(&self, folded: &str) -> bool {
         match self {
             Self::Plain(name) => computed::fold(name) == folded,
-            Self::Glob(glob) => glob != "*" && glob_match(&glob.to_lowercase(), folded),
+            Self::Glob(glob) => glob != "*" && glob::fits(&glob.to_lowercase(), folded),
             Self::Expression(regex) => regex.is_match(folded),
         }
     }
@@ -89,12 +93,15 @@ impl Subscript {
     }
 }
 
-/// Splits `name[0:2]`; `None` if the brackets hold something else.
+/// Splits `name[0:2]`; `None` if brackets at the end hold something else, or are open. Those before
+/// are a glob's.
 fn subscript(text: &str) -> Option<(&str, Option<Subscript>)> {
-    let Some((name, rest)) = text.split_once('[') else {
-        return (!text.contains(']')).then_some((text, None));
+    if text.matches('[').count() != text.matches(']').count() {
+        return None;
+    }
+    let Some((name, inner)) = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) else {
+        return Some((text, None));
     };
-    let inner = rest.strip_suffix(']').filter(|inner| !inner.contains(['[', ']']))?;
     let subscript = match inner.split_once(':') {
         None => Subscript::One(inner.parse().ok()?),
         Some((start, end)) => {
@@ -103,29 +110,4 @@ fn subscript(text: &str) -> Option<(&str, Option<Subscript>)> {
         }
     };
     Some((name, Some(subscript)))
-}
-
-/// Whether a text fits a glob of `*` and `?`; takes at most text times glob steps.
-fn glob_match(glob: &str, text: &str) -> bool {
-    let glob: Vec<char> = glob.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut g, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        let here = glob.get(g);
-        if here == Some(&'*') {
-            retry = Some((g, t));
-            g += 1;
-        } else if here == Some(&'?') || (here.is_some() && here == text.get(t)) {
-            g += 1;
-            t += 1;
-        } else if let Some((star, at)) = retry {
-            retry = Some((star, at + 1));
-            g = star + 1;
-            t = at + 1;
-        } else {
-            return false;
-        }
-    }
-    glob.iter().skip(g).all(|c| *c == '*')
 }

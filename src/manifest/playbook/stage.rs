@@ -6,6 +6,7 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
 use crate::manifest::pattern;
+use crate::manifest::playbook::ON_ABORT;
 use crate::manifest::playbook::gates;
 use crate::manifest::playbook::hooks;
 use crate::manifest::playbook::org_step;
@@ -20,6 +21,7 @@ use crate::model::conditions::Conditions;
 use crate::model::gate::StageGates;
 use crate::model::rollout::BatchSize;
 use crate::model::rollout::Budget;
+use crate::model::rollout::OwnDefaults;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::StageWork;
 use crate::model::rollout::StepOrder;
@@ -99,6 +101,14 @@ fn stage(
         after: gates::names(&mut fields, "gates_after", known, diagnostics),
     };
     let hooks = hooks::around(&mut fields, &conditions.hooks, diagnostics);
+    let own = OwnDefaults {
+        on_abort: fields.read("on_abort", diagnostics, |node| scalar::choice(node, &ON_ABORT)),
+        count_unreachable_as_failed: fields.read(
+            "count_unreachable_as_failed",
+            diagnostics,
+            scalar::boolean,
+        ),
+    };
     let hosts = fields.take("hosts");
     let work = match (fields.take("org_step"), hosts) {
         (Some(step), None) => {
@@ -150,7 +160,7 @@ fn stage(
         );
     }
     let vars = vars.map_or_else(Vec::new, |(_, vars)| vars);
-    Some(PlaybookStage { name: name?, vars, work: work?, gates, hooks })
+    Some(PlaybookStage { name: name?, vars, work: work?, gates, hooks, own })
 }
 
 /// Variables that a stage may set. The others say what a host is or how it is found, and patterns

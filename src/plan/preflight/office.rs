@@ -16,7 +16,11 @@ const UNINSTALL: [&str; 2] = [
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
     r"SOFTWARE\Wow6432Node\Microsoft\Windows\CurrentVersion\Uninstall",
 ];
-const CLICK_TO_RUN: &str = r"SOFTWARE\Microsoft\Office\ClickToRun\Configuration";
+/// Since Office 2016, and of Office 2013 (the latter is general knowledge).
+const CLICK_TO_RUN: [&str; 2] = [
+    r"SOFTWARE\Microsoft\Office\ClickToRun\Configuration",
+    r"SOFTWARE\Microsoft\Office\15.0\ClickToRun\Configuration",
+];
 /// The end of every product code of Office, and the products in it that people work with: the
 /// suites, Word, Excel, PowerPoint, Outlook, Publisher, Access, OneNote, InfoPath, Project, Visio.
 /// Servers of the family, SharePoint among them, begin at 1000.
@@ -29,15 +33,15 @@ const DESKTOP: [&str; 26] = [
 
 pub(super) fn ask(probe: &mut Probe) {
     probe.subkeys.extend(UNINSTALL.map(KeyPath::new));
-    probe.values.insert(click_to_run());
+    probe.values.extend(click_to_run());
 }
 
 pub(super) fn is_ours(key: &KeyPath) -> bool {
     UNINSTALL.iter().any(|ours| *key == KeyPath::new(ours))
 }
 
-fn click_to_run() -> ValuePath {
-    ValuePath::new(CLICK_TO_RUN, "ProductReleaseIds")
+fn click_to_run() -> [ValuePath; 2] {
+    CLICK_TO_RUN.map(|key| ValuePath::new(key, "ProductReleaseIds"))
 }
 
 pub(super) fn lines(case: Case<'_>) -> Vec<Line> {
@@ -50,10 +54,12 @@ pub(super) fn lines(case: Case<'_>) -> Vec<Line> {
             Err(reason) => unread.push(format!("{key}: {reason}")),
         }
     }
-    match case.observation.value(&click_to_run()) {
-        Reading::Known(State::Absent) => {}
-        Reading::Known(State::Present(value)) => found.push(format!("Click-to-Run {value}")),
-        Reading::Unreadable(reason) => unread.push(format!("Click-to-Run: {reason}")),
+    for path in click_to_run() {
+        match case.observation.value(&path) {
+            Reading::Known(State::Absent) => {}
+            Reading::Known(State::Present(value)) => found.push(format!("Click-to-Run {value}")),
+            Reading::Unreadable(reason) => unread.push(format!("Click-to-Run: {reason}")),
+        }
     }
     let (outcome, text) = match (found.as_slice(), unread.as_slice()) {
         ([], []) => (Outcome::Good, "none".to_owned()),

@@ -106,6 +106,8 @@ fn is_about_trust(message: &str) -> bool {
 
 fn policy(case: Case<'_>) -> Line {
     let (outcome, found) = match case.observation.particulars.policies.told() {
+        // A resultant set that was never computed looks like this too.
+        Ok((_, 0)) => (Outcome::Unread, "RSoP holds no registry setting at all".to_owned()),
         Ok((settings, all)) => match settings.as_slice() {
             [] => {
                 (Outcome::Good, format!("none among {all} settings; preferences are not in them"))

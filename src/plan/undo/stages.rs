@@ -102,6 +102,7 @@ pub(super) fn stages(
                     work,
                     gates: gates(&stage.gates),
                     hooks: hooks(&stage.hooks),
+                    own: stage.own,
                 }));
             }
             PlannedWork::Step(step) if input.written.has_step(&step.organisation, &stage.name) => {
@@ -111,6 +112,7 @@ pub(super) fn stages(
                         work: PlannedWork::Step(Box::new(work)),
                         gates: gates(&stage.gates),
                         hooks: hooks(&stage.hooks),
+                        own: stage.own,
                     }),
                     Err(text) => dealt.notes.push(note("step-stays", text)),
                 }

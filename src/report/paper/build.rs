@@ -7,6 +7,7 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::rollout::OnAbort;
+use crate::model::rollout::OwnDefaults;
 use crate::model::verdict::Evidence;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Weight;
@@ -151,6 +152,17 @@ fn run(plan: &Plan, happened: &Happened) -> Vec<Block> {
     blocks
 }
 
+fn counts(unreachable: bool) -> &'static str {
+    if unreachable { "counts" } else { "does not count" }
+}
+
+fn flight(on_abort: OnAbort) -> &'static str {
+    match on_abort {
+        OnAbort::FinishInFlight => "are finished",
+        OnAbort::StopAtSafePoint => "stop at their next safe point",
+    }
+}
+
 fn stages(plan: &Plan) -> Vec<Block> {
     let mut rows = Vec::new();
     for stage in &plan.stages {
@@ -174,6 +186,14 @@ fn stages(plan: &Plan) -> Vec<Block> {
                 (format!("{} for {}", step.act.verb(), step.organisation), "if it fails".to_owned())
             }
         };
+        let OwnDefaults { on_abort, count_unreachable_as_failed } = stage.own;
+        let own = [
+            count_unreachable_as_failed
+                .map(|counted| format!("a host that is not reached {}", counts(counted))),
+            on_abort.map(|what| format!("hosts in flight {}", flight(what))),
+        ];
+        let stops = std::iter::once(stops).chain(own.into_iter().flatten());
+        let stops = stops.collect::<Vec<_>>().join("; ");
         rows.push(vec![
             Cell::plain(stage.name.as_str()),
             Cell::exact(work),
@@ -185,11 +205,8 @@ fn stages(plan: &Plan) -> Vec<Block> {
         return Vec::new();
     }
     let columns = vec!["Stage", "Batches, in order", "Gates and hooks", "Aborts"];
-    let counts = if plan.count_unreachable_as_failed { "counts" } else { "does not count" };
-    let flight = match plan.on_abort {
-        OnAbort::FinishInFlight => "are finished",
-        OnAbort::StopAtSafePoint => "stop at their next safe point",
-    };
+    let counts = counts(plan.count_unreachable_as_failed);
+    let flight = flight(plan.on_abort);
     let limits = format!(
         "At most {} at once for values, {} for restarts. A host that is not reached {counts} as failed. \
          On an abort, hosts in flight {flight}.",

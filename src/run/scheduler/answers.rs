@@ -159,10 +159,13 @@ impl Scheduler<'_> {
     /// INVARIANT: once more hosts of the stage failed than its budget bears, nothing new starts.
     fn check_budget(&mut self) {
         let Some(PlannedWork::Hosts { batches, budget, restarts }) = self.work() else { return };
+        let own = self.plan.stages.get(self.stage).map(|stage| stage.own).unwrap_or_default();
+        let counts_unreachable =
+            own.count_unreachable_as_failed.unwrap_or(self.plan.count_unreachable_as_failed);
         let members: BTreeSet<&HostName> = batches.iter().flatten().chain(restarts).collect();
         let failed = members.iter().filter(|host| match self.hosts.get(**host) {
             Some(Standing::Ended(Outcome::Failed(_) | Outcome::InDoubt(_))) => true,
-            Some(Standing::Ended(Outcome::Unreachable(_))) => self.plan.count_unreachable_as_failed,
+            Some(Standing::Ended(Outcome::Unreachable(_))) => counts_unreachable,
             Some(_) | None => false,
         });
         let failed = failed.count();

@@ -232,7 +232,8 @@ fn a_rehearsal_runs_no_hook_and_says_so() {
     assert_eq!(skipped, ["mail", "open", "quiet"].map(str::to_owned).into());
 }
 
-/// FS1 fails at once while FS2, of the same batch, is in flight and has not written yet.
+/// FS1 fails at once while FS2, of the same batch, is in flight and has not written yet. A stage may
+/// say the same against its playbook.
 #[track_caller]
 fn check_abort(on_abort: OnAbort, expected: &Outcome) {
     let fleet = ready(&["FS1", "FS2"]);
@@ -243,6 +244,31 @@ fn check_abort(on_abort: OnAbort, expected: &Outcome) {
     let report = apply(&fleet, &plan).unwrap();
     assert_eq!(report.exit, Exit::Aborted);
     assert_eq!(outcome(&report, "FS2"), *expected);
+    let other = match on_abort {
+        OnAbort::FinishInFlight => OnAbort::StopAtSafePoint,
+        OnAbort::StopAtSafePoint => OnAbort::FinishInFlight,
+    };
+    plan.on_abort = other;
+    plan.stages[0].own.on_abort = Some(on_abort);
+    let fleet = ready(&["FS1", "FS2"]);
+    fleet.luck("FS1", Luck { unreachable: true, ..Luck::default() });
+    assert_eq!(outcome(&apply(&fleet, &plan).unwrap(), "FS2"), *expected, "the stage's own word");
+}
+
+#[test]
+fn a_stage_says_for_itself_whether_a_host_out_of_reach_counts() {
+    for (usual, own, exit) in [
+        (true, None, Exit::Aborted),
+        (true, Some(false), Exit::Unreachable),
+        (false, Some(true), Exit::Aborted),
+    ] {
+        let fleet = ready(&["FS1", "FS2"]);
+        fleet.luck("FS1", Luck { unreachable: true, ..Luck::default() });
+        let mut plan = two_values(&["FS1", "FS2"], false);
+        plan.count_unreachable_as_failed = usual;
+        plan.stages[0].own.count_unreachable_as_failed = own;
+        assert_eq!(apply(&fleet, &plan).unwrap().exit, exit, "{usual} {own:?}");
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::model::rollout::Limits;
 use rmsfleet::model::rollout::OnAbort;
+use rmsfleet::model::rollout::OwnDefaults;
 use rmsfleet::model::step::Act;
 use rmsfleet::model::step::Setting;
 use rmsfleet::model::step::SettingValue;
@@ -173,6 +174,7 @@ pub(crate) fn hosts_stage(
         work,
         gates: StageGates::default(),
         hooks: Around::default(),
+        own: OwnDefaults::default(),
     }
 }
 
@@ -182,6 +184,7 @@ pub(crate) fn step_stage(name: &str, step: OrganisationStep) -> PlannedStage {
         work: PlannedWork::Step(Box::new(step)),
         gates: StageGates::default(),
         hooks: Around::default(),
+        own: OwnDefaults::default(),
     }
 }
 

@@ -16,6 +16,8 @@ use rmsfleet::model::rollout::BatchSize;
 use rmsfleet::model::rollout::Budget;
 use rmsfleet::model::rollout::FarmOrder;
 use rmsfleet::model::rollout::IrmOrder;
+use rmsfleet::model::rollout::OnAbort;
+use rmsfleet::model::rollout::OwnDefaults;
 use rmsfleet::model::rollout::StageWork;
 use rmsfleet::model::rollout::StepOrder;
 
@@ -105,7 +107,8 @@ fn a_playbook_carries_what_it_says() {
                 max_fail_percentage: 10\n  count_unreachable_as_failed: false\nchange: { \
                 plan_valid_for: 2d }\nmarks: false\nrestart:\n  fci: { max_unavailable: { per: rms_site, \
                 count: 3 }, timeout: 90s }\nstages:\n  - name: a\n    hosts: fci\n    serial: [1, 25%, \
-                \"100%\"]\n  - { name: b, hosts: all, max_failures: 4 }\n  - name: c\n    org_step: \
+                \"100%\"]\n  - { name: b, hosts: all, max_failures: 4, on_abort: stop-at-safe-point, \
+                count_unreachable_as_failed: true }\n  - name: c\n    org_step: \
                 exchange.set-irm-configuration\n";
     let playbook = playbook::parse(&Source::new("play.yml", text)).map_err(|d| d.render(false));
     let playbook = playbook.unwrap();
@@ -114,6 +117,12 @@ fn a_playbook_carries_what_it_says() {
     assert_eq!(playbook.plan_valid_hours, 48);
     assert_eq!((playbook.restart_fci.max_unavailable, playbook.restart_fci.timeout), (3, 90));
     assert_eq!(playbook.restart_exchange.timeout, 1800);
+    let own = OwnDefaults {
+        on_abort: Some(OnAbort::StopAtSafePoint),
+        count_unreachable_as_failed: Some(true),
+    };
+    let said: Vec<OwnDefaults> = playbook.stages.iter().map(|stage| stage.own).collect();
+    assert_eq!(said, [OwnDefaults::default(), own, OwnDefaults::default()]);
     let work: Vec<StageWork> = playbook.stages.into_iter().map(|stage| stage.work).collect();
     let serial = vec![BatchSize::Count(1), BatchSize::Percent(25), BatchSize::Percent(100)];
     let hosts = |pattern: &str, serial, budget| StageWork::Hosts {

@@ -51,6 +51,9 @@ fn hosts_go_by_full_and_short_names_and_globs() {
     check("SPAPP*", &["SPAPP01", "SPAPP02"]);
     check("FS?1.corp*", &["FS01", "FS11"]);
     check("dag_*_ams", &["EX-AMS01", "EX-AMS02"]);
+    check("FS0[1-3]*", &["FS01", "FS02", "FS03"]);
+    check("fs[!1]1*,EX-[AF]*01*", &["EX-AMS01", "EX-FRA01", "FS01"]);
+    check("FS0[1-3]*[0:1]", &["FS01", "FS02"]);
 }
 
 #[test]
@@ -101,6 +104,10 @@ fn what_the_survey_found_makes_groups_of_a_stage() {
     check("prior_adrms_unknown", &["EX-AMS02"]);
     check("prior_adrms_never", &[]);
     assert_eq!(pattern::select_for_stage("drifted", &hosts), Ok(Vec::new()));
+    assert_eq!(pattern::select_for_stage("drift*", &hosts), Ok(Vec::new()));
+    let found = Surveyed { drifted: [hosts[0].name.clone()].into(), ..Surveyed::default() };
+    let chosen = pattern::select_surveyed("drift*:&all", &hosts, &found);
+    assert_eq!(chosen, Ok(vec![hosts[0].name.clone()]));
     assert!(pattern::is_surveyed("fci:!drifted") && !pattern::is_surveyed("fci:!canary"));
 }
 
@@ -130,6 +137,8 @@ fn a_part_that_matches_nothing_is_an_error() {
     refused("fci:!FS13", "`FS13` matches no host", "did you mean `FS");
     refused("fci[99]", "`fci[99]` has no hosts", "");
     refused("fci[a-z]", "a subscript is", "~regex");
+    refused("FS0[1-3]", "write `[1-3]*`", "~regex");
+    refused("fci:!canary[7]", "`canary[7]` has no hosts", "");
     refused("~fci[", "no regular expression", "name the hosts");
     refused("site_amz", "`site_amz` matches no host", "did you mean `site_ams`?");
     refused("drifted", "known only after", "stage");
