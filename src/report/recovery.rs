@@ -66,7 +66,7 @@ impl Recovery {
 
 fn render(recovery: &Recovery, plan: &Plan, run: &str) -> Option<String> {
     let Recovery { hosts, steps, ledger } = recovery;
-    let is_open = |(name, left): &(&HostName, &Left)| left.is_open(&drains(plan, name));
+    let is_open = |(name, left): &(&HostName, &Left)| left.is_open(drains(plan, name));
     let open: Vec<_> = hosts.iter().filter(is_open).collect();
     let hooks = hooks(plan, run, ledger);
     if open.is_empty() && steps.is_empty() && hooks.is_none() {
@@ -190,7 +190,7 @@ fn drains<'a>(plan: &'a Plan, host: &HostName) -> Option<(&'a str, &'a str)> {
 }
 
 impl Left {
-    fn is_open(&self, drains: &Option<(&str, &str)>) -> bool {
+    fn is_open(&self, drains: Option<(&str, &str)>) -> bool {
         if self.maintenance.is_some() || drains.is_some_and(|(_, undo)| self.is_drained(undo)) {
             return true;
         }

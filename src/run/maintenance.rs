@@ -65,6 +65,16 @@ pub async fn enter<C: Connect, K: Clock>(
     }
 }
 
+/// What would be done first to take the host out of service; nothing is done.
+pub async fn rehearse<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+) -> Result<Vec<String>, Trouble> {
+    let now = read(means, host).await?;
+    refuse(host, &now)?;
+    Ok(now.drain(None).iter().map(ToString::to_string).collect())
+}
+
 async fn drain<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,

@@ -14,6 +14,7 @@ use crate::host::link::Connect;
 use crate::host::link::Reader;
 use crate::host::registry;
 use crate::host::restart::read_boot;
+use crate::model::care::Drain;
 use crate::model::gate::Gate;
 use crate::model::lease::rival;
 use crate::model::outcome::Failure;
@@ -27,6 +28,7 @@ use crate::run::configure::moved;
 use crate::run::gates::Place;
 use crate::run::gates::first_red;
 use crate::run::gates::look;
+use crate::run::maintenance;
 use crate::run::means::Means;
 use crate::run::trouble::Trouble;
 
@@ -71,11 +73,25 @@ pub async fn restart<C: Connect, K: Clock>(
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Restart })?;
     let read = async {
         let mut link = means.connect(host).await?;
-        Ok::<_, Trouble>(read_boot(&mut link).await?)
+        let boot = read_boot(&mut link).await?;
+        let first = match &host.care.drain {
+            Drain::ExchangeDag | Drain::FailoverCluster => {
+                maintenance::rehearse(means, host).await?
+            }
+            Drain::Hook(name) => vec![format!("hook {name}")],
+            Drain::None => Vec::new(),
+        };
+        Ok::<_, Trouble>((boot, first))
     };
     match read.await {
-        Ok(boot) => {
-            let seen = format!("rehearsal: up since {}, would be restarted now", boot.last_boot);
+        Ok((boot, first)) => {
+            let out = if first.is_empty() {
+                String::new()
+            } else {
+                format!("taken out of service ({}) and ", first.join("; "))
+            };
+            let seen =
+                format!("rehearsal: up since {}, would be {out}restarted now", boot.last_boot);
             means.emit(Event::RestartWaiting { host: host.name.clone(), seen })?;
             gates(means, host.name.as_str(), &host.care.gates_after, &[host], false).await?;
             Ok(Restarted::Proved)

@@ -163,7 +163,9 @@ fn a_host_that_a_program_drained_is_named_until_another_has_brought_it_back() {
     let end = Event::HostEnded { host: host.clone(), outcome: changed };
     let told = |events: &[Event]| {
         let mut recovery = Recovery::default();
-        events.iter().for_each(|event| recovery.take(event));
+        for event in events {
+            recovery.take(event);
+        }
         recovery.text(&plan, "r1").unwrap_or_default()
     };
     let line = "    enable FS1 r1\n";

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 
 use rmsfleet::error::Exit;
 use rmsfleet::event::Event;
-use rmsfleet::host::restart::Pace;
 use rmsfleet::model::hook::Around;
 use rmsfleet::model::hook::Hook;
 use rmsfleet::model::host::HostName;
@@ -15,18 +14,15 @@ use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::program::RunOn;
 use rmsfleet::model::rollout::OnAbort;
-use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Stop;
-use rmsfleet::run::driver::RunContext;
-use rmsfleet::run::driver::execute;
 
 use crate::apply::apply;
 use crate::apply::apply_with;
 use crate::apply::outcome;
 use crate::apply::ready;
+use crate::apply::rehearse;
 use crate::apply::two_values;
 use crate::imagined::fleet::Fleet;
-use crate::imagined::fleet::ImaginedSink;
 use crate::imagined::fleet::Luck;
 use crate::imagined::hosts_stage;
 
@@ -203,23 +199,7 @@ fn a_run_that_is_stopped_takes_its_hooks_back() {
 fn a_rehearsal_runs_no_hook_and_says_so() {
     let fleet = ready(&["FS1", "FS2"]);
     let plan = hooked();
-    let (_sender, stop) = watch::channel(Stop::Go);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let report = runtime.block_on(execute(RunContext {
-        plan: &plan,
-        digest: "0123",
-        run: "run-1",
-        tool: "rmsfleet test",
-        operator: "admin",
-        workstation: "desk",
-        connect: &fleet,
-        clock: &fleet,
-        sink: &mut ImaginedSink(fleet.clone()),
-        options: Options { rehearsal: true, ..Options::default() },
-        pace: Pace::default(),
-        controller: &fleet,
-        stop,
-    }));
+    let report = rehearse(&fleet, &plan);
     assert_eq!(report.unwrap().exit, Exit::Ok);
     assert_eq!(acts(&fleet), [""; 0]);
     let skipped: BTreeSet<String> = fleet.with(|world| {

@@ -21,6 +21,7 @@ use crate::apply::apply;
 use crate::apply::orders;
 use crate::apply::outcome;
 use crate::apply::ready;
+use crate::apply::rehearse;
 use crate::apply::two_values;
 use crate::imagined::endpoint;
 use crate::imagined::fleet::Fleet;
@@ -362,4 +363,33 @@ fn the_capacity_is_told_when_it_changes() {
         world.events.iter().filter_map(capacity).collect::<Vec<_>>()
     });
     assert_eq!(told, ["cluster:CL1 2/2 Some((2, 2))"]);
+}
+
+#[test]
+fn a_rehearsal_reads_how_members_stand_and_refuses_what_a_run_would() {
+    let (fleet, plan) = dag();
+    let before = standing(&fleet);
+    assert_eq!(rehearse(&fleet, &plan).unwrap().exit, Exit::Ok);
+    assert_eq!((standing(&fleet), acts(&fleet), restarts(&fleet)), (before, vec![], vec![]));
+    let told = |name: &str| {
+        fleet.with(|world| {
+            world.events.iter().any(|event| match event {
+                Event::RestartWaiting { host, seen } => {
+                    host.as_str() == name && seen.contains("taken out of service (")
+                }
+                _ => false,
+            })
+        })
+    };
+    assert!(MEMBERS.iter().all(|name| told(name)));
+
+    let (fleet, plan) = dag();
+    fleet.with(|world| {
+        for copies in world.availability.databases.values_mut() {
+            copies.retain(|at, _| at == "EX1");
+        }
+    });
+    let ended = outcome(&rehearse(&fleet, &plan).unwrap(), "EX1");
+    let held = |reason: &str| reason.contains("no usable copy elsewhere");
+    assert!(matches!(&ended, Outcome::RestartOwed { reason, .. } if held(reason)), "{ended:?}");
 }

@@ -60,6 +60,25 @@ fn apply_to(
     sink: &mut dyn Sink,
     stop: watch::Receiver<Stop>,
 ) -> Result<RunReport, RunError> {
+    let options =
+        Options { confirmed: BTreeSet::from(["Contoso".to_owned()]), ..Options::default() };
+    run(fleet, plan, sink, options, stop)
+}
+
+/// Goes through all of it and does nothing.
+fn rehearse(fleet: &Fleet, plan: &Plan) -> Result<RunReport, RunError> {
+    let (_sender, stop) = watch::channel(Stop::Go);
+    let options = Options { rehearsal: true, ..Options::default() };
+    run(fleet, plan, &mut ImaginedSink(fleet.clone()), options, stop)
+}
+
+fn run(
+    fleet: &Fleet,
+    plan: &Plan,
+    sink: &mut dyn Sink,
+    options: Options,
+    stop: watch::Receiver<Stop>,
+) -> Result<RunReport, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(execute(RunContext {
         plan,
@@ -71,10 +90,7 @@ fn apply_to(
         connect: fleet,
         clock: fleet,
         sink,
-        options: Options {
-            confirmed: BTreeSet::from(["Contoso".to_owned()]),
-            ..Options::default()
-        },
+        options,
         pace: Pace::default(),
         controller: fleet,
         stop,
