@@ -17,6 +17,15 @@ fn change(before: State) -> Change {
     Change { path, before, after, rule: "r".to_owned() }
 }
 
+fn hook(argv: &[&str], undo: Option<&str>) -> Hook {
+    Hook {
+        argv: argv.iter().map(|part| (*part).to_owned()).collect(),
+        timeout: 60,
+        undo: undo.map(str::to_owned),
+        run_on: RunOn::Controller,
+    }
+}
+
 fn told(events: Vec<Event>) -> Option<String> {
     let record = |event| Record { seq: 1, ts: Timestamp::UNIX_EPOCH, run: "r1".to_owned(), event };
     let records: Vec<Record> = events.into_iter().map(record).collect();
@@ -107,12 +116,6 @@ fn a_hook_that_nothing_took_back_is_named_with_what_takes_it_back() {
     };
     let render_with = |events: &[Event]| {
         let mut plan = sample::plan();
-        let hook = |argv: &[&str], undo: Option<&str>| Hook {
-            argv: argv.iter().map(|part| (*part).to_owned()).collect(),
-            timeout: 60,
-            undo: undo.map(str::to_owned),
-            run_on: RunOn::Controller,
-        };
         plan.conditions.hooks.insert("quiet".to_owned(), hook(&["mute"], Some("loud")));
         plan.conditions
             .hooks
@@ -135,12 +138,6 @@ fn a_hook_that_nothing_took_back_is_named_with_what_takes_it_back() {
 fn a_host_that_a_program_drained_is_named_until_another_has_brought_it_back() {
     let host = HostName::new("FS1");
     let mut plan = sample::plan();
-    let hook = |argv: &[&str], undo: Option<&str>| Hook {
-        argv: argv.iter().map(|part| (*part).to_owned()).collect(),
-        timeout: 60,
-        undo: undo.map(str::to_owned),
-        run_on: RunOn::Controller,
-    };
     plan.conditions.hooks.insert("out".to_owned(), hook(&["drain"], Some("in")));
     let argv = ["enable", "{{ host.name }}", "{{ run.id }}"];
     plan.conditions.hooks.insert("in".to_owned(), hook(&argv, None));
