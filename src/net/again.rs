@@ -1,4 +1,5 @@
-//! Repeating what only reads, after the faults of which the catalogue says that it helps.
+//! Repeating what only reads, and the opening of shells, after the faults of which the catalogue says
+//! that it helps.
 
 use std::time::Duration;
 
@@ -22,7 +23,22 @@ pub(super) enum First {
     Renew,
 }
 
+/// The host, or the account on it, has as many shells, requests or users as it may: nothing was opened.
+const FULL: [u32; 4] = [2_150_859_173, 2_150_859_175, 2_150_859_176, 2_150_859_179];
+
 impl Again {
+    /// Waits where a shell was refused for a quota; whether it is to be asked for again.
+    pub(super) async fn waited_for_room(&mut self, error: &HostError) -> bool {
+        let HostError::Fault(fault) = error else { return false };
+        if !fault.code.is_some_and(|code| FULL.contains(&code)) {
+            return false;
+        }
+        let Some(First::Pause(time)) = self.after(error) else { return false };
+        tracing::debug!(%error, "the shell is asked for again");
+        tokio::time::sleep(time).await;
+        true
+    }
+
     /// `None` if saying it again does not help, or has been tried. An operation that did not end in
     /// its time is not begun anew: the host is busy enough.
     pub(super) fn after(&mut self, error: &HostError) -> Option<First> {
@@ -73,6 +89,13 @@ mod tests {
         check(5, &[]);
         check(1_326, &[]);
         check(2_150_858_843, &[]);
+    }
+
+    #[test]
+    fn what_is_full_now_may_have_room_in_a_moment() {
+        for code in FULL {
+            check(code, &PAUSES.map(First::Pause));
+        }
     }
 
     #[test]

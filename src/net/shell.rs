@@ -9,6 +9,7 @@ use crate::host::link::Cmdlet;
 use crate::host::link::CmdletResult;
 use crate::host::link::HostError;
 use crate::host::link::Shell;
+use crate::net::again::Again;
 use crate::net::channel::SoapCall;
 use crate::net::left::OwnShells;
 use crate::net::link::failed;
@@ -100,7 +101,14 @@ impl<C: SoapCall> PsrpShell<C> {
             creation_xml,
         };
         opening.shells.add(&opening.shell_id, &opening.resource);
-        let opened = match opening.ask(&create).await {
+        let mut again = Again::default();
+        let created = loop {
+            match opening.ask(&create).await {
+                Err(error) if again.waited_for_room(&error).await => {}
+                other => break other,
+            }
+        };
+        let opened = match created {
             Ok(ShellReply::Created { shell_id }) => {
                 opening.shells.remove(&opening.shell_id);
                 opening.shells.add(&shell_id, &opening.resource);

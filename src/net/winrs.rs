@@ -10,6 +10,7 @@ use crate::host::link::Launch;
 use crate::host::link::ProgramError;
 use crate::host::link::ProgramResult;
 use crate::model::program::Program;
+use crate::net::again::Again;
 use crate::net::channel::SoapCall;
 use crate::net::clock::Stopwatch;
 use crate::net::left::OwnShells;
@@ -63,7 +64,13 @@ impl<C: SoapCall> WsmanLink<C> {
         limit: Duration,
         elapsed: impl Fn() -> Duration + Send,
     ) -> Result<ProgramResult, ProgramError> {
-        let shell = self.create().await.map_err(ProgramError::NotStarted)?;
+        let mut again = Again::default();
+        let shell = loop {
+            match self.create().await {
+                Err(error) if again.waited_for_room(&error).await => {}
+                other => break other.map_err(ProgramError::NotStarted)?,
+            }
+        };
         let ended = match self.start(&shell, program).await {
             Ok(command) => {
                 let ended = self.follow(&shell, &command, input, limit, elapsed).await;

@@ -37,11 +37,16 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
+/// `QUOTA_MAX_SHELLS`.
+const QUOTA: u32 = 2_150_859_173;
+
 /// What the endpoint keeps, and how it behaves.
 struct Endpoint {
     pool: PoolServer,
     exchange: ExchangeOrganisation,
     calls: Vec<String>,
+    /// How often Create is refused because there are as many shells as there may be.
+    full: usize,
     /// Timeouts to answer before the pool opens.
     silent_at_first: usize,
     /// Timeouts to answer before the next command's Receive is served.
@@ -99,7 +104,13 @@ impl Endpoint {
             .map(|id| id.parse::<Uuid>().unwrap());
         let shell = |name: &str| Element::new(namespace::SHELL, name);
         let action = text(namespace::ADDRESSING, "Action");
+        let mut code = TIMED_OUT;
         let body = match action.rsplit('/').next().unwrap() {
+            "Create" if self.full > 0 => {
+                self.full -= 1;
+                code = QUOTA;
+                None
+            }
             "Create" => {
                 let creation = bytes(namespace::POWERSHELL, "creationXml");
                 self.pool.receive(None, &creation, &mut self.exchange).unwrap();
@@ -145,12 +156,9 @@ impl Endpoint {
             other => panic!("{other}"),
         };
         let fault = || {
-            let code = Element::new(namespace::FAULT, "WSManFault");
-            let detail = Element::new(namespace::SOAP, "Detail").child(code.attribute(
-                "",
-                "Code",
-                TIMED_OUT.to_string(),
-            ));
+            let told = Element::new(namespace::FAULT, "WSManFault");
+            let told = told.attribute("", "Code", code.to_string());
+            let detail = Element::new(namespace::SOAP, "Detail").child(told);
             Element::new(namespace::SOAP, "Fault").child(detail)
         };
         let relates = text(namespace::ADDRESSING, "MessageID");
@@ -176,6 +184,7 @@ fn endpoint() -> Wire {
         pool: PoolServer::new(),
         exchange: ExchangeOrganisation::new("Contoso", servers),
         calls: Vec::new(),
+        full: 0,
         silent_at_first: 0,
         silent: 0,
         breaks_at: None,
@@ -325,6 +334,23 @@ fn a_shell_that_cannot_be_deleted_is_written_down() {
     let (calls, left) = broken("Shell.Command", true);
     assert!(calls.ends_with(" Command logon"), "{calls}");
     assert_eq!(left, 1);
+}
+
+/// Time stands still and jumps to whatever is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_shell_that_has_no_room_is_asked_for_again_twice() {
+    let asked = async |full: usize| {
+        let wire = endpoint();
+        wire.0.lock().unwrap().full = full;
+        let opened = open(&wire, 153_600).await.map(drop);
+        let endpoint = wire.0.lock().unwrap();
+        let creates = endpoint.calls.iter().filter(|call| *call == "Shell.Create").count();
+        (opened.map_err(|error| error.to_string()), creates, endpoint.left.list().len())
+    };
+    assert_eq!(asked(2).await, (Ok(()), 3, 1));
+    let (refused, creates, left) = asked(3).await;
+    assert!(refused.unwrap_err().contains("2150859173"));
+    assert_eq!((creates, left), (3, 0));
 }
 
 #[test]
