@@ -40,7 +40,9 @@ pub(super) async fn logon(
     let mut spnego = None;
     // A host that takes Negotiate and has no answer to raw NTLM is offered it inside SPNEGO. The
     // first message names no account, so nothing is risked by saying it twice.
-    if !reply.closes() && session::is_unanswered(reply.status, &reply.offered()) {
+    if session::is_unanswered(reply.status, &reply.offered()) {
+        // OMI holds a first refusal against its connection for good.
+        *pipe = pipe.again()?;
         let (first, initiator) = Initiator::begin(&negotiate);
         reply = post(pipe, &first).await?;
         spnego = Some(initiator);

@@ -11,6 +11,7 @@ use crate::host::link::HostError;
 use crate::host::link::Shell;
 use crate::net::again::Again;
 use crate::net::channel::SoapCall;
+use crate::net::clock::Stopwatch;
 use crate::net::left::OwnShells;
 use crate::net::link::failed;
 use crate::net::tidy::Tidy;
@@ -29,6 +30,8 @@ use crate::wire::shell::ShellRequest;
 use crate::wire::soap::Header;
 use crate::wire::soap::WsmanError;
 
+/// What the host lists the shell as. Windows bears a Create without a name; OMI does not.
+const NAME: &str = "rmsfleet";
 /// Most replies in a row that say nothing and are no timeout.
 const MAX_EMPTY: u32 = 256;
 /// Most bytes that one cmdlet may say.
@@ -96,7 +99,7 @@ impl<C: SoapCall> PsrpShell<C> {
         };
         let create = ShellRequest::Create {
             shell_id: opening.shell_id.clone(),
-            name: String::new(),
+            name: NAME.to_owned(),
             protocol_version: pool::OFFERED.to_string(),
             creation_xml,
         };
@@ -348,17 +351,30 @@ struct Wait<'a> {
     what: &'a str,
     patience: Duration,
     silent: Duration,
+    /// Since the last reply that said something.
+    since: Stopwatch,
     empty: u32,
     bytes: usize,
 }
 
 impl<'a> Wait<'a> {
     fn new(what: &'a str, patience: Duration) -> Self {
-        Self { what, patience, silent: Duration::ZERO, empty: 0, bytes: 0 }
+        let since = Stopwatch::start();
+        Self { what, patience, silent: Duration::ZERO, since, empty: 0, bytes: 0 }
     }
 
     fn heard(&mut self, bytes: usize) -> Result<(), HostError> {
-        self.empty = if bytes == 0 { self.empty + 1 } else { 0 };
+        if bytes == 0 {
+            self.empty += 1;
+            // OMI says so that it has nothing to say, in a time of its own.
+            let waited = self.since.elapsed();
+            if waited >= self.patience {
+                let source = Box::new(OutOfPatience(waited));
+                return Err(HostError::Lost { call: self.what.to_owned(), source });
+            }
+        } else {
+            (self.empty, self.since) = (0, Stopwatch::start());
+        }
         self.bytes = self.bytes.saturating_add(bytes);
         if self.empty > MAX_EMPTY || self.bytes > MAX_OUTPUT {
             return Err(HostError::Unexpected {

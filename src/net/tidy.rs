@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::host::link::HostError;
 use crate::model::outcome::FailureKind;
 use crate::net::left::OwnShells;
+use crate::wire::fault::CIM_NOT_FOUND;
 use crate::wire::shell;
 use crate::wire::shell::ShellRequest;
 
@@ -45,7 +46,8 @@ pub(super) trait Tidy: Send {
                 Ok(()) => Tidied::Done,
                 // A shell that is not there any more needs no deleting.
                 Err(HostError::Fault(fault))
-                    if fault.code.is_some_and(|code| shell::GONE.contains(&code)) =>
+                    if fault.code.is_some_and(|code| shell::GONE.contains(&code))
+                        || fault.cim_status == Some(CIM_NOT_FOUND) =>
                 {
                     Tidied::Done
                 }

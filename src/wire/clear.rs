@@ -17,6 +17,8 @@ pub const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/
 /// The caller vouches that it came over TLS.
 pub fn open(status: u16, content_type: &str, body: Vec<u8>) -> Result<Vec<u8>, SessionError> {
     match status {
+        // OMI says so that it did not understand the message.
+        500 if body.is_empty() => Err(SessionError::Status(status)),
         200 | 500 if is_soap(content_type) => Ok(body),
         400 | 401 => Err(SessionError::ContextLost(status)),
         other => Err(SessionError::Status(other)),

@@ -21,7 +21,12 @@ pub struct Fault {
     pub reason: String,
     /// `ProviderFault/@provider`.
     pub provider: Option<String>,
+    /// `OMI_Error/CIMStatusCode` (DSP0004), of OMI, which tells no code of WS-Man.
+    pub cim_status: Option<u32>,
 }
+
+/// `CIM_ERR_NOT_FOUND` (DSP0200 5.4.6).
+pub const CIM_NOT_FOUND: u32 = 6;
 
 impl Fault {
     /// Reads a SOAP `Fault` element. Never fails: what is missing stays empty.
@@ -29,7 +34,8 @@ impl Fault {
         let mut read = Self { subcode: subcode(fault), reason: reason(fault), ..Self::default() };
         if let Some(detail) = fault.find(namespace::SOAP, "Detail") {
             read.descend(detail);
-            if let Some(error) = detail.elements().find(|child| child.name == "MSFT_WmiError") {
+            let of_cim = |child: &&Element| ["MSFT_WmiError", "OMI_Error"].contains(&&*child.name);
+            if let Some(error) = detail.elements().find(of_cim) {
                 read.read_cim(error);
             }
         }
@@ -87,6 +93,10 @@ impl Fault {
             let text = child.text();
             match child.name.as_str() {
                 "error_Code" => self.code = text.trim().parse().ok().or(self.code),
+                // A class of errors, where it is all there is.
+                "CIMStatusCode" if error.name == "OMI_Error" => {
+                    self.cim_status = text.trim().parse().ok();
+                }
                 "Message" => self.tell(&text),
                 _ => {}
             }
@@ -154,6 +164,7 @@ mod tests {
                 machine: Some("b".to_owned()),
                 reason: "inner".to_owned(),
                 provider: Some("P".to_owned()),
+                cim_status: None,
             },
         );
     }
@@ -169,6 +180,19 @@ mod tests {
             &fault,
         );
         assert_eq!(fault.meaning().map(|entry| entry.name), Some("QUOTA_MAX_SHELLS"));
+    }
+
+    #[test]
+    fn omi_tells_a_class_of_errors_and_no_code() {
+        check(
+            "<s:Detail><p:OMI_Error xmlns:p='urn:p'><p:CIMStatusCode>6</p:CIMStatusCode>\
+             <p:Message>no such shell</p:Message></p:OMI_Error></s:Detail>",
+            &Fault {
+                reason: "no such shell".to_owned(),
+                cim_status: Some(CIM_NOT_FOUND),
+                ..Fault::default()
+            },
+        );
     }
 
     #[test]

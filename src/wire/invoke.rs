@@ -93,9 +93,9 @@ impl Output {
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, WsmanError> {
         Ok(match self.one(name)? {
             None => None,
-            Some(text) => match text.trim() {
-                "true" | "True" | "1" => Some(true),
-                "false" | "False" | "0" => Some(false),
+            Some(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
                 other => {
                     let got = format!("`{}`", soap::excerpt(other));
                     return Err(WsmanError::unexpected(format!("true or false in {name}"), got));

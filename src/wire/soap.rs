@@ -67,19 +67,21 @@ pub(crate) struct Choice {
     pub(crate) must_comply: bool,
 }
 
-/// Writes an envelope with exactly the headers that Windows 2008 R2 to 2019 were seen to accept.
+/// Writes an envelope with exactly the headers that Windows 2008 R2 to 2019 were seen to accept, in the
+/// order of Windows's own client: OMI takes the class of a shell from whichever of Action and
+/// ResourceURI comes last, and answers by it.
 pub(crate) fn encode(request: Request, header: &Header) -> Result<Vec<u8>, WsmanError> {
     let mut headers = vec![
-        must(Element::new(namespace::ADDRESSING, "Action"), true).text_node(request.action),
         Element::new(namespace::ADDRESSING, "To").text_node(&header.to),
+        must(Element::new(namespace::WSMAN, "ResourceURI"), true).text_node(request.resource),
         Element::new(namespace::ADDRESSING, "ReplyTo").child(
             must(Element::new(namespace::ADDRESSING, "Address"), true)
                 .text_node(namespace::ANONYMOUS),
         ),
-        Element::new(namespace::ADDRESSING, "MessageID").text_node(&header.message_id),
-        must(Element::new(namespace::WSMAN, "ResourceURI"), true).text_node(request.resource),
+        must(Element::new(namespace::ADDRESSING, "Action"), true).text_node(request.action),
         must(Element::new(namespace::WSMAN, "MaxEnvelopeSize"), true)
             .text_node(header.max_envelope.to_string()),
+        Element::new(namespace::ADDRESSING, "MessageID").text_node(&header.message_id),
         Element::new(namespace::WSMAN, "OperationTimeout")
             .text_node(duration(header.operation_timeout)),
         english(namespace::WSMAN, "Locale"),
@@ -130,7 +132,8 @@ pub(crate) fn decode(bytes: &[u8], message_id: &str, action: &str) -> Result<Ele
     if relates_to.is_none() {
         return Err(answered("a reply that relates to no message".to_owned()));
     }
-    if told.as_deref() == Some(action) {
+    // OMI spells the last parts of a shell's actions by its own class names.
+    if told.as_deref().is_some_and(|told| told.eq_ignore_ascii_case(action)) {
         return Ok(body);
     }
     let got = told.map_or_else(|| "none".to_owned(), |told| excerpt(&told));

@@ -144,7 +144,11 @@ pub fn decode(sent: Sent<'_>, header: &Header, bytes: &[u8]) -> Result<Reply, Ws
 /// Decodes the reply to Identify, which has no headers to check.
 pub fn decode_identify(bytes: &[u8]) -> Result<Answer, WsmanError> {
     let body = soap::decode_bare(bytes)?;
-    let reply = soap::only(&body, namespace::IDENTIFY, "IdentifyResponse")?;
+    // OMI puts the element into SOAP's namespace, and what is in it where it belongs.
+    let reply = match body.find(namespace::SOAP, "IdentifyResponse") {
+        Some(reply) => reply,
+        None => soap::only(&body, namespace::IDENTIFY, "IdentifyResponse")?,
+    };
     let text = |name| {
         reply.find(namespace::IDENTIFY, name).map(|element| element.text().trim().to_owned())
     };

@@ -36,11 +36,12 @@ use crate::peer_server::PeerServer;
 use crate::peer_server::USER;
 
 /// Stands before a server and has no answer to raw NTLM, as a host that takes SPNEGO only; whatever
-/// comes after that goes through.
+/// comes after that, on another connection, goes through.
 pub(crate) fn deaf_to_raw_ntlm(server: SocketAddr) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
+        let mut is_asked_raw = false;
         while let Ok((mut client, _)) = listener.accept() {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -48,12 +49,17 @@ pub(crate) fn deaf_to_raw_ntlm(server: SocketAddr) -> u16 {
                 client.read_exact(&mut byte).unwrap();
                 head.extend(byte);
             }
-            // The base64 form of `NTLMSSP`.
-            assert!(String::from_utf8(head).unwrap().contains("Negotiate TlRMTVNTUA"));
-            let deaf = b"HTTP/1.1 401 \r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: \
-                         Kerberos\r\nContent-Length: 0\r\n\r\n";
-            client.write_all(deaf).unwrap();
-            let upstream = TcpStream::connect(server).unwrap();
+            // The base64 form of `NTLMSSP`. What follows comes over a connection of its own.
+            if String::from_utf8_lossy(&head).contains("Negotiate TlRMTVNTUA") {
+                is_asked_raw = true;
+                let deaf = b"HTTP/1.1 401 \r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: \
+                             Kerberos\r\nContent-Length: 0\r\n\r\n";
+                client.write_all(deaf).unwrap();
+                continue;
+            }
+            assert!(is_asked_raw, "raw NTLM is offered first");
+            let mut upstream = TcpStream::connect(server).unwrap();
+            upstream.write_all(&head).unwrap();
             pump(client.try_clone().unwrap(), upstream.try_clone().unwrap());
             pump(upstream, client);
         }

@@ -177,6 +177,38 @@ fn identify_goes_without_headers() {
 }
 
 #[test]
+fn an_identity_is_read_in_omis_form_too() {
+    for space in [namespace::IDENTIFY, namespace::SOAP] {
+        let reply = format!(
+            "<s:Envelope xmlns:s='{}' xmlns:w='{}'><s:Body><r:IdentifyResponse xmlns:r='{space}'>\
+             <w:ProductVendor>V</w:ProductVendor><w:ProductVersion>1</w:ProductVersion>\
+             </r:IdentifyResponse></s:Body></s:Envelope>",
+            namespace::SOAP,
+            namespace::IDENTIFY
+        );
+        let told = decode_identify(reply.as_bytes()).unwrap();
+        let expected = Answer::Identity { vendor: "V".to_owned(), version: "1".to_owned() };
+        assert_eq!(told, expected, "{space}");
+    }
+}
+
+/// OMI answers by the class of whichever of the two comes last.
+#[test]
+fn the_action_comes_after_the_resource() {
+    let request = xml::parse(&encode_read(&read_value(Kind::Sz), &header()).unwrap()).unwrap();
+    let headers = request.find(namespace::SOAP, "Header").unwrap();
+    let place = |name: &str| headers.elements().position(|own| own.name == name).unwrap();
+    assert!(place("To") < place("ResourceURI") && place("ResourceURI") < place("Action"));
+    let reply =
+        String::from_utf8(reply("GetStringValue", "<p:ReturnValue>2</p:ReturnValue>")).unwrap();
+    let spelled =
+        reply.replace("GetStringValueResponse</a:Action>", "getStringValueRESPONSE</a:Action>");
+    assert_ne!(spelled, reply);
+    let sent = read_value(Kind::Sz);
+    decode(Sent::Read(&sent), &header(), spelled.as_bytes()).unwrap();
+}
+
+#[test]
 fn values_are_read_wherever_the_return_value_stands() {
     let value = |value| Answer::Value { code: 0, value: Some(value) };
     let ok = "<p:ReturnValue>0</p:ReturnValue>";
