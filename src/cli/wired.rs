@@ -80,7 +80,11 @@ impl Wired {
         let phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
         let phase = phases.get(&target.host).copied().unwrap_or(Phase::Survey);
         let network = self.network.phase(words::phase(phase));
-        if phase == Phase::Restart { network.restarting() } else { network }
+        match phase {
+            Phase::Restart => network.restarting(),
+            Phase::Settle | Phase::Gates | Phase::Back => network.restarted(),
+            Phase::Survey | Phase::Registry | Phase::Peers | Phase::Drain | Phase::Step => network,
+        }
     }
 
     /// The target's address in the lab; a host that the farm lacks keeps a name nobody answers to.

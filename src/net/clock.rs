@@ -32,6 +32,13 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
+    /// One that was started so long ago.
+    #[cfg(test)]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn since(ago: Duration) -> Self {
+        Self(Instant::now().checked_sub(ago).unwrap())
+    }
+
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

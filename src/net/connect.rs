@@ -82,6 +82,12 @@ impl Network {
         Self { guard: self.guard.lenient(), ..self.clone() }
     }
 
+    /// The same network for a host that has restarted by our order.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        Self { guard: self.guard.patient(), ..self.clone() }
+    }
+
     /// Deletes the shells whose calls were cut off, those of a host one after the other. The hosts on
     /// which one may still stand; they end it themselves after its idle time.
     pub async fn delete_left(&self) -> BTreeSet<HostName> {

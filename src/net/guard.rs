@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::model::host::HostName;
+use crate::net::clock::Stopwatch;
 
 /// Lets the first logon of each account go alone, fleet-wide; clones guard together.
 ///
@@ -32,6 +34,8 @@ pub struct AccountGuard {
     told: Arc<Mutex<BTreeMap<(String, HostName), Told>>>,
     /// Whether a first refusal is borne as one without an answer is.
     is_lenient: bool,
+    /// Whether a host that refused is asked again after a while.
+    is_patient: bool,
 }
 
 #[derive(Debug)]
@@ -47,16 +51,36 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Told {
     taken: BTreeSet<String>,
-    /// With what was said.
-    refused: BTreeMap<String, String>,
+    refused: BTreeMap<String, Refusal>,
+}
+
+#[derive(Debug)]
+struct Refusal {
+    said: String,
+    times: u32,
+    last: Stopwatch,
+}
+
+impl Refusal {
+    /// Whether a host that has restarted may be asked once more.
+    fn has_cooled(&self) -> bool {
+        let pause = COOLS.saturating_mul(1 << self.times.min(REFUSALS));
+        self.times < REFUSALS && self.last.elapsed() >= pause
+    }
 }
 
 impl Told {
-    fn refused(&self, endpoint: &str) -> Option<&String> {
+    fn refused(&self, endpoint: &str) -> Option<&Refusal> {
         let elsewhere = || self.refused.values().next().filter(|_| !self.taken.contains(endpoint));
         self.refused.get(endpoint).or_else(elsewhere)
     }
 }
+
+/// How long a host that has restarted is left alone after its first refusal is half of this; twice as
+/// long after each further one.
+const COOLS: Duration = Duration::from_secs(15);
+/// Refusals borne of one endpoint after a restart.
+const REFUSALS: u32 = 6;
 
 /// Unanswered first logons of an account that are borne.
 const BORNE: usize = 2;
@@ -92,6 +116,13 @@ impl AccountGuard {
         Self { is_lenient: true, ..self.clone() }
     }
 
+    /// The same guard for a host that has restarted by our order: what serves its other endpoints may
+    /// be starting still, so one that refuses is asked again, few times and after pauses.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { is_patient: true, ..self.clone() }
+    }
+
     /// Whether the account must not be tried, asked before a connection is spent on it.
     pub fn check(&self, user: &str) -> Result<(), HostError> {
         let entry = self.entry(user);
@@ -124,9 +155,10 @@ impl AccountGuard {
         let place = (account(user), target.host.clone());
         let endpoint = target.endpoint.url();
         if !self.is_lenient
-            && let Some(said) = self.told().get(&place).and_then(|told| told.refused(&endpoint))
+            && let Some(refusal) = self.told().get(&place).and_then(|told| told.refused(&endpoint))
+            && !(self.is_patient && refusal.has_cooled())
         {
-            let detail = format!("{said} (it said so before, and was not asked again)");
+            let detail = format!("{} (it said so before, and was not asked again)", refusal.said);
             return Err(HostError::Denied { user: user.to_owned(), detail });
         }
         let entered = logon.await;
@@ -149,7 +181,10 @@ impl AccountGuard {
         {
             let mut all = self.told();
             let told = all.entry((account(user), target.host.clone())).or_default();
-            told.refused.entry(target.endpoint.url()).or_insert_with(|| detail.clone());
+            let times = told.refused.get(&target.endpoint.url()).map_or(0, |before| before.times);
+            let refusal =
+                Refusal { said: detail.clone(), times: times + 1, last: Stopwatch::start() };
+            told.refused.insert(target.endpoint.url(), refusal);
         }
     }
 
@@ -343,6 +378,21 @@ mod tests {
         assert!(try_once(&guard, "one", "/PowerShell/", true));
         assert!(!try_once(&guard, "one", "/PowerShell/", true));
         assert!(try_once(&guard, "one", "/wsman", false), "it has taken the account there");
+    }
+
+    #[test]
+    fn a_host_that_has_restarted_is_asked_again_after_pauses_and_few_times() {
+        let refusal = |times, last| Refusal { said: String::new(), times, last };
+        assert!(!refusal(1, Stopwatch::start()).has_cooled());
+        let guard = AccountGuard::default().patient();
+        assert!(try_once(&guard, "one", "/PowerShell/", true));
+        assert!(!try_once(&guard, "one", "/PowerShell/", false));
+        for times in 1..REFUSALS {
+            let pause = COOLS * 2_u32.pow(times);
+            assert!(!refusal(times, Stopwatch::since(pause - COOLS)).has_cooled());
+            assert!(refusal(times, Stopwatch::since(pause)).has_cooled());
+        }
+        assert!(!refusal(REFUSALS, Stopwatch::since(Duration::from_hours(9))).has_cooled());
     }
 
     #[test]

@@ -36,7 +36,11 @@ pub fn evidence(role: Role, asked: Asked<'_>, ours: Ours<'_>) -> Vec<Evidence> {
             });
             let is_on = irm.and_then(|irm| irm.internal_licensing_enabled);
             rows.push(directory(is_on, names_a_place, observation));
-            rows.push(cache(r"ProgramData\Microsoft\DRM\Server\S-1-5-18", observation));
+            rows.push(cache(
+                r"ProgramData\Microsoft\DRM\Server\S-1-5-18",
+                observation,
+                Weight::Unknown,
+            ));
             rows
         }
         Role::Sharepoint => {
@@ -46,7 +50,11 @@ pub fn evidence(role: Role, asked: Asked<'_>, ours: Ours<'_>) -> Vec<Evidence> {
             vec![
                 farm(told, ours),
                 directory(is_on, has_server, observation),
-                cache(r"ProgramData\Microsoft\MSIPC\Server\<account>", observation),
+                cache(
+                    r"ProgramData\Microsoft\MSIPC\Server\<account>",
+                    observation,
+                    Weight::NotRead,
+                ),
             ]
         }
         Role::Fci | Role::Connector => Vec::new(),
@@ -107,8 +115,9 @@ fn directory(is_on: Option<bool>, names_a_place: bool, observation: &Observation
 }
 
 /// Row 9: weak alone, because the connector fills the same folder; strong where no connector was
-/// ever named.
-fn cache(folder: &str, observation: &Observation) -> Evidence {
+/// ever named. `unread` is what it counts for there if nobody could read it: the folders of SharePoint's
+/// accounts are asked for in a way that no server has proved, so that silence decides nothing.
+fn cache(folder: &str, observation: &Observation, unread: Weight) -> Evidence {
     match observation.particulars.cached.told() {
         Ok(0) => say(9, Weight::Against, format!("{folder} holds no files")),
         Ok(files) if has_values(observation) => {
@@ -122,7 +131,7 @@ fn cache(folder: &str, observation: &Observation) -> Evidence {
         Err(reason) if has_values(observation) => {
             say(9, Weight::NotRead, format!("{folder}: {reason}"))
         }
-        Err(reason) => say(9, Weight::Unknown, format!("{folder}: {reason}")),
+        Err(reason) => say(9, unread, format!("{folder}: {reason}")),
     }
 }
 

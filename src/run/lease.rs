@@ -106,15 +106,30 @@ async fn borne<C: Connect, K: Clock>(
     link: &mut impl Writer,
 ) -> Result<Vec<FoundLease>, Trouble> {
     let now = means.clock.now();
-    let found = lease::read(link).await?;
-    let (borne, others): (Vec<FoundLease>, Vec<FoundLease>) = found
-        .into_iter()
-        .filter(|found| found.run != means.run)
-        .partition(|found| !found.counts(now) || host.leases.contains(&found.told()));
+    let (borne, others) = parted(means, host, lease::read(link).await?);
     match model::rival(&others, means.run, None, now) {
         Some(rival) => Err(leased(means, host, rival)),
         None => Ok(borne),
     }
+}
+
+/// Leases of other runs: those that do not count, or that the plan bears, and the others.
+pub fn parted<C, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    found: Vec<FoundLease>,
+) -> (Vec<FoundLease>, Vec<FoundLease>) {
+    let now = means.clock.now();
+    found
+        .into_iter()
+        .filter(|found| found.run != means.run)
+        .partition(|found| !found.counts(now) || host.leases.contains(&found.told()))
+}
+
+/// Whether the lease of this run on the host has long to go.
+pub fn is_fresh<C, K: Clock>(means: &Means<'_, C, K>, host: &PlannedHost) -> bool {
+    let until = lock(&means.leased).get(&host.name).copied().flatten();
+    until.is_some_and(|until| until.duration_since(means.clock.now()) > LASTS / 2)
 }
 
 /// Makes sure that the host is this run's before a later act; a lease that has long to go stays as
@@ -124,9 +139,7 @@ pub async fn keep<C: Connect, K: Clock>(
     host: &PlannedHost,
     link: &mut impl Writer,
 ) -> Result<(), Trouble> {
-    let until = lock(&means.leased).get(&host.name).copied().flatten();
-    let now = means.clock.now();
-    if until.is_some_and(|until| until.duration_since(now) > LASTS / 2) {
+    if is_fresh(means, host) {
         return Ok(());
     }
     take(means, host, link, &mut Ledger::default()).await

@@ -49,7 +49,7 @@ pub async fn look<C: Connect, K: Clock>(
     let mut told = None;
     // INVARIANT: its own lease stands before the leases of its peers are read. Of two runs that do so
     // at least one sees the other.
-    if !means.rehearsal && !means.is_leased(&host.name) {
+    if !means.rehearsal && !lease::is_fresh(means, host) {
         let claimed = async {
             let mut link = means.connect(host).await?;
             lease::keep(means, host, &mut link).await

@@ -28,6 +28,7 @@ use crate::run::configure::moved;
 use crate::run::gates::Place;
 use crate::run::gates::first_red;
 use crate::run::gates::look;
+use crate::run::lease::parted;
 use crate::run::maintenance;
 use crate::run::means::Means;
 use crate::run::trouble::Trouble;
@@ -58,8 +59,8 @@ async fn compare<C: Connect, K: Clock>(
     for (path, expected) in before.chain(equal) {
         registry::expect(link, path, expected).await.map_err(moved)?;
     }
-    let leases = lease::read(link).await?;
-    match rival(&leases, means.run, None, means.clock.now()) {
+    let (_, others) = parted(means, host, lease::read(link).await?);
+    match rival(&others, means.run, None, means.clock.now()) {
         Some(rival) => Err(Failure::new(FailureKind::Leased, rival.told()).into()),
         None => Ok(()),
     }

@@ -21,11 +21,14 @@ use crate::run::gates;
 use crate::run::history::Maintenance;
 use crate::run::history::RestartHistory;
 use crate::run::hook;
+use crate::run::lease;
 use crate::run::maintenance;
 use crate::run::maintenance::Entered;
 use crate::run::means::Means;
 use crate::run::means::lock;
 use crate::run::peers;
+use crate::run::restart::order::clear_mark;
+use crate::run::restart::order::mark_left;
 use crate::run::restart::order::order;
 use crate::run::restart::order::ready;
 use crate::run::restart::order::shut;
@@ -68,22 +71,30 @@ async fn seen_through<C: Connect, K: Clock>(
         RestartHistory::Proved => unproved::conclude(means, host).await?,
     };
     match restarted {
-        Restarted::Proved => after(means, host, &mut open).await,
-        // Not ordered, or known to run: nothing keeps it out of service any longer.
-        Restarted::Failed(failure) => {
-            let failure = match bring_back(means, host, &mut open).await? {
-                Ok(()) => failure,
-                Err(second) => also(failure, &second),
-            };
-            Ok(Restarted::Failed(failure))
+        Restarted::Proved => {
+            // Whatever becomes of the mark, the host is up and goes back into service.
+            let marked = clear_mark(means, host).await;
+            let ended = after(means, host, &mut open).await?;
+            Ok(match (ended, marked) {
+                (Restarted::Proved, Err(trouble)) => {
+                    Restarted::Failed(mark_left(trouble.failure()?))
+                }
+                (ended, _) => ended,
+            })
         }
+        // Not ordered, or known to run: nothing keeps it out of service any longer. One that cannot be
+        // brought back counts as down: nobody else of its domains follows.
+        Restarted::Failed(failure) => Ok(match bring_back(means, host, &mut open).await? {
+            Ok(()) => Restarted::Failed(failure),
+            Err(second) => Restarted::NotProved(also(failure, second)),
+        }),
         Restarted::Held(reason) => Ok(match bring_back(means, host, &mut open).await? {
             Ok(()) => Restarted::Held(reason),
-            Err(failure) => Restarted::Failed(failure),
+            Err(failure) => Restarted::NotProved(failure),
         }),
         Restarted::Shut(why) => Ok(match bring_back(means, host, &mut open).await? {
             Ok(()) => Restarted::Shut(why),
-            Err(failure) => Restarted::Failed(failure),
+            Err(failure) => Restarted::NotProved(failure),
         }),
         // Whether it is up is not known: what a drain took out of service stays out.
         Restarted::NotProved(failure) => {
@@ -102,7 +113,11 @@ async fn fresh<C: Connect, K: Clock>(
     let past = means.past(&host.name);
     let drained = past.is_drained(&host.care, &means.plan.conditions);
     if open.is_some() || drained || past.open_order().is_some() {
-        if let Err(trouble) = unproved::verified(means, host).await {
+        let ours = async {
+            let mut link = unproved::verified(means, host).await?;
+            lease::keep(means, host, &mut link).await
+        };
+        if let Err(trouble) = ours.await {
             return Ok(Restarted::Failed(trouble.failure()?));
         }
         // Its window was open for the process that began; nobody looked since.
@@ -132,8 +147,7 @@ async fn fresh<C: Connect, K: Clock>(
         }
     }
     // INVARIANT: a drain takes its time, so the peers are seen once more right before the order.
-    let ours: Vec<HostName> =
-        lock(&means.restarting).iter().filter(|name| **name != host.name).cloned().collect();
+    let ours = others_down(means, host);
     if host.care.drain != Drain::None
         && let Some(reason) = peers::objection(means, host, &ours).await?
     {
@@ -143,6 +157,11 @@ async fn fresh<C: Connect, K: Clock>(
         Ok(ready) => order(means, host, ready).await,
         Err(trouble) => Ok(Restarted::Failed(trouble.failure()?)),
     }
+}
+
+/// Hosts that this process is restarting beside it.
+pub(super) fn others_down<C, K>(means: &Means<'_, C, K>, host: &PlannedHost) -> Vec<HostName> {
+    lock(&means.restarting).iter().filter(|name| **name != host.name).cloned().collect()
 }
 
 /// INVARIANT: the next host of its failure domains goes down only after this one's gates were seen
@@ -155,12 +174,14 @@ async fn after<C: Connect, K: Clock>(
     open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
     settled::wait(means, host).await?;
-    let (later, first): (Vec<String>, Vec<String>) =
-        host.care.gates_after.iter().cloned().partition(|name| {
-            open.is_some() && means.plan.conditions.gates.get(name).is_some_and(Gate::needs_service)
-        });
+    // In their order: a soak or a person comes after what is to be green before.
+    let needs_service =
+        |name: &String| means.plan.conditions.gates.get(name).is_some_and(Gate::needs_service);
+    let gates = host.care.gates_after.as_slice();
+    let at = gates.iter().position(needs_service).filter(|_| open.is_some());
+    let (first, later) = gates.split_at(at.unwrap_or(gates.len()));
     let mut unseen = false;
-    match pass(means, host, &first).await? {
+    match pass(means, host, first).await? {
         Gated::Passed => {}
         Gated::Failed(reason) | Gated::Awaiting(reason) => return Ok(not_serving(means, &reason)),
         Gated::Stopped => unseen = true,
@@ -170,7 +191,7 @@ async fn after<C: Connect, K: Clock>(
         return Ok(not_serving(means, &failure.text()));
     }
     if !unseen {
-        match pass(means, host, &later).await? {
+        match pass(means, host, later).await? {
             Gated::Passed => return Ok(Restarted::Proved),
             Gated::Failed(reason) | Gated::Awaiting(reason) => {
                 return Ok(not_serving(means, &reason));
@@ -238,7 +259,7 @@ fn left_out<C, K>(
     failure.hint(format!("it is out of service; once it is up: {resume}, or by hand: {typed}"))
 }
 
-fn also(mut failure: Failure, second: &Failure) -> Failure {
+fn also(mut failure: Failure, second: Failure) -> Failure {
     failure.chain.push(format!("and then {}", second.text()));
-    failure
+    Failure { hint: second.hint.or(failure.hint), ..failure }
 }

@@ -18,20 +18,19 @@ use crate::run::action::Restarted;
 use crate::run::action::Stop;
 use crate::run::configure::moved;
 use crate::run::history::Order;
-use crate::run::lease;
-use crate::run::mark;
 use crate::run::means::Means;
 use crate::run::means::target;
+use crate::run::peers;
 use crate::run::restart::order::Ready;
 use crate::run::restart::order::Waited;
 use crate::run::restart::order::budget;
 use crate::run::restart::order::lead;
-use crate::run::restart::order::mark_left;
 use crate::run::restart::order::order;
 use crate::run::restart::order::ready;
 use crate::run::restart::order::stopped;
 use crate::run::restart::order::tell_proof;
 use crate::run::restart::order::wait_for_proof;
+use crate::run::restart::others_down;
 use crate::run::trouble::Trouble;
 
 /// What two counts of whole seconds may differ by.
@@ -125,24 +124,14 @@ pub(super) async fn settle<C: Connect, K: Clock>(
 }
 
 /// After a proof that only the journal or this process has seen: the values must have outlived the
-/// restart, and the mark goes.
+/// restart.
 pub(super) async fn conclude<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
 ) -> Result<Restarted, SinkError> {
-    let mut link = match verified(means, host).await {
-        Ok(link) => link,
-        Err(trouble) => return Ok(Restarted::Failed(trouble.failure()?)),
-    };
-    if !means.plan.marks && host.restart_owed.is_none() {
-        return Ok(Restarted::Proved);
-    }
-    match mark::clear(means, host, &mut link).await {
-        Ok(()) => {
-            lease::let_go(means, host, &mut link).await?;
-            Ok(Restarted::Proved)
-        }
-        Err(trouble) => Ok(Restarted::Failed(mark_left(trouble.failure()?))),
+    match verified(means, host).await {
+        Ok(_) => Ok(Restarted::Proved),
+        Err(trouble) => Ok(Restarted::Failed(trouble.failure()?)),
     }
 }
 
@@ -173,6 +162,11 @@ pub(super) async fn again<C: Connect, K: Clock>(
 ) -> Result<Restarted, SinkError> {
     if means.stopped() >= Stop::SafePoint {
         return Ok(stopped());
+    }
+    // INVARIANT: its peers are looked at before the second order as before the first.
+    let ours = others_down(means, host);
+    if let Some(reason) = peers::objection(means, host, &ours).await? {
+        return Ok(Restarted::Held(format!("its second order is held: {reason}")));
     }
     let mut found = match ready(means, host).await {
         Ok(found) => found,

@@ -152,6 +152,7 @@ fn fresh(host: &Host, pack: &RulePack) -> HostSurvey {
         particulars: Particulars {
             services: Asked::Told([("srmsvc".to_owned(), running())].into()),
             farm: Asked::Told(FarmIrm { enabled: Some(false), ..FarmIrm::default() }),
+            cached: Asked::Told(0),
             ..Particulars::default()
         },
     }))

@@ -18,6 +18,7 @@ use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::plan::Undoes;
+use crate::model::program::RunOn;
 use crate::model::step::Act;
 use crate::plan::undo::UndoInput;
 use crate::plan::undo::Written;
@@ -78,8 +79,11 @@ pub(super) fn stages(
     let connectors: BTreeSet<String> =
         original.hosts.values().filter_map(|host| host.connector.clone()).collect();
     let mut left_out: BTreeSet<String> = BTreeSet::new();
-    let mut gates = |gates: &StageGates| {
+    // A step that goes back goes before its servers, so that none is there to be asked.
+    let alone = !undoes.is_forward();
+    let mut gates = |gates: &StageGates, is_step: bool| {
         let kept = kept(gates, conditions, &connectors);
+        let kept = if is_step && alone { of_no_host(&kept, conditions) } else { kept };
         let all = |gates: &StageGates| -> BTreeSet<String> {
             [&gates.before, &gates.between, &gates.after].into_iter().flatten().cloned().collect()
         };
@@ -100,7 +104,7 @@ pub(super) fn stages(
                 servers.extend(work.map(|work| PlannedStage {
                     name: stage.name.clone(),
                     work,
-                    gates: gates(&stage.gates),
+                    gates: gates(&stage.gates, false),
                     hooks: hooks(&stage.hooks),
                     own: stage.own,
                 }));
@@ -110,7 +114,7 @@ pub(super) fn stages(
                     Ok(work) => steps.push(PlannedStage {
                         name: stage.name.clone(),
                         work: PlannedWork::Step(Box::new(work)),
-                        gates: gates(&stage.gates),
+                        gates: gates(&stage.gates, true),
                         hooks: hooks(&stage.hooks),
                         own: stage.own,
                     }),
@@ -194,6 +198,33 @@ fn host_stage(
 
 /// The gates that can still be true: the connector's log and its answer, and IRM's own test, are no
 /// measure for servers that leave the connector.
+/// The gates that ask no host by itself.
+fn of_no_host(gates: &StageGates, conditions: &Conditions) -> StageGates {
+    let stays = |name: &&String| match conditions.gates.get(*name) {
+        Some(
+            Gate::Http { .. }
+            | Gate::Exchange { .. }
+            | Gate::Service { .. }
+            | Gate::Tcp { .. }
+            | Gate::RmsTemplates { .. }
+            | Gate::Command { run_on: RunOn::Host, .. },
+        ) => false,
+        Some(
+            Gate::EventLog { .. }
+            | Gate::Soak { .. }
+            | Gate::Approval { .. }
+            | Gate::Command { .. },
+        )
+        | None => true,
+    };
+    let some = |names: &[String]| names.iter().filter(stays).cloned().collect();
+    StageGates {
+        before: some(&gates.before),
+        between: some(&gates.between),
+        after: some(&gates.after),
+    }
+}
+
 fn kept(gates: &StageGates, conditions: &Conditions, connectors: &BTreeSet<String>) -> StageGates {
     let stays = |name: &&String| match conditions.gates.get(*name) {
         Some(Gate::EventLog { .. } | Gate::RmsTemplates { .. }) => false,

@@ -154,10 +154,7 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
         Waited::Failed(failure) => return Ok(Restarted::NotProved(failure)),
         Waited::Stopped => return Ok(stopped()),
     }
-    match clear_mark(means, host).await {
-        Ok(()) => Ok(Restarted::Proved),
-        Err(trouble) => Ok(Restarted::Failed(mark_left(trouble.failure()?))),
-    }
+    Ok(Restarted::Proved)
 }
 
 /// Until when a restart that is waited for from `since` on must be proved.
@@ -269,7 +266,8 @@ pub(in crate::run) async fn wait_for_proof<C: Connect, K: Clock>(
     }
 }
 
-async fn clear_mark<C: Connect, K: Clock>(
+/// Takes the mark off a host that is proved to have restarted, and gives its lease back.
+pub(in crate::run) async fn clear_mark<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     host: &PlannedHost,
 ) -> Result<(), Trouble> {

@@ -40,10 +40,13 @@ impl Scheduler<'_> {
     }
 
     /// INVARIANT: a host that an earlier process may have taken out of service is not left there
-    /// because a window is closed: it is brought back, or goes on if its own is open.
+    /// because this one ends early: it is in flight, and is seen through or brought back as its window,
+    /// its peers and the user allow.
     fn bring_back(&mut self) -> bool {
-        if self.ending != Ending::Window {
-            return false;
+        match self.ending {
+            Ending::Window | Ending::Paused | Ending::Stopped | Ending::Aborted => {}
+            // Nobody may log on there, or another run has it.
+            Ending::Completed | Ending::Auth | Ending::Locked => return false,
         }
         let left = self.inherited.underway.iter().find_map(|name| {
             let planned = self.plan.hosts.get(name)?;

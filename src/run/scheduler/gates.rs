@@ -1,6 +1,7 @@
 //! Where the run waits for gates and windows.
 
 use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedWork;
 use crate::plan::window;
 use crate::plan::worst;
@@ -21,7 +22,7 @@ impl Scheduler<'_> {
             GatePlace::Between(_) => stage.gates.between.as_slice(),
             GatePlace::After => stage.gates.after.as_slice(),
         });
-        if names.is_none_or(<[String]>::is_empty) {
+        if names.is_none_or(<[String]>::is_empty) || self.is_untouched(place) {
             self.pass(place);
         } else {
             self.position = Position::Gates(place);
@@ -53,16 +54,6 @@ impl Scheduler<'_> {
     /// The hosts that a place's gates are about: of the stage, of those in question so far, those
     /// that have not ended badly.
     fn concerned(&self, place: GatePlace) -> Vec<HostName> {
-        let members: Vec<&HostName> = match (self.work(), place) {
-            (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Between(batch)) => {
-                batches.iter().take(batch + 1).flatten().collect()
-            }
-            (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Before | GatePlace::After) => {
-                batches.iter().flatten().collect()
-            }
-            (Some(PlannedWork::Step(step)), _) => step.needs.iter().collect(),
-            (None, _) => Vec::new(),
-        };
         let well = |host: &&HostName| match self.hosts.get(*host) {
             Some(Standing::Ended(outcome)) => outcome.is_well(),
             Some(
@@ -75,7 +66,36 @@ impl Scheduler<'_> {
             ) => true,
             None => false,
         };
-        members.into_iter().filter(well).cloned().collect()
+        self.members(place).into_iter().filter(well).cloned().collect()
+    }
+
+    /// The hosts of the stage that are in question at a place.
+    fn members(&self, place: GatePlace) -> Vec<&HostName> {
+        match (self.work(), place) {
+            (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Between(batch)) => {
+                batches.iter().take(batch + 1).flatten().collect()
+            }
+            (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Before | GatePlace::After) => {
+                batches.iter().flatten().collect()
+            }
+            (Some(PlannedWork::Step(step)), _) => step.needs.iter().collect(),
+            (None, _) => Vec::new(),
+        }
+    }
+
+    /// Whether all hosts in question were left alone: there is nothing that gates could tell of them,
+    /// and nothing of theirs behind the gates.
+    fn is_untouched(&self, place: GatePlace) -> bool {
+        let left = |host: &HostName| {
+            matches!(
+                self.hosts.get(host),
+                Some(Standing::Ended(Outcome::NotStarted | Outcome::Refused(_) | Outcome::Blocked))
+            )
+        };
+        let members = self.members(place);
+        matches!(self.work(), Some(PlannedWork::Hosts { .. }))
+            && !members.is_empty()
+            && members.into_iter().all(left)
     }
 
     fn pass(&mut self, place: GatePlace) {

@@ -157,7 +157,8 @@ fn beside(case: &Case) -> (bool, bool) {
     };
     // The farm that finds its server in AD leaves that question open too.
     let cache = case.cache == Cache::Filled && !has_overrides(case);
-    let unread = case.cache == Cache::Unread && !has_overrides(case);
+    // The folders of SharePoint's accounts decide nothing while they cannot be read.
+    let unread = is_exchange && case.cache == Cache::Unread && !has_overrides(case);
     (settings || cache, unknown || unread)
 }
 

@@ -123,7 +123,25 @@ impl<'p> Watch<'p> {
 
     /// Whether the gates of a place were seen green, or there are none.
     fn is_behind(&self, stage: usize, place: GatePlace) -> bool {
-        self.gates(stage, place).is_empty() || self.passed.contains(&key(stage, place))
+        self.gates(stage, place).is_empty()
+            || self.passed.contains(&key(stage, place))
+            || self.is_left_alone(stage, place)
+    }
+
+    /// Whether the hosts that gates there would be about were left out, refused or blocked.
+    fn is_left_alone(&self, stage: usize, place: GatePlace) -> bool {
+        let PlannedWork::Hosts { batches, .. } = &self.plan.stages[stage].work else {
+            return false;
+        };
+        let last = if let GatePlace::Between(batch) = place { batch + 1 } else { batches.len() };
+        let mut members = batches.iter().take(last).flatten().peekable();
+        members.peek().is_some()
+            && members.all(|host| {
+                matches!(
+                    self.ended.get(host),
+                    Some(Outcome::NotStarted | Outcome::Refused(_) | Outcome::Blocked)
+                )
+            })
     }
 
     pub(super) fn account(&self, host: &HostName) -> String {
