@@ -389,7 +389,7 @@ mod tests {
         assert!(!try_once(&guard, "one", "/PowerShell/", false));
         for times in 1..REFUSALS {
             let pause = COOLS * 2_u32.pow(times);
-            assert!(!refusal(times, Stopwatch::since(pause - COOLS)).has_cooled());
+            assert!(!refusal(times, Stopwatch::since(COOLS * (2_u32.pow(times) - 1))).has_cooled());
             assert!(refusal(times, Stopwatch::since(pause)).has_cooled());
         }
         assert!(!refusal(REFUSALS, Stopwatch::since(Duration::from_hours(9))).has_cooled());
