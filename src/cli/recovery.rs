@@ -20,8 +20,10 @@ pub struct Kept<'a> {
     run: String,
     path: PathBuf,
     recovery: Recovery,
-    /// What the file holds.
+    /// What the file holds; nothing where there is none.
     text: Option<String>,
+    /// Whether this process has written it, or seen that none is there.
+    is_known: bool,
 }
 
 impl<'a> Kept<'a> {
@@ -33,19 +35,32 @@ impl<'a> Kept<'a> {
             path: folder.path.join("recovery.md"),
             recovery: Recovery::of(records),
             text: None,
+            is_known: false,
         }
     }
 
     /// Takes an event in, and writes the file if it says something new.
     pub fn take(&mut self, event: &Event) {
+        // They change nothing here, and come often.
+        let is_told_only = matches!(
+            event,
+            Event::RestartWaiting { .. }
+                | Event::MaintenanceWaiting { .. }
+                | Event::PeersSeen { .. }
+                | Event::CapacitySeen { .. }
+                | Event::GateSeen { .. }
+                | Event::PhaseStarted { .. }
+        );
         self.recovery.take(event);
-        self.write();
+        if !is_told_only {
+            self.write();
+        }
     }
 
     /// Brings the file up to date. A run does not stop for it: the journal has everything.
     fn write(&mut self) {
         let text = self.recovery.text(self.plan, &self.run);
-        if text == self.text {
+        if self.is_known && self.text == text {
             return;
         }
         let done = match &text {
@@ -61,7 +76,7 @@ impl<'a> Kept<'a> {
         if let Err(error) = done {
             tracing::warn!("`{}` cannot be written: {error}", self.path.display());
         }
-        self.text = text;
+        (self.text, self.is_known) = (text, true);
     }
 }
 

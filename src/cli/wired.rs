@@ -70,6 +70,8 @@ impl Wired {
             // It has taken a logon since: from here on a refusal is one.
             Event::RestartProved { host, .. } => (host, Phase::Settle),
             Event::StepIntended { via, .. } => (via, Phase::Step),
+            // Nobody is waited for any more.
+            Event::HostEnded { host, .. } => (host, Phase::Survey),
             _ => return,
         };
         let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);

@@ -172,7 +172,13 @@ impl Term {
     fn is_surveyed(&self) -> bool {
         match &self.name {
             Name::Plain(name) => computed::SURVEYED.contains(&computed::fold(name).as_str()),
-            Name::Glob(_) | Name::Expression(_) => false,
+            // Only one that can hardly mean a host: `drift*`, `prior_adrms_*`.
+            Name::Glob(glob) => {
+                let heads = ["drift", "restart_", "prior_"];
+                heads.iter().any(|head| glob.to_lowercase().starts_with(head))
+                    && computed::SURVEYED.iter().any(|group| self.name.fits_computed(group))
+            }
+            Name::Expression(_) => false,
         }
     }
 
@@ -221,9 +227,7 @@ impl Term {
                     .iter()
                     .any(|group| self.name.fits_computed(group))
         });
-        let is_surveyed = plain.is_empty()
-            && computed::SURVEYED.iter().any(|group| self.name.fits_computed(group));
-        (found, role.is_some() || computed::is_known(plain) || is_surveyed)
+        (found, role.is_some() || computed::is_known(plain) || self.is_surveyed())
     }
 }
 

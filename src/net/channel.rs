@@ -110,21 +110,19 @@ impl SoapCall for Channel {
             }
         };
         let (pipe, conversation) = &mut *ready;
-        let (reply, envelope) = match conversation.exchange(pipe, what, &envelope).await {
+        let answered = match conversation.exchange(pipe, what, &envelope).await {
             // The host closed a connection that was silent for long (Windows does after two minutes),
             // and not a byte was sent on it: context and connection are made anew, and nothing is
             // in doubt.
             Err(HostError::NotConnected { .. }) if pipe.is_connected() => {
                 ready = self.logon().await?;
                 let (pipe, conversation) = &mut *ready;
-                conversation.exchange(pipe, what, &envelope).await?
+                conversation.exchange(pipe, what, &envelope).await
             }
-            Err(error) => {
-                self.guard.note(self.login.user(), &self.target, &error);
-                return Err(error);
-            }
-            Ok(answered) => answered,
+            other => other,
         };
+        let (reply, envelope) = answered
+            .inspect_err(|error| self.guard.note(self.login.user(), &self.target, error))?;
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };
         Ok(envelope)
     }

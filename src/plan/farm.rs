@@ -177,7 +177,9 @@ fn complete(
         hosts.into_iter().map(|host| host.name.clone()).collect()
     };
     let excused = names(excused).into_iter().map(|name| name.0);
-    let untold = matches!(found, Some(Ok(farm)) if farm.servers.is_none()) && !step.satisfied;
+    let untold = matches!(found, Some(Ok(farm)) if farm.servers.is_none())
+        && !step.satisfied
+        && step.by_hand.is_none();
     let held = step.held.or_else(|| {
         untold.then(|| {
             "the farm's servers were not told (Get-SPServer), so nobody knows whether the inventory has \

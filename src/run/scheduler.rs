@@ -181,7 +181,6 @@ impl<'p> Scheduler<'p> {
         ended.collect()
     }
 
-    /// Whether the failure budget, a gate or a step ended the run.
     /// Whether hosts in flight are to stop at their next safe point, as the stage that was aborted
     /// says, or the playbook.
     pub fn cuts_short(&self) -> bool {

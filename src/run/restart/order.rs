@@ -87,7 +87,9 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
     // INVARIANT: no order unless the boot that it is to end is the present one: connections are
     // renewed in silence, and reads wait and are repeated.
     match restart::read_boot(&mut link).await {
-        Ok(now) if restart::is_same_boot(now.last_boot, before.last_boot) => {}
+        Ok(now)
+            if restart::is_same_boot(now.last_boot, before.last_boot)
+                && now.up_seconds >= before.up_seconds => {}
         Ok(now) => {
             let text = format!(
                 "expected the boot of {} to be the present one, the host says {}",
@@ -95,9 +97,9 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
             );
             let failure = Failure::new(FailureKind::RestartNotBegun, text)
                 .hint(format!("it restarted in between; then: rmsfleet resume {}", means.run));
-            return Ok(Restarted::Failed(failure));
+            return Ok(not_ordered(means, host, failure));
         }
-        Err(error) => return Ok(Restarted::Failed(error.failure())),
+        Err(error) => return Ok(not_ordered(means, host, error.failure())),
     }
     let name = host.name.clone();
     // Apart from the intent, so that it survives a journal that lost its last record.
@@ -155,6 +157,19 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
         Waited::Stopped => return Ok(stopped()),
     }
     Ok(Restarted::Proved)
+}
+
+/// Where an earlier order may be coming true just now, the host counts as down and stays as it is.
+fn not_ordered<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    failure: Failure,
+) -> Restarted {
+    if means.past(&host.name).open_order().is_some() {
+        Restarted::NotProved(failure)
+    } else {
+        Restarted::Failed(failure)
+    }
 }
 
 /// Until when a restart that is waited for from `since` on must be proved.

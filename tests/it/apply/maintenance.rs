@@ -393,3 +393,30 @@ fn a_rehearsal_reads_how_members_stand_and_refuses_what_a_run_would() {
     let held = |reason: &str| reason.contains("no usable copy elsewhere");
     assert!(matches!(&ended, Outcome::RestartOwed { reason, .. } if held(reason)), "{ended:?}");
 }
+
+/// What is green only in service is looked at there, and what stands behind it follows it.
+#[test]
+fn gates_behind_a_members_restart_keep_their_order() {
+    let (fleet, mut plan) = dag();
+    let checks = vec![ExchangeCheck::NotInMaintenance];
+    let gates = [
+        ("port", Gate::Tcp { port: 25, within: 60 }),
+        ("healthy", Gate::Exchange { checks, within: 60 }),
+        ("soak", Gate::Soak { duration: 60, recheck_every: 30 }),
+    ];
+    plan.conditions.gates = gates.map(|(name, gate)| (name.to_owned(), gate)).into();
+    let host = plan.hosts.get_mut(&HostName::new("EX4")).unwrap();
+    host.care.gates_after = ["port", "healthy", "soak"].map(str::to_owned).to_vec();
+    assert_eq!(apply(&fleet, &plan).unwrap().exit, Exit::Ok);
+    let order = fleet.with(|world| {
+        let told = world.events.iter().filter_map(|event| match event {
+            Event::GateStarted { stage, gate, .. } if stage == "EX4" => Some(gate.clone()),
+            Event::MaintenanceLeft { host, .. } if host.as_str() == "EX4" => {
+                Some("back".to_owned())
+            }
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    });
+    assert_eq!(order, ["port", "back", "healthy", "soak"]);
+}

@@ -14,6 +14,7 @@ use rmsfleet::model::hook::Hook;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
+use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
 use rmsfleet::model::program::Program;
 use rmsfleet::model::program::RunOn;
@@ -25,6 +26,7 @@ use crate::apply::outcome;
 use crate::apply::ready;
 use crate::apply::two_values;
 use crate::imagined::fleet::Fleet;
+use crate::imagined::hosts_stage;
 use crate::imagined::link::ImaginedLink;
 use crate::imagined::strike::Struck;
 
@@ -187,4 +189,33 @@ fn a_host_is_drained_by_its_own_program_and_one_that_fails_restarts_nothing() {
     let Outcome::Failed(failure) = outcome(&report, "FS1") else { panic!("{report:?}") };
     assert_eq!(failure.kind, FailureKind::Hook);
     assert!(failure.text().contains("hook `out`: on FS1: exit 7"), "{}", failure.text());
+}
+
+/// A host that nobody could bring back counts as down, whatever the budget bears.
+#[test]
+fn a_host_that_cannot_be_brought_back_keeps_its_peers_up() {
+    for (back, orders_of_the_other) in [(0, 1), (7, 0)] {
+        let mut plan = two_values(&["FS1", "FS2"], true);
+        let names: Vec<HostName> = plan.hosts.keys().cloned().collect();
+        plan.stages = vec![hosts_stage("servers", vec![names.clone()], 1, names)];
+        for (name, host) in &mut plan.hosts {
+            let (out, into) = (format!("out {name}"), format!("in {name}"));
+            let program = |word: &str| format!(r"C:\T\{}.exe", word.replace(' ', "-"));
+            let undo = Some(into.as_str());
+            let away = hook(&[program(&out).as_str()], undo, RunOn::Host);
+            plan.conditions.hooks.insert(out.clone(), away);
+            let again = hook(&[program(&into).as_str()], None, RunOn::Host);
+            plan.conditions.hooks.insert(into.clone(), again);
+            host.care.drain = Drain::Hook(out);
+            host.domains = vec![FailureDomain { id: "farm:F".to_owned(), max_unavailable: 1 }];
+        }
+        let fleet = ready(&["FS1", "FS2"]);
+        fleet.with(|world| {
+            world.programs.insert(r"C:\T\out-FS1.exe".to_owned(), 7);
+            world.programs.insert(r"C:\T\in-FS1.exe".to_owned(), back);
+        });
+        let report = apply(&fleet, &plan).unwrap();
+        assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)), "{report:?}");
+        assert_eq!(orders(&fleet, "FS2"), orders_of_the_other, "{report:#?}");
+    }
 }

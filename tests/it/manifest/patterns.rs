@@ -142,6 +142,9 @@ fn a_part_that_matches_nothing_is_an_error() {
     refused("~fci[", "no regular expression", "name the hosts");
     refused("site_amz", "`site_amz` matches no host", "did you mean `site_ams`?");
     refused("drifted", "known only after", "stage");
+    refused("all:!drift*", "known only after", "stage");
+    refused("exchange:!prior_adrms_*", "known only after", "stage");
+    refused("all:!dr*", "`dr*` matches no host", "");
     refused("", "empty", "`all`");
     refused(" , ", "empty", "`all`");
     refused("fci:!", "a name must follow", "name");
