@@ -94,12 +94,11 @@ impl Check {
             | Self::MsdrmMode2
             | Self::NotConnectorServer => Demand::Proved,
             // What these ask may be closed to the account, and is open to doubt then, not wrong.
-            Self::NoPendingReboot
-            | Self::NoPolicyConflict
-            | Self::ConnectorAnswers
-            | Self::ConnectorTlsChainAndCrl => Demand::NotFailed,
+            Self::NoPendingReboot | Self::NoPolicyConflict => Demand::NotFailed,
             Self::NotDomainController
             | Self::ClockSkew
+            | Self::ConnectorAnswers
+            | Self::ConnectorTlsChainAndCrl
             | Self::NamedDefault
             | Self::OfficeClientInstalled
             | Self::Aes256CbcExchangeSetting

@@ -177,18 +177,7 @@ fn complete(
         hosts.into_iter().map(|host| host.name.clone()).collect()
     };
     let excused = names(excused).into_iter().map(|name| name.0);
-    let untold = matches!(found, Some(Ok(farm)) if farm.servers.is_none())
-        && !step.satisfied
-        && step.by_hand.is_none();
-    let held = step.held.or_else(|| {
-        untold.then(|| {
-            "the farm's servers were not told (Get-SPServer), so nobody knows whether the inventory has \
-             all of them; let the endpoint show that cmdlet"
-                .to_owned()
-        })
-    });
     OrganisationStep {
-        held,
         needs: names(needs),
         missing,
         waived: pardoned.into_iter().chain(excused).collect(),
@@ -287,15 +276,6 @@ mod tests {
         assert!(planned(Ok(farm(true, "HTTPS://RMS.contoso.com/")), None, &[]).satisfied);
         assert!(!planned(Ok(farm(true, "https://adrms.contoso.com")), None, &[]).satisfied);
         assert!(!planned(Ok(farm(true, "https://rms.contoso.com/_wmcs")), None, &[]).satisfied);
-    }
-
-    #[test]
-    fn a_farm_whose_servers_were_not_told_is_held() {
-        let unknown = || Farm { servers: None, ..farm(false, "") };
-        let step = planned(Ok(unknown()), None, &[]);
-        assert!(step.held.is_some_and(|why| why.contains("Get-SPServer")));
-        let done = Farm { servers: None, ..farm(true, "https://rms.contoso.com") };
-        assert_eq!(planned(Ok(done), None, &[]).held, None);
     }
 
     #[test]

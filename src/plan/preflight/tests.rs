@@ -217,8 +217,8 @@ fn the_connector_must_answer_and_what_was_not_asked_for_is_never_taken_as_read()
     let silent = |text: &str| said(WebAnswer::Silent(text.to_owned()));
     let answers = Check::ConnectorAnswers;
     check(FCI, said(WebAnswer::Status(401)), None, (answers, Status::Ok, 0));
-    check(FCI, silent("no route"), None, (answers, Status::Block, 1));
-    check(FCI, silent("no route"), Some(Demand::Told), (answers, Status::Warn, 0));
+    check(FCI, silent("no route"), None, (answers, Status::Warn, 0));
+    check(FCI, silent("no route"), Some(Demand::NotFailed), (answers, Status::Block, 1));
     let unasked = |seen: &mut Observation| {
         seen.particulars.connector = Asked::NotRead("no endpoint".to_owned());
     };
