@@ -76,8 +76,8 @@ impl Told {
     }
 }
 
-/// How long a host that has restarted is left alone after its first refusal is half of this; twice as
-/// long after each further one.
+/// A host that has restarted is left alone for twice this after its first refusal, and twice as long
+/// after each further one.
 const COOLS: Duration = Duration::from_secs(15);
 /// Refusals borne of one endpoint after a restart.
 const REFUSALS: u32 = 6;

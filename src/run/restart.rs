@@ -73,12 +73,13 @@ async fn seen_through<C: Connect, K: Clock>(
     match restarted {
         Restarted::Proved => {
             // Whatever becomes of the mark, the host is up and goes back into service.
-            let marked = clear_mark(means, host).await;
+            let left = match clear_mark(means, host).await {
+                Ok(()) => None,
+                Err(trouble) => Some(mark_left(trouble.failure()?)),
+            };
             let ended = after(means, host, &mut open).await?;
-            Ok(match (ended, marked) {
-                (Restarted::Proved, Err(trouble)) => {
-                    Restarted::Failed(mark_left(trouble.failure()?))
-                }
+            Ok(match (ended, left) {
+                (Restarted::Proved, Some(failure)) => Restarted::Failed(failure),
                 (ended, _) => ended,
             })
         }

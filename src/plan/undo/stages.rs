@@ -196,8 +196,15 @@ fn host_stage(
     (!batches.is_empty()).then_some(PlannedWork::Hosts { batches, budget, restarts: order })
 }
 
-/// The gates that can still be true: the connector's log and its answer, and IRM's own test, are no
-/// measure for servers that leave the connector.
+fn only(gates: &StageGates, stays: impl Fn(&&String) -> bool) -> StageGates {
+    let some = |names: &[String]| names.iter().filter(&stays).cloned().collect();
+    StageGates {
+        before: some(&gates.before),
+        between: some(&gates.between),
+        after: some(&gates.after),
+    }
+}
+
 /// The gates that ask no host by itself.
 fn of_no_host(gates: &StageGates, conditions: &Conditions) -> StageGates {
     let stays = |name: &&String| match conditions.gates.get(*name) {
@@ -217,14 +224,11 @@ fn of_no_host(gates: &StageGates, conditions: &Conditions) -> StageGates {
         )
         | None => true,
     };
-    let some = |names: &[String]| names.iter().filter(stays).cloned().collect();
-    StageGates {
-        before: some(&gates.before),
-        between: some(&gates.between),
-        after: some(&gates.after),
-    }
+    only(gates, stays)
 }
 
+/// The gates that can still be true: the connector's log and its answer, and IRM's own test, are no
+/// measure for servers that leave the connector.
 fn kept(gates: &StageGates, conditions: &Conditions, connectors: &BTreeSet<String>) -> StageGates {
     let stays = |name: &&String| match conditions.gates.get(*name) {
         Some(Gate::EventLog { .. } | Gate::RmsTemplates { .. }) => false,
@@ -244,12 +248,7 @@ fn kept(gates: &StageGates, conditions: &Conditions, connectors: &BTreeSet<Strin
         )
         | None => true,
     };
-    let some = |names: &[String]| names.iter().filter(stays).cloned().collect();
-    StageGates {
-        before: some(&gates.before),
-        between: some(&gates.between),
-        after: some(&gates.after),
-    }
+    only(gates, stays)
 }
 
 /// The step that takes this one back, or why there is none.
