@@ -7,6 +7,7 @@ use crate::cli::consent;
 use crate::cli::console::Console;
 use crate::cli::lock;
 use crate::cli::prepare::Prepared;
+use crate::cli::recovery;
 use crate::cli::reopen::reopen;
 use crate::cli::request::ResumeRequest;
 use crate::cli::rollout::Rollout;
@@ -60,6 +61,8 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
     let history = History::of(&journal.records);
     if is_finished(&sealed.plan, &history) {
         console.did("Finished", &format!("run {id}: nothing to resume"))?;
+        // What its last process could not write any more.
+        recovery::tell(&sealed.plan, &folder, false, console)?;
         return Ok(Exit::Ok);
     }
     if SystemClock.now() > sealed.plan.valid_until {

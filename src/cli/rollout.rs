@@ -46,7 +46,9 @@ use crate::run::driver::RunContext;
 use crate::run::driver::RunReport;
 use crate::run::driver::execute;
 use crate::run::driver::resume;
+use crate::run::history::History;
 use crate::run::history::Past;
+use crate::run::scheduler::is_finished;
 
 /// A plan with everything that carrying it out needs.
 pub struct Rollout {
@@ -158,8 +160,9 @@ pub async fn roll_out(
     if rehearsal {
         console.did("Rehearsed", "nothing was written or restarted; the plan is not used up")?;
     }
-    let next = next(&report, &folder, request, plan.lab);
     let records = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?.records;
+    let is_open = !plan.lab && !rehearsal && !is_finished(plan, &History::of(&records));
+    let next = next(&report, &folder.id, request, plan.lab, is_open);
     let subject = Subject { plan, digest: &sealed.digest, records: &records };
     papers::keep(&subject, &folder, if past.is_some() { "resume" } else { "apply" }, console)?;
     conclude(&report, &folder, seconds, &labels, &next, console)?;
@@ -195,10 +198,17 @@ fn conclude(
     console.document("result", &report.exit.to_string(), body)
 }
 
-/// What to type next, by how it ended.
-fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool) -> Vec<String> {
+/// What to type next, by how it ended. `is_open` says that a resume would find something to do.
+fn next(
+    report: &RunReport,
+    run: &str,
+    request: &PlanRequest,
+    lab: bool,
+    is_open: bool,
+) -> Vec<String> {
     let flags = again::plan(request);
-    let mut next = vec![format!("rmsfleet runs show {}", folder.id)];
+    let resume = format!("rmsfleet resume {run}");
+    let mut next = vec![format!("rmsfleet runs show {run}")];
     let held = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Held(_));
     let names: BTreeSet<&str> = report
         .steps
@@ -209,10 +219,10 @@ fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool
     match report.exit {
         Exit::Paused => {
             // The simulated farm ends with its process.
-            let again = if lab { format!("apply{flags}") } else { format!("resume {}", folder.id) };
+            let again = if lab { format!("rmsfleet apply{flags}") } else { resume };
             let flags: Vec<String> =
                 names.iter().map(|name| format!(" --confirm {name}")).collect();
-            next.push(format!("rmsfleet {again}{}", flags.concat()));
+            next.push(format!("{again}{}", flags.concat()));
         }
         Exit::Ok => {}
         Exit::Internal
@@ -222,10 +232,11 @@ fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool
         | Exit::Window
         | Exit::UndoIncomplete
         | Exit::Auth
+        | Exit::Locked
         | Exit::Interrupted
-            if !lab =>
+            if is_open =>
         {
-            next.push(format!("rmsfleet resume {}", folder.id));
+            next.push(resume);
         }
         Exit::Internal
         | Exit::Changes
@@ -241,7 +252,13 @@ fn next(report: &RunReport, folder: &RunFolder, request: &PlanRequest, lab: bool
         | Exit::Data
         | Exit::NoMatch
         | Exit::Auth
-        | Exit::Interrupted => next.push(format!("rmsfleet plan{flags}")),
+        | Exit::Interrupted => {
+            // What moved or was blocked needs a new plan; what is left of this one comes first.
+            if is_open {
+                next.push(resume);
+            }
+            next.push(format!("rmsfleet plan{flags}"));
+        }
     }
     next
 }

@@ -1,23 +1,19 @@
 //! The account guard: one wrong password must not lock an account out across the fleet.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::host::link::HostError;
 use crate::host::link::Target;
-use crate::model::host::HostName;
-use crate::net::clock::Stopwatch;
+use crate::net::refusals::Refusals;
 
 /// Lets the first logon of each account go alone, fleet-wide; clones guard together.
 ///
@@ -30,8 +26,7 @@ use crate::net::clock::Stopwatch;
 #[derive(Debug, Clone, Default)]
 pub struct AccountGuard {
     accounts: Arc<Mutex<BTreeMap<String, Arc<Entry>>>>,
-    /// What each host said to each account.
-    told: Arc<Mutex<BTreeMap<(String, HostName), Told>>>,
+    refusals: Refusals,
     /// Whether a first refusal is borne as one without an answer is.
     is_lenient: bool,
     /// Whether a host that refused is asked again after a while.
@@ -46,41 +41,6 @@ struct Entry {
     /// First logons that were sent and not answered.
     unanswered: AtomicUsize,
 }
-
-/// By the addresses of a host's endpoints.
-#[derive(Debug, Default)]
-struct Told {
-    taken: BTreeSet<String>,
-    refused: BTreeMap<String, Refusal>,
-}
-
-#[derive(Debug)]
-struct Refusal {
-    said: String,
-    times: u32,
-    last: Stopwatch,
-}
-
-impl Refusal {
-    /// Whether a host that has restarted may be asked once more.
-    fn has_cooled(&self) -> bool {
-        let pause = COOLS.saturating_mul(1 << self.times.min(REFUSALS));
-        self.times < REFUSALS && self.last.elapsed() >= pause
-    }
-}
-
-impl Told {
-    fn refused(&self, endpoint: &str) -> Option<&Refusal> {
-        let elsewhere = || self.refused.values().next().filter(|_| !self.taken.contains(endpoint));
-        self.refused.get(endpoint).or_else(elsewhere)
-    }
-}
-
-/// A host that has restarted is left alone for twice this after its first refusal, and twice as long
-/// after each further one.
-const COOLS: Duration = Duration::from_secs(15);
-/// Refusals borne of one endpoint after a restart.
-const REFUSALS: u32 = 6;
 
 /// Unanswered first logons of an account that are borne.
 const BORNE: usize = 2;
@@ -152,23 +112,16 @@ impl AccountGuard {
         target: &Target,
         logon: impl Future<Output = Result<T, HostError>>,
     ) -> Result<T, HostError> {
-        let place = (account(user), target.host.clone());
-        let endpoint = target.endpoint.url();
+        let account = account(user);
         if !self.is_lenient
-            && let Some(refusal) = self.told().get(&place).and_then(|told| told.refused(&endpoint))
-            && !(self.is_patient && refusal.has_cooled())
+            && let Some(said) = self.refusals.before(&account, target, self.is_patient)
         {
-            let detail = format!("{} (it said so before, and was not asked again)", refusal.said);
+            let detail = format!("{said} (it said so before, and was not asked again)");
             return Err(HostError::Denied { user: user.to_owned(), detail });
         }
         let entered = logon.await;
         match &entered {
-            Ok(_) => {
-                let mut all = self.told();
-                let told = all.entry(place).or_default();
-                told.refused.remove(&endpoint);
-                told.taken.insert(endpoint);
-            }
+            Ok(_) => self.refusals.taken(&account, target),
             Err(error) => self.note(user, target, error),
         }
         entered
@@ -179,17 +132,8 @@ impl AccountGuard {
         if let HostError::Denied { detail, .. } = error
             && !self.is_lenient
         {
-            let mut all = self.told();
-            let told = all.entry((account(user), target.host.clone())).or_default();
-            let times = told.refused.get(&target.endpoint.url()).map_or(0, |before| before.times);
-            let refusal =
-                Refusal { said: detail.clone(), times: times + 1, last: Stopwatch::start() };
-            told.refused.insert(target.endpoint.url(), refusal);
+            self.refusals.note(&account(user), target, detail);
         }
-    }
-
-    fn told(&self) -> MutexGuard<'_, BTreeMap<(String, HostName), Told>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the account was refused at its first logon.
@@ -349,61 +293,6 @@ mod tests {
         granted(&guard, "b").accepted();
         granted(&restarting, "b").refused();
         drop(granted(&guard, "b"));
-    }
-
-    /// One try on an endpoint; whether it was made.
-    fn try_once(guard: &AccountGuard, host: &str, path: &str, refuses: bool) -> bool {
-        let mut target = crate::net::left::tests::target();
-        target.host = HostName::new(host);
-        path.clone_into(&mut target.endpoint.path);
-        let mut is_made = false;
-        let logon = async {
-            is_made = true;
-            let denied = || HostError::Denied { user: "a".to_owned(), detail: "401".to_owned() };
-            if refuses { Err(denied()) } else { Ok(()) }
-        };
-        let entered = guard.once("a", &target, logon).now_or_never().expect("waits");
-        assert_eq!(entered.is_ok(), is_made && !refuses);
-        is_made
-    }
-
-    #[test]
-    fn a_host_that_refused_is_not_asked_again() {
-        let guard = AccountGuard::default();
-        assert!(try_once(&guard, "one", "/wsman", false));
-        assert!(try_once(&guard, "two", "/wsman", true));
-        for path in ["/wsman", "/wsman", "/PowerShell/"] {
-            assert!(!try_once(&guard, "two", path, false), "{path}");
-        }
-        assert!(try_once(&guard, "one", "/PowerShell/", true));
-        assert!(!try_once(&guard, "one", "/PowerShell/", true));
-        assert!(try_once(&guard, "one", "/wsman", false), "it has taken the account there");
-    }
-
-    #[test]
-    fn a_host_that_has_restarted_is_asked_again_after_pauses_and_few_times() {
-        let refusal = |times, last| Refusal { said: String::new(), times, last };
-        assert!(!refusal(1, Stopwatch::start()).has_cooled());
-        let guard = AccountGuard::default().patient();
-        assert!(try_once(&guard, "one", "/PowerShell/", true));
-        assert!(!try_once(&guard, "one", "/PowerShell/", false));
-        for times in 1..REFUSALS {
-            let pause = COOLS * 2_u32.pow(times);
-            assert!(!refusal(times, Stopwatch::since(COOLS * (2_u32.pow(times) - 1))).has_cooled());
-            assert!(refusal(times, Stopwatch::since(pause)).has_cooled());
-        }
-        assert!(!refusal(REFUSALS, Stopwatch::since(Duration::from_hours(9))).has_cooled());
-    }
-
-    #[test]
-    fn a_host_that_restarts_is_asked_again_and_taken_at_its_word_afterwards() {
-        let guard = AccountGuard::default();
-        let restarting = guard.lenient();
-        assert!(try_once(&restarting, "one", "/wsman", true));
-        assert!(try_once(&restarting, "one", "/wsman", true));
-        assert!(try_once(&guard, "one", "/wsman", true), "that was not kept");
-        assert!(try_once(&restarting, "one", "/wsman", false));
-        assert!(try_once(&guard, "one", "/wsman", false));
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl Pipe {
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
-        let end = self.limits.end(self.connected);
+        let end = self.limits.of_call(what).end(self.connected);
         let (status, headers, body) = timeout(end, self.hear(what, request, counters))
             .await
             .map_err(|_| late(what, "ended", end))??;
@@ -276,7 +276,7 @@ impl Pipe {
         request: RequestBuilder,
         counters: &mut Counters,
     ) -> Result<(u16, HeaderMap, Vec<u8>), HostError> {
-        let head = self.limits.head(self.connected);
+        let head = self.limits.of_call(what).head(self.connected);
         let sent = timeout(head, request.send()).await;
         let mut response =
             sent.map_err(|_| late(what, BEGUN, head))?.map_err(|error| self.failed(what, error))?;

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use crate::host::link::Target;
+use crate::wire::shell::RECEIVE;
 
 /// What the first byte of a reply may take beyond the time that the host has for the operation.
 const GRACE: Duration = Duration::from_secs(10);
+/// What OMI takes to say that a Receive has brought nothing, whatever time it was asked to take.
+const SILENT_RECEIVE: Duration = Duration::from_secs(30);
 /// What the rest of a reply may take once it has begun.
 const REST: Duration = Duration::from_mins(1);
 
@@ -40,6 +43,15 @@ impl Limits {
         Self { connect, first_byte, whole: first_byte.saturating_add(REST) }
     }
 
+    /// The same for the call of this name.
+    pub(super) fn of_call(self, name: &str) -> Self {
+        if name != RECEIVE {
+            return self;
+        }
+        let first_byte = self.first_byte.max(SILENT_RECEIVE.saturating_add(GRACE));
+        Self { first_byte, whole: first_byte.saturating_add(REST), ..self }
+    }
+
     /// How long the head of a reply may take: the first one needs a connection before.
     pub(super) fn head(self, connected: bool) -> Duration {
         if connected { self.first_byte } else { self.first_byte.saturating_add(self.connect) }
@@ -67,6 +79,9 @@ mod tests {
             let limits = Limits::around(seconds(connect), seconds(operation));
             assert!(limits.head(connected) > seconds(operation));
             assert!(limits.end(connected) > limits.head(connected));
+            let receive = limits.of_call(RECEIVE);
+            assert!(receive.head(connected) >= limits.head(connected).max(SILENT_RECEIVE));
+            assert!(receive.end(connected) > receive.head(connected));
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod link;
 mod logon;
 pub mod page;
 pub mod reach;
+mod refusals;
 pub mod shell;
 #[cfg(windows)]
 mod sspi;

@@ -85,6 +85,9 @@ pub enum Action {
         place: GatePlace,
         /// The hosts that they are about.
         hosts: Vec<HostName>,
+        /// An earlier process has seen them passed, and nothing that they judge is done anew: nobody
+        /// waits for them or is asked again.
+        again: bool,
     },
     /// Run the hooks around this stage, or around the run; answered by [`Happened::HooksEnded`].
     Hooks {
@@ -202,6 +205,8 @@ pub enum Looked {
     Clear,
     /// It may not, and the time to wait for it is over.
     Held(String),
+    /// Another run is at work on it.
+    Leased(String),
     /// The user stopped the run.
     Stopped,
 }

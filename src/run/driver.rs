@@ -166,6 +166,7 @@ async fn drive<C: Connect, K: Clock>(
         controller: context.controller,
         aborted: AtomicBool::new(false),
         shells: Semaphore::new(usize::try_from(plan.limits.exchange_shell.max(1)).unwrap_or(1)),
+        asking: tokio::sync::Mutex::default(),
         logged_on: Mutex::default(),
         leased: Mutex::new(past.leased()),
         touched: Mutex::default(),
@@ -301,10 +302,10 @@ impl<'a> Flight<'a> {
                     Ok(Happened::StepEnded { stage, result })
                 }));
             }
-            Action::Gates { stage, place, hosts } => {
+            Action::Gates { stage, place, hosts, again } => {
                 self.gates = Some((stage, place));
                 self.work.push(Box::pin(async move {
-                    let result = gates(means, stage, place, &hosts).await?;
+                    let result = gates(means, stage, place, &hosts, again).await?;
                     Ok(Happened::GatesEnded { stage, place, result })
                 }));
             }

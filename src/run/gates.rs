@@ -38,12 +38,14 @@ use crate::run::rehearse;
 /// Between two looks at a gate that is red, and between two questions whether a person said go.
 const PACE: Duration = Duration::from_secs(5);
 
-/// Looks at the gates of a place, one after the other.
+/// Looks at the gates of a place, one after the other. `again` says that an earlier process has seen
+/// them passed: nobody waits or is asked a second time.
 pub async fn gates<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
     stage: usize,
     place: GatePlace,
     hosts: &[HostName],
+    again: bool,
 ) -> Result<Gated, SinkError> {
     let Some(planned) = means.plan.stages.get(stage) else { return Ok(Gated::Passed) };
     let names = match place {
@@ -57,26 +59,40 @@ pub async fn gates<C: Connect, K: Clock>(
         return rehearse::gates(means, &planned.name, names, &hosts, place == GatePlace::Before)
             .await;
     }
-    pass(means, &planned.name, names, &hosts, Stop::Pause).await
+    let place = Gates { at: &planned.name, names, again, until: Stop::Pause };
+    pass(means, &place, &hosts).await
 }
 
-/// Looks at a list of gates about some hosts, one after the other, until one stays red. From the
-/// level `until` on a stop ends the waiting; for a person's word every stop does.
+/// A list of gates, for a stage or around a host.
+pub struct Gates<'a> {
+    pub at: &'a str,
+    pub names: &'a [String],
+    /// An earlier process has seen them passed, and what they judge is as it was.
+    pub again: bool,
+    /// From this level on a stop ends the waiting; for a person's word every stop does.
+    pub until: Stop,
+}
+
+/// Looks at gates about some hosts, one after the other, until one stays red.
 pub async fn pass<C: Connect, K: Clock>(
     means: &Means<'_, C, K>,
-    at: &str,
-    names: &[String],
+    gates: &Gates<'_>,
     hosts: &[&PlannedHost],
-    until: Stop,
 ) -> Result<Gated, SinkError> {
+    let Gates { at, again, until, .. } = *gates;
     let mut looks: Vec<(&str, &Gate)> = Vec::new();
-    for name in names {
+    for name in gates.names {
         let Some(gate) = means.plan.conditions.gates.get(name) else {
             return Ok(Gated::Failed(format!("gate `{name}` does not stand in the plan")));
         };
         let place = Place { at, name, until };
         means.emit(place.started(gate.seconds()))?;
-        let gated = match gate {
+        let result = match gate {
+            Gate::Soak { .. } | Gate::Approval { .. } if again => {
+                let look = Look::green("it was passed in an earlier part of this run");
+                means.emit(place.seen(None, &look))?;
+                Gated::Passed
+            }
             Gate::Soak { duration, recheck_every } => {
                 soak(means, &place, &looks, hosts, *duration, *recheck_every).await?
             }
@@ -92,13 +108,13 @@ pub async fn pass<C: Connect, K: Clock>(
             // A program decides at once: it can wait by itself.
             Gate::Command { .. } => until_green(means, &place, gate, hosts, 0).await?,
         };
-        match &gated {
+        match &result {
             Gated::Passed => means.emit(place.passed())?,
             Gated::Failed(reason) | Gated::Awaiting(reason) => {
                 means.emit(place.failed(reason.clone()))?;
-                return Ok(gated);
+                return Ok(result);
             }
-            Gated::Stopped => return Ok(gated),
+            Gated::Stopped => return Ok(result),
         }
         if !matches!(gate, Gate::Soak { .. } | Gate::Approval { .. }) {
             looks.push((name, gate));
@@ -214,6 +230,7 @@ async fn approval<C: Connect, K: Clock>(
     role: Option<&str>,
     timeout: u32,
 ) -> Result<Gated, SinkError> {
+    let _one_at_a_time = means.asking.lock().await;
     // INVARIANT: a word counts for what waits when it is said; one that lies there opens nothing.
     let _surplus = means.controller.promoted();
     let who = role.map_or_else(|| "somebody".to_owned(), |role| format!("role {role}"));

@@ -42,7 +42,20 @@ pub struct History {
     pub leases_left: BTreeSet<HostName>,
     /// The stage that was under way when the records end.
     pub stage: Option<String>,
+    /// How far each stage came.
+    pub reached: BTreeMap<String, Reached>,
+    /// The last process told that nothing new starts.
+    halted: bool,
     /// The last process came to its end.
+    pub ended: bool,
+}
+
+/// How far a stage came: what proves that its gates were passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Batches that began, from 1.
+    pub batches: usize,
+    /// It was left with its last gates behind it.
     pub ended: bool,
 }
 
@@ -207,6 +220,7 @@ impl History {
             Event::RunResumed { segment, .. } => {
                 self.segments = *segment;
                 self.ended = false;
+                self.halted = false;
                 self.leases_left.clear();
             }
             Event::RunEnded { .. } => self.ended = true,
@@ -316,9 +330,16 @@ impl History {
                 self.leases_left.insert(host.clone());
             }
             Event::StageStarted { stage } => self.stage = Some(stage.clone()),
-            Event::StageEnded { .. } => self.stage = None,
+            Event::BatchStarted { stage, batch, .. } => {
+                let reached = self.reached.entry(stage.clone()).or_default();
+                reached.batches = reached.batches.max(*batch);
+            }
+            Event::StageEnded { stage } => {
+                self.stage = None;
+                self.reached.entry(stage.clone()).or_default().ended |= !self.halted;
+            }
+            Event::Halted { .. } => self.halted = true,
             Event::PlanApproved { .. }
-            | Event::BatchStarted { .. }
             | Event::HostSurveyed { .. }
             | Event::RestartOwed { .. }
             | Event::RestartForeign { .. }
@@ -336,8 +357,7 @@ impl History {
             | Event::MaintenanceWaiting { .. }
             | Event::MaintenanceEntered { .. }
             | Event::StepAwaited { .. }
-            | Event::StageHookSkipped { .. }
-            | Event::Halted { .. } => {}
+            | Event::StageHookSkipped { .. } => {}
         }
     }
 }

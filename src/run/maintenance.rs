@@ -27,7 +27,6 @@ use crate::model::maintenance::TRANSPORT_SERVICE;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
-use crate::run::action::Stop;
 use crate::run::history::Maintenance;
 use crate::run::means::Means;
 use crate::run::means::lock;
@@ -43,7 +42,7 @@ const TRIES: u32 = 3;
 pub enum Entered {
     Out,
     Failed(Failure),
-    /// The user stopped the run.
+    /// The run was stopped.
     Stopped,
 }
 
@@ -95,7 +94,7 @@ async fn drain<C: Connect, K: Clock>(
     let mut told = String::new();
     loop {
         for act in now.drain(refuge.as_deref()) {
-            if means.stopped() >= Stop::SafePoint {
+            if means.is_to_stop() {
                 return Ok(Entered::Stopped);
             }
             if tries.allow(&act) {
@@ -111,7 +110,7 @@ async fn drain<C: Connect, K: Clock>(
             return Err(failed(format!("the drain failed: {}", busy.join(", "))));
         }
         wait(means, host, &busy, deadline, &mut told).await?;
-        if means.stopped() >= Stop::SafePoint {
+        if means.is_to_stop() {
             return Ok(Entered::Stopped);
         }
     }

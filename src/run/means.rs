@@ -53,6 +53,8 @@ pub struct Means<'a, C, K> {
     pub aborted: AtomicBool,
     /// Exchange shells of gates, over all hosts at once.
     pub shells: Semaphore,
+    /// Held by the approval that a person is asked for: one question at a time, one word for it.
+    pub asking: tokio::sync::Mutex<()>,
     /// Hosts that accepted their account, not yet told to the scheduler.
     pub logged_on: Mutex<BTreeSet<HostName>>,
     /// Hosts on which a lease of this run may stand.

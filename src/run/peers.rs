@@ -23,6 +23,7 @@ use crate::host::peers::short;
 use crate::model::care::Drain;
 use crate::model::host::HostName;
 use crate::model::lease::FoundLease;
+use crate::model::outcome::FailureKind;
 use crate::model::plan::FailureDomain;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
@@ -55,7 +56,13 @@ pub async fn look<C: Connect, K: Clock>(
             lease::keep(means, host, &mut link).await
         };
         if let Err(trouble) = claimed.await {
-            return Ok(Looked::Held(format!("left up: {}", trouble.failure()?.text())));
+            let failure = trouble.failure()?;
+            let text = format!("left up: {}", failure.text());
+            return Ok(if failure.kind == FailureKind::Leased {
+                Looked::Leased(text)
+            } else {
+                Looked::Held(text)
+            });
         }
     }
     loop {

@@ -18,6 +18,8 @@ use crate::run::action::Gated;
 use crate::run::action::Restarted;
 use crate::run::action::Stop;
 use crate::run::gates;
+use crate::run::gates::Gates;
+use crate::run::history::Hooked;
 use crate::run::history::Maintenance;
 use crate::run::history::RestartHistory;
 use crate::run::hook;
@@ -30,6 +32,7 @@ use crate::run::peers;
 use crate::run::restart::order::clear_mark;
 use crate::run::restart::order::mark_left;
 use crate::run::restart::order::order;
+use crate::run::restart::order::own_machine;
 use crate::run::restart::order::ready;
 use crate::run::restart::order::shut;
 use crate::run::settled;
@@ -110,6 +113,10 @@ async fn fresh<C: Connect, K: Clock>(
     host: &PlannedHost,
     open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
+    // INVARIANT: the machine that the run is carried out from is not taken out of service for nothing.
+    if let Some(failure) = own_machine(means, host) {
+        return Ok(Restarted::Failed(failure));
+    }
     // An earlier process verified the values, and this one has not seen them.
     let past = means.past(&host.name);
     let drained = past.is_drained(&host.care, &means.plan.conditions);
@@ -131,7 +138,8 @@ async fn fresh<C: Connect, K: Clock>(
         Drain::None => {}
         // One whose end was not seen may run again in a resume, and its record then says so.
         Drain::Hook(name) => {
-            let done = past.hook.is_some_and(|past| past.name == *name && past.ended_well);
+            let is_this = |past: &Hooked| past.name == *name && past.ended_well;
+            let done = past.hook.as_ref().is_some_and(is_this);
             if !done && let Err(failure) = hook::drain(means, host).await? {
                 return Ok(Restarted::Failed(failure));
             }
@@ -141,7 +149,7 @@ async fn fresh<C: Connect, K: Clock>(
                 Entered::Out => {}
                 Entered::Failed(failure) => return Ok(Restarted::Failed(failure)),
                 Entered::Stopped => {
-                    let reason = "the user stopped the run before the order".to_owned();
+                    let reason = "the run was stopped before the order".to_owned();
                     return Ok(Restarted::Held(reason));
                 }
             }
@@ -154,10 +162,17 @@ async fn fresh<C: Connect, K: Clock>(
     {
         return Ok(Restarted::Held(format!("drained and brought back: {reason}")));
     }
-    match ready(means, host).await {
-        Ok(ready) => order(means, host, ready).await,
-        Err(trouble) => Ok(Restarted::Failed(trouble.failure()?)),
+    let ready = match ready(means, host).await {
+        Ok(ready) => ready,
+        Err(trouble) => return Ok(Restarted::Failed(trouble.failure()?)),
+    };
+    // An earlier order may have come true in the drain.
+    if let Some(past) = past.open_order()
+        && let Some(failure) = unproved::contradiction(means, host, past, ready.before)
+    {
+        return Ok(Restarted::NotProved(failure));
     }
+    order(means, host, ready).await
 }
 
 /// Hosts that this process is restarting beside it.
@@ -214,7 +229,9 @@ async fn pass<C: Connect, K: Clock>(
         let budget = worst::of_gates(gates, &means.plan.conditions);
         means.emit(Event::PhaseStarted { host: host.name.clone(), phase: Phase::Gates, budget })?;
     }
-    gates::pass(means, host.name.as_str(), gates, &[host], Stop::SafePoint).await
+    let at = host.name.as_str();
+    let gates = Gates { at, names: gates, again: false, until: Stop::SafePoint };
+    gates::pass(means, &gates, &[host]).await
 }
 
 fn not_serving<C, K>(means: &Means<'_, C, K>, why: &str) -> Restarted {

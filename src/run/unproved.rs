@@ -15,7 +15,6 @@ use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
 use crate::run::action::Restarted;
-use crate::run::action::Stop;
 use crate::run::configure::moved;
 use crate::run::history::Order;
 use crate::run::means::Means;
@@ -160,8 +159,9 @@ pub(super) async fn again<C: Connect, K: Clock>(
     host: &PlannedHost,
     past: &Order,
 ) -> Result<Restarted, SinkError> {
-    if means.stopped() >= Stop::SafePoint {
-        return Ok(stopped());
+    if means.is_to_stop() {
+        let reason = "its restart was not begun, and the run was stopped before a second order";
+        return Ok(Restarted::Held(reason.to_owned()));
     }
     // INVARIANT: its peers are looked at before the second order as before the first.
     let ours = others_down(means, host);
@@ -172,16 +172,7 @@ pub(super) async fn again<C: Connect, K: Clock>(
         Ok(found) => found,
         Err(trouble) => return Ok(Restarted::NotProved(trouble.failure()?)),
     };
-    // INVARIANT: no second order unless the boot that was to end is read as the present one, and
-    // the settle time has passed in it.
-    let old = is_same_boot(found.before.last_boot, past.boot);
-    if !old || since(past, found.before) < settle_time(means, host) && past.up_seconds.is_some() {
-        let text = format!(
-            "expected a restart after {} or none, the host says it is up since {} for {} s",
-            past.boot, found.before.last_boot, found.before.up_seconds
-        );
-        let failure = Failure::new(FailureKind::NotBack, text)
-            .hint("compare the clocks of host and workstation, then resume again");
+    if let Some(failure) = contradiction(means, host, past, found.before) {
         return Ok(Restarted::NotProved(failure));
     }
     if let Err(trouble) = as_wanted(&mut found.link, host).await {
@@ -189,6 +180,26 @@ pub(super) async fn again<C: Connect, K: Clock>(
     }
     let services = if past.services.is_empty() { found.services } else { past.services.clone() };
     order(means, host, Ready { services, ..found }).await
+}
+
+/// INVARIANT: no second order unless the boot that was to end is read as the present one, and the
+/// settle time has passed in it.
+pub(super) fn contradiction<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    past: &Order,
+    now: BootReading,
+) -> Option<Failure> {
+    let is_early = past.up_seconds.is_some() && since(past, now) < settle_time(means, host);
+    if is_same_boot(now.last_boot, past.boot) && !is_early {
+        return None;
+    }
+    let text = format!(
+        "expected a restart after {} or none, the host says it is up since {} for {} s",
+        past.boot, now.last_boot, now.up_seconds
+    );
+    let failure = Failure::new(FailureKind::NotBack, text);
+    Some(failure.hint("compare the clocks of host and workstation, then resume again"))
 }
 
 /// The order itself may have carried a warning's lead.

@@ -21,6 +21,9 @@ pub const NO_SUCH_SHELL: u32 = 2_150_858_843;
 /// Faults of Delete that say that the shell is gone; the second: it is closed already.
 pub const GONE: [u32; 2] = [NO_SUCH_SHELL, 2_150_859_082];
 
+/// The name of every Receive, of programs too.
+pub const RECEIVE: &str = "Shell.Receive";
+
 /// The state of a command that has ended.
 pub(crate) const DONE: &str =
     "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done";
@@ -86,7 +89,7 @@ impl ShellRequest {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "Shell.Create",
-            Self::Receive { .. } => "Shell.Receive",
+            Self::Receive { .. } => RECEIVE,
             Self::Command { .. } => "Shell.Command",
             Self::Send { .. } => "Shell.Send",
             Self::Signal { .. } => "Shell.Signal",

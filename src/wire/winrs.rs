@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::wire::namespace;
 use crate::wire::shell::DONE;
+use crate::wire::shell::RECEIVE;
 use crate::wire::soap;
 use crate::wire::soap::Choice;
 use crate::wire::soap::Header;
@@ -49,7 +50,7 @@ impl CmdRequest {
             Self::Create => "Shell.Create",
             Self::Command { .. } => "Shell.Command",
             Self::Send { .. } => "Shell.Send",
-            Self::Receive { .. } => "Shell.Receive",
+            Self::Receive { .. } => RECEIVE,
         }
     }
 

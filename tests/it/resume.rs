@@ -50,6 +50,7 @@ mod claims;
 mod disk;
 mod hooks;
 mod maintenance;
+mod passed;
 mod rollout;
 mod settled;
 mod struck;

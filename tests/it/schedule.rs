@@ -270,6 +270,39 @@ fn an_account_that_works_elsewhere_fails_one_host_only() {
 }
 
 #[test]
+fn a_run_that_finds_another_one_at_a_host_before_its_restart_starts_nothing_more() {
+    let mut plan = small(9);
+    for host in plan.hosts.values_mut() {
+        host.domains = vec![FailureDomain { id: "dag:DAG1".to_owned(), max_unavailable: 1 }];
+    }
+    let PlannedWork::Hosts { restarts, .. } = &mut plan.stages[0].work else { panic!() };
+    *restarts = vec![HostName::new("EX1"), HostName::new("EX2")];
+    check(
+        &plan,
+        &["Contoso"],
+        |action| match action {
+            Action::Look { host, .. } => {
+                let result = Looked::Leased("another run's".to_owned());
+                Some(Happened::Looked { host: host.clone(), result })
+            }
+            other => well(other),
+        },
+        &[
+            "batch 0",
+            "configure EX1",
+            "batch 1",
+            "configure EX2",
+            "EX1 owes a restart: another run's",
+            "halt: EX1: another run's",
+            "EX2 owes a restart: the run stopped before its restart",
+            "EX3 unchanged",
+            "step 1 held: the run stopped before it",
+            "exit 10 (locked)",
+        ],
+    );
+}
+
+#[test]
 fn servers_that_the_inventory_lacks_hold_the_step_until_waived() {
     let mut plan = small(0);
     let hold = |plan: &mut Plan, waived: &[&str]| {

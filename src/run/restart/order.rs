@@ -75,10 +75,7 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
         return Ok(Restarted::Shut(why));
     }
     // INVARIANT: the machine that the run is carried out from is not restarted by it.
-    if let Some(why) = means.controller.is_own(host) {
-        let text = format!("the run goes on from this machine, and does not restart it: {why}");
-        let failure = Failure::new(FailureKind::RestartNotBegun, text)
-            .hint("restart it yourself once the run has ended");
+    if let Some(failure) = own_machine(means, host) {
         return Ok(Restarted::Failed(failure));
     }
     if let Err(trouble) = lease::keep(means, host, &mut link).await {
@@ -142,7 +139,7 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
     if let Some(code) = code.filter(|code| *code != 0 && !UNDER_WAY.contains(code)) {
         let text = format!("expected code 0 for the restart order, host returned {code}");
         let failure = Failure::new(FailureKind::RestartNotBegun, text);
-        return Ok(Restarted::NotProved(failure));
+        return Ok(not_ordered(means, host, hinted(failure, code)));
     }
     let wait = Wait {
         before: before.last_boot,
@@ -157,6 +154,24 @@ pub(in crate::run) async fn order<C: Connect, K: Clock>(
         Waited::Stopped => return Ok(stopped()),
     }
     Ok(Restarted::Proved)
+}
+
+/// What is told instead of a restart of the machine that the run is carried out from.
+pub(super) fn own_machine<C, K>(means: &Means<'_, C, K>, host: &PlannedHost) -> Option<Failure> {
+    let why = means.controller.is_own(host)?;
+    let text = format!("the run goes on from this machine, and does not restart it: {why}");
+    let failure = Failure::new(FailureKind::RestartNotBegun, text);
+    Some(failure.hint("restart it yourself once the run has ended"))
+}
+
+fn hinted(failure: Failure, code: u32) -> Failure {
+    match code {
+        // ERROR_ACCESS_DENIED and ERROR_PRIVILEGE_NOT_HELD.
+        5 | 1314 => failure.hint(
+            "give the account the right to shut the system down from remote, or restart it by hand",
+        ),
+        _ => failure,
+    }
 }
 
 /// Where an earlier order may be coming true just now, the host counts as down and stays as it is.

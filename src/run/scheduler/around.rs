@@ -100,10 +100,12 @@ impl Scheduler<'_> {
         false
     }
 
-    /// INVARIANT: a run that ends early takes back what its hooks have begun, unless the user ends
-    /// it at once.
+    /// INVARIANT: a run that ends early takes back what its hooks have begun, in this process or an
+    /// earlier one, unless the user ends it at once.
     pub(super) fn take_hooks_back(&mut self) -> bool {
-        let Some(place) = self.hooks.open.last().copied() else { return false };
+        // The latest stage's first, the run's own last.
+        let begun = self.hooks.open.iter().chain(&self.hooks.inherited).max();
+        let Some(place) = begun.copied() else { return false };
         if self.hooks.is_given_up {
             return false;
         }
@@ -123,6 +125,7 @@ impl Scheduler<'_> {
         }
         if turn == Turn::Undo {
             self.hooks.open.retain(|open| *open != place);
+            self.hooks.inherited.retain(|open| *open != place);
         }
         self.position = match (place, turn) {
             (None, _) => Position::Before,

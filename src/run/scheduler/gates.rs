@@ -27,7 +27,8 @@ impl Scheduler<'_> {
         } else {
             self.position = Position::Gates(place);
             let hosts = self.concerned(place);
-            self.ready.push_back(Action::Gates { stage: self.stage, place, hosts });
+            let again = self.was_passed(place);
+            self.ready.push_back(Action::Gates { stage: self.stage, place, hosts, again });
         }
     }
 
@@ -70,7 +71,7 @@ impl Scheduler<'_> {
     }
 
     /// The hosts of the stage that are in question at a place.
-    fn members(&self, place: GatePlace) -> Vec<&HostName> {
+    pub(super) fn members(&self, place: GatePlace) -> Vec<&HostName> {
         match (self.work(), place) {
             (Some(PlannedWork::Hosts { batches, .. }), GatePlace::Between(batch)) => {
                 batches.iter().take(batch + 1).flatten().collect()

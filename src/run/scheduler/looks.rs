@@ -90,6 +90,12 @@ impl Scheduler<'_> {
         // INVARIANT: where a restart turned out not to be proved meanwhile, a look lets nobody down.
         let closed = self.domains.closed(planned);
         match (result, closed) {
+            // INVARIANT: two runs do not take turns on one fleet.
+            (Looked::Leased(reason), _) => {
+                self.domains.proved(planned);
+                self.end(host, Outcome::RestartOwed { values, reason: reason.clone() });
+                self.halt(Ending::Locked, format!("{host}: {reason}"));
+            }
             (Looked::Held(reason), _) | (Looked::Clear, Some(reason))
                 if self.ending == Ending::Completed =>
             {

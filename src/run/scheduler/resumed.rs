@@ -10,11 +10,13 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::run::action::Action;
+use crate::run::action::GatePlace;
 use crate::run::action::Options;
 use crate::run::action::StepOutcome;
 use crate::run::around;
 use crate::run::history::History;
 use crate::run::history::HostHistory;
+use crate::run::history::Reached;
 use crate::run::history::StepHistory;
 use crate::run::scheduler::Scheduler;
 use crate::run::standing::Standing;
@@ -29,6 +31,10 @@ pub(super) struct Inherited {
     pub(super) underway: BTreeSet<HostName>,
     /// Settled hosts that were asked to be read again.
     reread: BTreeSet<HostName>,
+    /// Hosts with work left, and whether all their values were seen as planned.
+    due: BTreeMap<HostName, bool>,
+    /// How far each stage came.
+    reached: BTreeMap<usize, Reached>,
 }
 
 /// What a resume does with a host.
@@ -69,6 +75,17 @@ impl<'p> Scheduler<'p> {
                 Turn::Over(outcome) => *standing = Standing::Ended(outcome),
             }
         }
+        for (name, standing) in &scheduler.hosts {
+            if matches!(standing, Standing::Waiting | Standing::Verified(_)) {
+                let is_written = history.hosts.get(name).is_some_and(|past| past.all_verified);
+                scheduler.inherited.due.insert(name.clone(), is_written);
+            }
+        }
+        for (place, stage) in plan.stages.iter().enumerate() {
+            if let Some(reached) = history.reached.get(&stage.name) {
+                scheduler.inherited.reached.insert(place, *reached);
+            }
+        }
         for (stage, _) in history.hooks.open() {
             let place = stage.map(|name| plan.stages.iter().position(|own| own.name == name));
             match place {
@@ -101,6 +118,25 @@ impl<'p> Scheduler<'p> {
     pub(super) fn is_told(&self, hosts: &[HostName]) -> bool {
         let waits = |host| matches!(self.hosts.get(host), Some(Standing::Waiting));
         self.inherited.resumed && !hosts.iter().any(waits)
+    }
+
+    /// Whether an earlier process has seen the gates of a place passed, and what they judge is as it
+    /// was.
+    pub(super) fn was_passed(&self, place: GatePlace) -> bool {
+        let reached = self.inherited.reached.get(&self.stage).copied().unwrap_or_default();
+        let mut members = self.members(place).into_iter();
+        let is_written = |host| self.inherited.due.get(host) != Some(&false);
+        let is_over = |host| !self.inherited.due.contains_key(host);
+        match place {
+            GatePlace::Before => {
+                let is_step_done = self.steps.contains_key(&self.stage);
+                is_step_done || (reached.batches > 0 || reached.ended) && members.all(is_written)
+            }
+            GatePlace::Between(batch) => {
+                (reached.batches > batch + 1 || reached.ended) && members.all(is_written)
+            }
+            GatePlace::After => reached.ended && members.all(is_over),
+        }
     }
 
     /// INVARIANT: a host that an earlier process verified is read again before a step relies on it.

@@ -164,6 +164,31 @@ fn a_word_that_was_said_before_its_gate_opened_opens_nothing() {
     check_untouched(&fleet, &report, Exit::Paused);
 }
 
+/// One word is for one question: the second is asked once the first is answered.
+#[test]
+fn two_restarted_hosts_ask_a_person_one_after_the_other() {
+    let fleet = ready(&["FS1", "FS2"]);
+    let mut plan = gated(&[("human-go", approval())]);
+    for host in plan.hosts.values_mut() {
+        host.domains.clear();
+        host.care.gates_after = vec!["human-go".to_owned()];
+    }
+    says_go(&fleet, 1500);
+    says_go(&fleet, 3000);
+    let report = apply(&fleet, &plan).unwrap();
+    assert_eq!(report.exit, Exit::Ok, "{report:?}");
+    let told = fleet.with(|world| {
+        let told = |event: &Event| match event {
+            Event::GateSeen { gate, .. } => Some(format!("{gate} asked")),
+            Event::GatePassed { gate, .. } => Some(format!("{gate} passed")),
+            _ => None,
+        };
+        world.events.iter().filter_map(told).collect::<Vec<_>>()
+    });
+    let one = ["human-go asked", "human-go passed"];
+    assert_eq!(told, [one, one].concat());
+}
+
 /// Both hosts are drained by hooks, and a soak stands behind each restart.
 fn soaked() -> Plan {
     let soak = Gate::Soak { duration: 600, recheck_every: 60 };

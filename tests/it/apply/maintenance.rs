@@ -271,6 +271,32 @@ fn a_drain_that_fails_takes_itself_back_and_nothing_restarts() {
 }
 
 #[test]
+fn a_member_whose_restart_is_refused_is_back_as_found_and_another_may_follow() {
+    let (fleet, mut plan) = dag();
+    let PlannedWork::Hosts { budget, .. } = &mut plan.stages[0].work else { panic!() };
+    *budget = 1;
+    let before = standing(&fleet);
+    fleet.luck("EX4", Luck { refuse_order: Some(1314), ..Luck::default() });
+    let report = apply(&fleet, &plan).unwrap();
+    let Outcome::Failed(failure) = outcome(&report, "EX4") else { panic!("{report:?}") };
+    assert_eq!(failure.kind, FailureKind::RestartNotBegun);
+    assert!(failure.hint.unwrap().contains("shut the system down"), "what to do");
+    assert_eq!(standing(&fleet), before);
+    assert_eq!(orders(&fleet, "EX2"), 1, "{report:?}");
+}
+
+#[test]
+fn the_machine_that_the_run_goes_on_from_is_not_even_drained() {
+    let (fleet, plan) = dag();
+    fleet.with(|world| world.own = Some("EX4".to_owned()));
+    let report = apply(&fleet, &plan).unwrap();
+    let Outcome::Failed(failure) = outcome(&report, "EX4") else { panic!("{report:?}") };
+    assert!(failure.text().contains("goes on from this machine"), "{}", failure.text());
+    assert!(!acts(&fleet).iter().any(|act| act.starts_with("EX4")), "{:?}", acts(&fleet));
+    assert_eq!(orders(&fleet, "EX4"), 0);
+}
+
+#[test]
 fn a_gate_that_asks_for_service_is_looked_at_when_the_host_is_back() {
     let (fleet, mut plan) = dag();
     let checks = vec![ExchangeCheck::NotInMaintenance, ExchangeCheck::CopiesHealthy];

@@ -98,7 +98,7 @@ fn run(
 }
 
 /// Two values on each host, one of them new; all in one batch.
-fn two_values(names: &[&str], restart: bool) -> Plan {
+pub(crate) fn two_values(names: &[&str], restart: bool) -> Plan {
     let mut hosts = Vec::new();
     for name in names {
         let mut host = planned(name);

@@ -19,6 +19,7 @@ use rmsfleet::host::link::Knock;
 use rmsfleet::host::link::ProgramResult;
 use rmsfleet::host::link::Target;
 use rmsfleet::lab::availability::Availability;
+use rmsfleet::model::plan::PlannedHost;
 use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::Value;
 use rmsfleet::model::registry::ValuePath;
@@ -58,6 +59,8 @@ pub(crate) struct World {
     pub(crate) availability: Availability,
     /// When somebody says go; a word lies there until it is taken.
     pub(crate) promotions: Vec<Timestamp>,
+    /// The host that the run is carried out from, if it is one of them.
+    pub(crate) own: Option<String>,
     /// Messages to hosts so far.
     pub(crate) messages: usize,
     /// What befalls some of them.
@@ -82,6 +85,7 @@ impl Fleet {
             programs: BTreeMap::new(),
             availability: Availability::default(),
             promotions: Vec::new(),
+            own: None,
             messages: 0,
             strike: None,
         })))
@@ -215,6 +219,11 @@ impl Controller for Fleet {
         let stdout = r#"{"green": true, "seen": "all is well"}"#.to_owned();
         let stderr = String::new();
         async move { Ok(ProgramResult { stdout, stderr, exit_code: Some(exit_code) }) }.boxed()
+    }
+
+    fn is_own(&self, host: &PlannedHost) -> Option<String> {
+        let is_own = self.with(|world| world.own.as_deref() == Some(host.name.as_str()));
+        is_own.then(|| "it has this name".to_owned())
     }
 
     fn promoted(&self) -> bool {

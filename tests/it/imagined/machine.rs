@@ -50,6 +50,8 @@ pub(crate) struct Luck {
     pub(crate) no_shell: bool,
     /// A restart is ordered and does not begin.
     pub(crate) hangs: bool,
+    /// Restart orders are refused with this code.
+    pub(crate) refuse_order: Option<u32>,
     /// Seconds from the order until the machine goes down.
     pub(crate) lingers: i64,
     /// The answer to the restart order is lost.
@@ -209,7 +211,9 @@ pub(crate) fn act(machine: &mut Machine, write: &Write, now: Timestamp) -> Answe
         | Write::CreateInstance { .. }
         | Write::DeleteInstance { .. } => 0,
         Write::Restart { .. } => {
-            if machine.luck.hangs {
+            if let Some(code) = machine.luck.refuse_order {
+                code
+            } else if machine.luck.hangs {
                 0
             } else if machine.pending.is_some() {
                 1115

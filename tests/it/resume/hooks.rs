@@ -115,6 +115,37 @@ fn a_way_back_runs_the_hooks_around_its_work_and_none_that_followed_the_rollout(
     assert_eq!(ran, expected);
 }
 
+/// What an earlier process opened for a later stage is taken back by the one that does not come so far.
+#[test]
+fn a_resume_that_ends_before_a_stage_takes_back_what_was_begun_for_it() {
+    let mut plan = hooked();
+    plan.stages[1].hooks = std::mem::take(&mut plan.stages[0].hooks);
+    let ready_now =
+        Gate::Command { argv: vec!["ready".to_owned()], timeout: 60, run_on: RunOn::Controller };
+    plan.conditions.gates.insert("ready".to_owned(), ready_now);
+    plan.stages[0].gates.before = vec!["ready".to_owned()];
+    let lines = start(&ready(&["FS1", "FS2"]), &plan, None).0.lines();
+    let mut taken_back = 0;
+    for at in 0..lines - 1 {
+        let fleet = ready(&["FS1", "FS2"]);
+        let (disk, died) = start(&fleet, &plan, Some((at, Death::After)));
+        assert!(matches!(died, Err(RunError::Journal(_))), "{at}");
+        fleet.with(|world| world.programs.insert("ready".to_owned(), 1));
+        let began = exactly(&fleet, "program mute two") > 0;
+        let (disk, report) = go_on(&fleet, &plan, &disk, None);
+        let exit = report.unwrap().exit;
+        if began {
+            assert_eq!(exit, Exit::Aborted, "{at}");
+            assert!(exactly(&fleet, "program unmute two") > 0, "{at}");
+            assert!(exactly(&fleet, "program close run-1") > 0, "{at}");
+            taken_back += 1;
+        }
+        let open = History::of(&reader::parse(&disk.bytes()).unwrap().records).hooks;
+        assert!(!open.open().any(|(_, hook)| hook == "quiet" || hook == "open"), "{at}");
+    }
+    assert!(taken_back > 0);
+}
+
 /// FS2 is drained by a program and restarted; the run dies while the program runs.
 fn drained() -> Plan {
     let mut plan = hooked();
