@@ -28,6 +28,7 @@ use crate::simulation::watch::Watch;
 use crate::simulation::watch::key;
 use crate::simulation::weakened::Weakness;
 
+mod died;
 mod plans;
 mod watch;
 mod weakened;
@@ -65,7 +66,7 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
     let denied_at = if dice.chance(10) { dice.up_to(10) } else { usize::MAX };
     let believed = weakness.map_or_else(|| plan.clone(), |weakness| weakness.plan(&plan));
     let agreed = weakness.map_or_else(|| options.clone(), |weakness| weakness.options(&options));
-    let mut scheduler = Scheduler::new(&believed, agreed);
+    let mut scheduler = Scheduler::new(&believed, agreed.clone());
     let tell = |scheduler: &mut Scheduler<'_>, happened: Happened| {
         // Told first, as the driver does: whether an account is known decides what follows.
         if let Happened::Configured { host, result: Configured::Verified(_) } = &happened {
@@ -86,7 +87,9 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
         }
     }
     let mut watch = Watch::new(&plan, options);
-    let stop = if dice.chance(50) { Stop::Finish } else { Stop::Pause };
+    let stop = [Stop::Finish, Stop::Pause, Stop::SafePoint, Stop::Now][dice.up_to(4)];
+    let may_die = weakness.is_none_or(Weakness::is_of_a_resume);
+    let dies_at = if may_die && dice.chance(40) { dice.up_to(40) } else { usize::MAX };
     while let Some(action) = scheduler.poll(watch.now) {
         watch.see(&action);
         if twice {
@@ -106,6 +109,27 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
             tell(&mut scheduler, Happened::StopRequested(stop));
             watch.given_up |= stop == Stop::Now;
             watch.must_halt = true;
+            if stop == Stop::Now {
+                for happened in abandon(&mut watch) {
+                    tell(&mut scheduler, happened);
+                }
+                while let Some(action) = scheduler.poll(watch.now) {
+                    watch.see(&action);
+                }
+                continue;
+            }
+        }
+        if round == dies_at {
+            let history = watch.dies(dice);
+            let history = match weakness {
+                None => history,
+                Some(weakness) => weakness.reads(history),
+            };
+            scheduler = Scheduler::resume(&believed, agreed.clone(), &history);
+            while let Some(action) = scheduler.poll(watch.now) {
+                watch.see(&action);
+            }
+            continue;
         }
         let happened = answer(&mut watch, dice, luck, round >= denied_at);
         tell(&mut scheduler, happened);
@@ -116,6 +140,37 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
         }
     }
     unreachable!("rounds are bounded")
+}
+
+/// What is in flight when the user ends the run at once, dropped as the driver does it.
+fn abandon(watch: &mut Watch<'_>) -> Vec<Happened> {
+    let mut news = Vec::new();
+    for host in std::mem::take(&mut watch.configuring) {
+        watch.settled.insert(host.clone(), false);
+        news.push(Happened::Configured { host, result: Configured::Stopped });
+    }
+    for host in std::mem::take(&mut watch.looking) {
+        news.push(Happened::Looked { host, result: Looked::Stopped });
+    }
+    if let Some(stage) = watch.ranking.take() {
+        news.push(Happened::Ranked { stage, ranks: BTreeMap::new() });
+    }
+    for host in std::mem::take(&mut watch.restarting) {
+        watch.unproved.insert(host.clone());
+        let result = Restarted::GivenUp("the user ended the run".to_owned());
+        news.push(Happened::Restarted { host, result });
+    }
+    if let Some((stage, place)) = watch.gating.take() {
+        news.push(Happened::GatesEnded { stage, place, result: Gated::Stopped });
+    }
+    if let Some((stage, turn)) = watch.hooking.take() {
+        news.push(Happened::HooksEnded { stage, turn, result: Hooked::Stopped });
+    }
+    if let Some(stage) = watch.step_running.take() {
+        watch.awaited.insert(stage);
+        news.push(Happened::StepEnded { stage, result: Ok(StepDone::Stopped) });
+    }
+    news
 }
 
 /// Ends one piece of work in flight, any of them.
@@ -142,6 +197,7 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
             watch.must_halt |= stage.is_some() || turn == Turn::Before;
             Hooked::Failed("it ended with 1".to_owned())
         };
+        watch.tell(stage, turn, Some(result == Hooked::Done));
         return Happened::HooksEnded { stage, turn, result };
     }
     if let Some(stage) = watch.ranking.take() {
@@ -176,6 +232,10 @@ fn answer(watch: &mut Watch<'_>, dice: &mut Dice, luck: usize, denied: bool) -> 
     if watch.looking.remove(&host) {
         let result = match dice.up_to(10) {
             0 => Looked::Held("a peer is down".to_owned()),
+            1 if dice.chance(5) => {
+                watch.must_halt = true;
+                Looked::Leased("another run's".to_owned())
+            }
             _ if watch.must_halt => Looked::Stopped,
             _ => Looked::Clear,
         };
@@ -245,7 +305,11 @@ fn step_done(watch: &mut Watch<'_>, dice: &mut Dice, stage: usize) -> StepDone {
             watch.must_halt = true;
             watch.awaited.insert(stage);
         }
-        StepDone::Verified(_) | StepDone::Unchanged | StepDone::Rehearsed => {
+        StepDone::Verified(_) => {
+            watch.set.insert(watch.plan.stages[stage].name.clone());
+            watch.done.insert(watch.plan.stages[stage].name.clone());
+        }
+        StepDone::Unchanged | StepDone::Rehearsed => {
             watch.done.insert(watch.plan.stages[stage].name.clone());
         }
     }

@@ -35,6 +35,8 @@ pub(super) struct Inherited {
     due: BTreeMap<HostName, bool>,
     /// How far each stage came.
     reached: BTreeMap<usize, Reached>,
+    /// Stages whose step was done, or was so before.
+    steps: BTreeSet<usize>,
 }
 
 /// What a resume does with a host.
@@ -110,6 +112,7 @@ impl<'p> Scheduler<'p> {
                 Some(StepHistory::InDoubt | StepHistory::Open) | None => continue,
             };
             scheduler.steps.insert(stage, outcome);
+            scheduler.inherited.steps.insert(stage);
         }
         scheduler
     }
@@ -124,14 +127,15 @@ impl<'p> Scheduler<'p> {
     /// was.
     pub(super) fn was_passed(&self, place: GatePlace) -> bool {
         let reached = self.inherited.reached.get(&self.stage).copied().unwrap_or_default();
+        if let Some(PlannedWork::Step(_)) = self.work() {
+            let is_done = self.inherited.steps.contains(&self.stage);
+            return is_done && (place == GatePlace::Before || reached.ended);
+        }
         let mut members = self.members(place).into_iter();
         let is_written = |host| self.inherited.due.get(host) != Some(&false);
         let is_over = |host| !self.inherited.due.contains_key(host);
         match place {
-            GatePlace::Before => {
-                let is_step_done = self.steps.contains_key(&self.stage);
-                is_step_done || (reached.batches > 0 || reached.ended) && members.all(is_written)
-            }
+            GatePlace::Before => (reached.batches > 0 || reached.ended) && members.all(is_written),
             GatePlace::Between(batch) => {
                 (reached.batches > batch + 1 || reached.ended) && members.all(is_written)
             }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use rmsfleet::error::Exit;
+use rmsfleet::event::Event;
 use rmsfleet::model::hook::Turn;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::outcome::Outcome;
@@ -16,6 +17,7 @@ use rmsfleet::model::plan::Scope;
 use rmsfleet::run::action::Action;
 use rmsfleet::run::action::GatePlace;
 use rmsfleet::run::action::Options;
+use rmsfleet::run::history::Reached;
 
 use crate::imagined::noon;
 
@@ -41,6 +43,8 @@ pub(super) struct Watch<'p> {
     pub(super) proven: BTreeSet<String>,
     /// Stages whose step was done.
     pub(super) done: BTreeSet<String>,
+    /// Those of them whose step was not so before.
+    pub(super) set: BTreeSet<String>,
     pub(super) step_running: Option<usize>,
     /// Steps that were asked for and ended without an act.
     pub(super) awaited: BTreeSet<usize>,
@@ -58,6 +62,16 @@ pub(super) struct Watch<'p> {
     /// Set by the simulation where no new act may follow.
     pub(super) must_halt: bool,
     pub(super) exit: Option<Exit>,
+    /// An earlier process has died.
+    pub(super) is_resumed: bool,
+    /// Restarts that an earlier process may have ordered.
+    pub(super) underway: BTreeSet<HostName>,
+    /// How hosts ended in earlier processes.
+    pub(super) earlier: BTreeMap<HostName, Outcome>,
+    pub(super) passed_before: BTreeSet<(usize, String)>,
+    pub(super) reached: BTreeMap<String, Reached>,
+    /// What the journal has of hooks around stages.
+    pub(super) told: Vec<Event>,
 }
 
 impl<'p> Watch<'p> {
@@ -79,6 +93,7 @@ impl<'p> Watch<'p> {
             owed: BTreeSet::new(),
             proven: BTreeSet::new(),
             done: BTreeSet::new(),
+            set: BTreeSet::new(),
             step_running: None,
             awaited: BTreeSet::new(),
             now: noon(),
@@ -92,6 +107,12 @@ impl<'p> Watch<'p> {
             halted: false,
             must_halt: false,
             exit: None,
+            is_resumed: false,
+            underway: BTreeSet::new(),
+            earlier: BTreeMap::new(),
+            passed_before: BTreeSet::new(),
+            reached: BTreeMap::new(),
+            told: Vec::new(),
         }
     }
 
@@ -138,7 +159,7 @@ impl<'p> Watch<'p> {
         members.peek().is_some()
             && members.all(|host| {
                 matches!(
-                    self.ended.get(host),
+                    self.ended.get(host).or_else(|| self.earlier.get(host)),
                     Some(Outcome::NotStarted | Outcome::Refused(_) | Outcome::Blocked)
                 )
             })
@@ -204,13 +225,18 @@ impl<'p> Watch<'p> {
             Action::BatchStarted { stage, batch, .. } => {
                 self.act("a batch");
                 assert_eq!(Some(*stage), self.stage);
+                let name = self.plan.stages[*stage].name.clone();
+                let reached = self.reached.entry(name).or_default();
+                reached.batches = reached.batches.max(batch + 1);
                 let place = match batch.checked_sub(1) {
                     None => GatePlace::Before,
                     Some(last) => GatePlace::Between(last),
                 };
                 assert!(self.is_behind(*stage, place), "a batch starts before its gates");
                 for host in self.batches().iter().take(*batch).flatten() {
-                    let settled = self.settled.contains_key(host) || self.ended.contains_key(host);
+                    let settled = self.settled.contains_key(host)
+                        || self.ended.contains_key(host)
+                        || self.earlier.contains_key(host);
                     assert!(settled, "batch {batch} starts before {host} is settled");
                 }
                 self.batch = *batch;
@@ -222,9 +248,15 @@ impl<'p> Watch<'p> {
                 assert!(self.configuring.insert(host.clone()), "{host} is configured twice");
                 assert!(self.configuring.len() <= self.plan.limits.forks as usize, "forks");
                 if !self.batches().is_empty() {
+                    // One that has ended well before is only read, in a batch that was told of before.
+                    let is_read = self.earlier.get(host).is_some_and(Outcome::is_well);
                     let restarts = self.restarts().contains(host);
-                    assert!(self.fits(host, restarts), "{host} cannot end in its window");
-                    assert!(self.batches()[self.batch].contains(host), "{host} out of its batch");
+                    assert!(
+                        is_read || self.fits(host, restarts),
+                        "{host} cannot end in its window"
+                    );
+                    let is_in = self.batches()[self.batch].contains(host);
+                    assert!(is_in || is_read, "{host} out of its batch");
                 }
             }
             Action::Rank { stage, hosts } => {
@@ -250,8 +282,15 @@ impl<'p> Watch<'p> {
                 self.check_down(host);
             }
             Action::Restart(host) => {
-                self.act("a restart");
                 self.check_allowed(host);
+                // Whatever the run's end, its window and its peers say: it may be down, and is seen to
+                // its end.
+                if self.underway.remove(host) {
+                    assert!(self.restarting.insert(host.clone()), "{host} is seen through twice");
+                    self.restarted.insert(host.clone());
+                    return;
+                }
+                self.act("a restart");
                 let redundant = self.plan.hosts[host]
                     .domains
                     .iter()
@@ -289,7 +328,9 @@ impl<'p> Watch<'p> {
                 assert!(self.is_free(900), "a step in a freeze");
                 self.step_running = Some(*stage);
             }
-            Action::Gates { stage, place, .. } => {
+            Action::Gates { stage, place, again, .. } => {
+                let before = self.passed_before.contains(&key(*stage, *place));
+                assert!(before || !again, "a gate that nobody passed is not waited for");
                 self.act("a gate");
                 assert_eq!(Some(*stage), self.stage);
                 assert!(!self.gates(*stage, *place).is_empty(), "gates without a name");
@@ -303,17 +344,24 @@ impl<'p> Watch<'p> {
                 match turn {
                     Turn::Before => {
                         self.act("a hook before");
-                        self.hooked.push(*stage);
+                        if !self.hooked.contains(stage) {
+                            self.hooked.push(*stage);
+                        }
                     }
                     Turn::After => self.act("a hook after"),
                     Turn::Undo => {
+                        let open = self.hooked.len();
+                        self.hooked.retain(|place| place != stage);
                         assert_eq!(
-                            self.hooked.pop(),
-                            Some(*stage),
-                            "the innermost goes back first"
+                            self.hooked.len() + 1,
+                            open,
+                            "what was begun is taken back once"
                         );
+                        let is_last = stage.is_some() || self.hooked.is_empty();
+                        assert!(is_last, "the innermost goes back first");
                     }
                 }
+                self.tell(*stage, *turn, None);
                 self.hooking = Some((*stage, *turn));
             }
             Action::HostEnded { host, outcome } => {
@@ -328,7 +376,11 @@ impl<'p> Watch<'p> {
                 assert!(!self.steps.contains(stage), "a step that ran is told as unchanged");
                 self.done.insert(self.plan.stages[*stage].name.clone());
             }
-            Action::StageEnded { .. } => assert!(self.idle(), "a stage ends in mid-flight"),
+            Action::StageEnded { stage } => {
+                assert!(self.idle(), "a stage ends in mid-flight");
+                let name = self.plan.stages[*stage].name.clone();
+                self.reached.entry(name).or_default().ended |= !self.halted;
+            }
             Action::Halt { .. } => {
                 assert!(!self.halted, "a run halts once");
                 self.halted = true;
@@ -336,6 +388,9 @@ impl<'p> Watch<'p> {
             Action::Finish(exit) => {
                 assert!(self.idle(), "the run ends in mid-flight");
                 let in_scope = |host: &&PlannedHost| host.scope == Scope::InScope;
+                for host in self.plan.hosts.values().filter(in_scope) {
+                    self.keeps(&host.name);
+                }
                 let hosts = self.plan.hosts.values().filter(in_scope).count();
                 assert_eq!(self.ended.len(), hosts, "a host without an outcome");
                 assert!(self.hooked.is_empty() || self.given_up, "a hook is not taken back");
@@ -343,6 +398,30 @@ impl<'p> Watch<'p> {
                 self.exit = Some(*exit);
             }
         }
+    }
+
+    /// A host that a resume leaves alone has ended before, in a way that leaves nothing to be done.
+    fn keeps(&mut self, host: &HostName) {
+        if self.ended.contains_key(host) {
+            return;
+        }
+        let Some(before) = self.earlier.get(host) else { return };
+        let is_over = match before {
+            Outcome::Refused(_)
+            | Outcome::Blocked
+            | Outcome::Changed { .. }
+            | Outcome::Unchanged => true,
+            Outcome::NotStarted => self.options.left_out.contains(host),
+            Outcome::RestartOwed { .. } => {
+                !self.plan.stages.iter().any(|stage| match &stage.work {
+                    PlannedWork::Hosts { restarts, .. } => restarts.contains(host),
+                    PlannedWork::Step(_) => false,
+                })
+            }
+            Outcome::Failed(_) | Outcome::InDoubt(_) | Outcome::Unreachable(_) => false,
+        };
+        assert!(is_over, "{host} has no turn again after {before:?}");
+        self.ended.insert(host.clone(), before.clone());
     }
 
     /// No limit is passed by one more host that is down or about to be.
@@ -353,7 +432,8 @@ impl<'p> Watch<'p> {
             let in_domain = |name: &&HostName| {
                 self.plan.hosts[*name].domains.iter().any(|own| own.id == domain.id)
             };
-            let down = self.restarting.iter().chain(&self.looking).filter(in_domain).count();
+            let down = self.restarting.iter().chain(&self.looking).chain(&self.underway);
+            let down = down.filter(in_domain).count();
             assert!(down <= domain.max_unavailable as usize, "{} is over", domain.id);
             let lost = if domain.id.starts_with("dag:") {
                 self.lost.iter().filter(in_domain).filter(|own| *own != host).count()
@@ -388,9 +468,12 @@ impl<'p> Watch<'p> {
         else {
             return false;
         };
+        let own = self.stage.map(|stage| self.plan.stages[stage].own).unwrap_or_default();
         let failed = batches.iter().flatten().filter(|host| match self.ended.get(*host) {
             Some(Outcome::Failed(_) | Outcome::InDoubt(_)) => true,
-            Some(Outcome::Unreachable(_)) => self.plan.count_unreachable_as_failed,
+            Some(Outcome::Unreachable(_)) => {
+                own.count_unreachable_as_failed.unwrap_or(self.plan.count_unreachable_as_failed)
+            }
             Some(_) | None => false,
         });
         failed.count() > *budget as usize
@@ -398,7 +481,7 @@ impl<'p> Watch<'p> {
 }
 
 /// Hosts that the survey did not reach.
-fn lost_from_the_start(plan: &Plan) -> BTreeSet<HostName> {
+pub(super) fn lost_from_the_start(plan: &Plan) -> BTreeSet<HostName> {
     let lost = plan
         .hosts
         .values()

@@ -3,6 +3,7 @@
 //! A scheduler that does not keep a promise is made by telling a sound one less than there is: a plan
 //! without the limit, or news that are better than what happened. The watch knows the true plan.
 
+use rmsfleet::event::ledger::Ledger;
 use rmsfleet::model::outcome::Failure;
 use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::plan::OrganisationStep;
@@ -16,6 +17,8 @@ use rmsfleet::run::action::Looked;
 use rmsfleet::run::action::Options;
 use rmsfleet::run::action::Restarted;
 use rmsfleet::run::action::StepDone;
+use rmsfleet::run::history::History;
+use rmsfleet::run::history::RestartHistory;
 
 use crate::imagined::irm;
 use crate::simulation::simulate;
@@ -66,10 +69,18 @@ pub(super) enum Weakness {
     Proven,
     /// A restart that was held is told as proved.
     Owed,
+    /// A resume does not know of restarts.
+    ForgottenRestarts,
+    /// A resume does not know of hooks.
+    ForgottenHooks,
+    /// A resume does not know of steps.
+    ForgottenSteps,
+    /// A resume believes every stage to be left in good order.
+    Believed,
 }
 
 /// Every weakness, with the words in which the watch must complain of it.
-const ALL: [(Weakness, &str); 32] = [
+const ALL: [(Weakness, &str); 36] = [
     (Weakness::Forks, "forks"),
     (Weakness::RestartLimit, "limit"),
     (Weakness::Domains, "is over"),
@@ -102,6 +113,10 @@ const ALL: [(Weakness, &str); 32] = [
     (Weakness::Scope, "out of scope"),
     (Weakness::Proven, "after the halt"),
     (Weakness::Owed, "a step before a restart it needs"),
+    (Weakness::ForgottenRestarts, "restarts twice"),
+    (Weakness::ForgottenHooks, "a hook is not taken back"),
+    (Weakness::ForgottenSteps, "a step runs twice"),
+    (Weakness::Believed, "a gate that nobody passed"),
 ];
 
 impl Weakness {
@@ -154,9 +169,41 @@ impl Weakness {
             | Self::Looks
             | Self::LeftOut
             | Self::Proven
-            | Self::Owed => {}
+            | Self::Owed
+            | Self::ForgottenRestarts
+            | Self::ForgottenHooks
+            | Self::ForgottenSteps
+            | Self::Believed => {}
         }
         plan
+    }
+
+    /// What a resume takes the journal to say.
+    pub(super) fn reads(self, mut history: History) -> History {
+        match self {
+            Self::ForgottenRestarts => {
+                for host in history.hosts.values_mut() {
+                    host.restart = RestartHistory::None;
+                }
+            }
+            Self::ForgottenHooks => history.hooks = Ledger::default(),
+            Self::ForgottenSteps => history.steps.clear(),
+            Self::Believed => {
+                for reached in history.reached.values_mut() {
+                    (reached.batches, reached.ended) = (99, true);
+                }
+            }
+            _ => {}
+        }
+        history
+    }
+
+    /// Whether the weakness is one of a resume.
+    pub(super) fn is_of_a_resume(self) -> bool {
+        matches!(
+            self,
+            Self::ForgottenRestarts | Self::ForgottenHooks | Self::ForgottenSteps | Self::Believed
+        )
     }
 
     pub(super) fn options(self, options: &Options) -> Options {
