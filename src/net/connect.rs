@@ -110,7 +110,7 @@ impl Network {
             .filter_map(std::future::ready)
             .collect::<BTreeSet<HostName>>()
             .await;
-        standing.into_iter().chain(self.left.given_up()).collect()
+        standing.into_iter().chain(self.left.take_given_up()).collect()
     }
 
     /// Fetches a page of a web server that asks for Windows authentication.

@@ -41,10 +41,16 @@ impl LeftShells {
         tried.map(|(id, left)| (id.clone(), left.resource.clone(), left.target.clone())).collect()
     }
 
-    /// The hosts of those that nobody tries to delete any more.
-    pub fn given_up(&self) -> Vec<HostName> {
-        let left = self.lock();
-        left.values().filter(|left| left.given_up).map(|left| left.target.host.clone()).collect()
+    /// The hosts of those that nobody tries to delete any more; each is told once.
+    pub fn take_given_up(&self) -> Vec<HostName> {
+        let mut hosts = Vec::new();
+        self.lock().retain(|_, left| {
+            if left.given_up {
+                hosts.push(left.target.host.clone());
+            }
+            !left.given_up
+        });
+        hosts
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Left>> {

@@ -86,7 +86,7 @@ pub async fn pass<C: Connect, K: Clock>(
             return Ok(Gated::Failed(format!("gate `{name}` does not stand in the plan")));
         };
         let place = Place { at, name, until };
-        means.emit(place.started(gate.seconds()))?;
+        means.emit(place.started(Some(gate.seconds())))?;
         let result = match gate {
             Gate::Soak { .. } | Gate::Approval { .. } if again => {
                 let look = Look::green("it was passed in an earlier part of this run");
@@ -132,9 +132,10 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn started(&self, seconds: u32) -> Event {
+    /// `budget` in seconds; `None` where nobody waits.
+    pub(super) fn started(&self, budget: Option<u32>) -> Event {
         let (stage, gate) = (self.at.to_owned(), self.name.to_owned());
-        Event::GateStarted { stage, gate, budget: Some(seconds) }
+        Event::GateStarted { stage, gate, budget }
     }
 
     pub(super) fn seen(&self, host: Option<&HostName>, look: &Look) -> Event {

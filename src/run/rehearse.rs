@@ -115,7 +115,7 @@ pub async fn gates<C: Connect, K: Clock>(
             return Ok(Gated::Failed(format!("gate `{name}` does not stand in the plan")));
         };
         let place = Place { at, name, until: Stop::Pause };
-        means.emit(place.started(gate.seconds()))?;
+        means.emit(place.started(None))?;
         if matches!(gate, Gate::Soak { .. } | Gate::Approval { .. }) {
             let seen = "a rehearsal does not wait for it".to_owned();
             means.emit(place.seen(None, &Look { green: true, seen }))?;
