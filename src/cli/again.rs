@@ -56,6 +56,13 @@ pub fn plan(request: &PlanRequest) -> String {
     text
 }
 
+/// The folder in which runs are found, with a space before it.
+pub fn run_dir(folder: &Path) -> String {
+    let mut text = String::new();
+    push(&mut text, "--run-dir", folder);
+    text
+}
+
 /// In single quotes where a shell would read more than a word.
 fn push(text: &mut String, flag: &str, value: &Path) {
     let value = value.display().to_string();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::cli::absent;
 use crate::cli::approve;
 use crate::cli::consent;
 use crate::cli::console::Console;
@@ -20,6 +21,7 @@ use crate::cli::rollout::Rollout;
 use crate::cli::rollout::roll_out;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
+use crate::cli::stop::about_folder;
 use crate::error::Exit;
 use crate::host::link::Clock;
 use crate::journal::control;
@@ -31,6 +33,8 @@ use crate::net::clock::SystemClock;
 use crate::net::entropy;
 use crate::plan::Sealed;
 use crate::plan::check_usable;
+use crate::plan::fold::compress;
+use crate::plan::opening;
 use crate::plan::seal::hex;
 use crate::run::action::Options;
 
@@ -93,6 +97,14 @@ pub async fn carry_out(
         }
         return Ok(plan::exit(plan, false));
     }
+    let absent = absent::of_plan(plan);
+    if let (Some(first), false) = (absent.first(), rehearse) {
+        let text = format!("{first}; nothing was begun");
+        return Err(Stop::new(Exit::Refused, text).hint("put it there, or correct the playbook"));
+    }
+    for missing in &absent {
+        console.did("Not yet", &format!("a run would be refused: {missing}"))?;
+    }
     let (left_out, limited) = match file {
         Some(_) => leave_out::left_out(plan, request, console)?,
         // A plan made just now was limited when it was made.
@@ -118,6 +130,10 @@ pub async fn carry_out(
         if rehearse { create(&store, &id, &bytes)? } else { begin(&store, &plan.id, &id, &bytes)? };
     if let (Some(file), false) = (file, rehearse) {
         approve::keep(file, &sealed, &folder.path);
+        if let Err(error) = control::started_with(&folder.path, file) {
+            tracing::warn!("a STOP file beside `{}` will not be seen: {error}", file.display());
+        }
+        unstopped(&folder.path)?;
     }
     let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past: None };
     Box::pin(roll_out(rollout, request, console)).await
@@ -126,6 +142,11 @@ pub async fn carry_out(
 /// A rehearsal asks nothing, and says what a run would be refused for.
 fn rehearsal(sealed: &Sealed, file: Option<&Path>, console: &mut Console) -> Result<Options, Stop> {
     console.did("Rehearsing", "hosts are read and compared; nothing is written or restarted")?;
+    for (_, opening, hosts) in opening::groups(&sealed.plan, SystemClock.now()) {
+        if let Some(why) = opening.closed() {
+            console.did("Not now", &format!("a run would leave {}: {why}", compress(&hosts)))?;
+        }
+    }
     let refused = match file {
         Some(file) => approve::obtain(sealed, file).map(drop),
         None => approve::needs_a_file(&sealed.plan),
@@ -200,9 +221,9 @@ fn begin(store: &Store, plan: &str, id: &str, bytes: &[u8]) -> Result<RunFolder,
 }
 
 fn create(store: &Store, id: &str, bytes: &[u8]) -> Result<RunFolder, Stop> {
-    store.create(id, bytes).map_err(|error| {
-        Stop::because(Exit::Data, &error).hint("choose another folder with --run-dir DIR")
-    })
+    store
+        .create(id, bytes)
+        .map_err(|error| Stop::because(Exit::Data, &error).hint(about_folder(&error)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::BufRead;
 
+use crate::cli::again;
 use crate::cli::request::Output;
 use crate::cli::stop::Stop;
 use crate::cli::usage::Format;
@@ -51,10 +52,28 @@ impl Console {
         self.say(&format!("{verb}  {text}"))
     }
 
+    /// The same in red, for what must not be overlooked.
+    pub fn warn(&mut self, verb: &str, text: &str) -> Result<(), Stop> {
+        let verb = self.style().paint(Tint::Bad, &format!("{verb:>12}"));
+        self.say(&format!("{verb}  {text}"))
+    }
+
     /// What to type next.
     pub fn next(&mut self, command: &str) -> Result<(), Stop> {
         let next = self.style().paint(Tint::Strong, "Next");
+        let command = self.typed(command);
         self.say(&format!("{next}  {command}"))
+    }
+
+    /// A command about a run, with the folder in which the run is found if that was typed.
+    pub fn typed(&self, command: &str) -> String {
+        let words =
+            ["resume", "undo", "status", "watch", "runs", "pause", "promote", "abort", "lock"];
+        let about = command.split(' ').nth(1).is_some_and(|verb| words.contains(&verb));
+        match &self.output.run_dir {
+            Some(folder) if about => format!("{command}{}", again::run_dir(folder)),
+            Some(_) | None => command.to_owned(),
+        }
     }
 
     /// A result for programs; silent for people, unless they also asked for a file.

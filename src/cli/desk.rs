@@ -58,7 +58,7 @@ impl Controller for Desk {
         self.own.as_ref()?.is(host)
     }
 
-    fn promoted(&self) -> bool {
+    fn promoted(&self) -> Option<String> {
         control::take(&self.folder, Word::Promote)
     }
 }

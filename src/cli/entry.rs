@@ -125,9 +125,7 @@ fn dispatch(action: Action, console: &mut Console) -> Result<Exit, Stop> {
         Action::Verify(request) => verify::run(&request, console),
         Action::Drift(request) => drift::run(&request, console),
         Action::Export(request) => export::run(&request, console),
-        Action::Tell { state, run, word, by } => {
-            control::tell(&state, &run, word, &by.operator, console)
-        }
+        Action::Tell { state, run, word, by } => control::tell(&state, &run, word, &by, console),
         Action::LockList { state, by } => lock::list(&state, &by, console),
         Action::LockBreak { state, by, name, force } => {
             lock::break_one(&state, &by, &name, force.as_deref(), console)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::absent;
 use crate::cli::again;
 use crate::cli::console::Console;
 use crate::cli::inventory;
@@ -48,7 +49,8 @@ pub fn run(files: &Files, console: &mut Console) -> Result<Exit, Stop> {
                 pattern::select_for_stage(text, hosts).ok()
             }
         };
-        let found = fits::findings(&loaded.playbook, hosts, &names, SystemClock.now());
+        let mut found = fits::findings(&loaded.playbook, hosts, &names, SystemClock.now());
+        found.extend(absent::of_playbook(&loaded.playbook));
         // The built-in playbook is made to fit every inventory.
         let is_ours = files.playbook.is_none();
         for finding in found.into_iter().filter(|finding| finding.is_error || !is_ours) {

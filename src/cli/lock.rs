@@ -10,6 +10,7 @@ use crate::cli::attend::Shared;
 use crate::cli::console::Console;
 use crate::cli::request::By;
 use crate::cli::stop::Stop;
+use crate::cli::stop::about_folder;
 use crate::error::Exit;
 use crate::host::link::Clock;
 use crate::journal::locks::BEAT;
@@ -176,9 +177,7 @@ fn stop(error: &LockError) -> Stop {
         LockError::NotFound { .. } => {
             Stop::because(Exit::NoMatch, error).hint("rmsfleet lock list shows them all")
         }
-        LockError::File { .. } => {
-            Stop::because(Exit::Data, error).hint("choose another folder with --run-dir DIR")
-        }
+        LockError::File { .. } => Stop::because(Exit::Data, error).hint(about_folder(error)),
     }
 }
 

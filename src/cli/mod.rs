@@ -1,5 +1,6 @@
 //! The command line: argv, then what was typed, then what is wanted, then one file per command.
 
+pub mod absent;
 pub mod again;
 pub mod apply;
 pub mod approve;

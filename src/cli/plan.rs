@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::absent;
 use crate::cli::again;
 use crate::cli::console::Console;
 use crate::cli::papers;
@@ -12,8 +13,10 @@ use crate::cli::request::PlanRequest;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
 use crate::error::Exit;
+use crate::host::link::Clock;
 use crate::model::host::HostName;
 use crate::model::plan::Plan;
+use crate::net::clock::SystemClock;
 use crate::plan;
 use crate::report::plan::RenderOptions;
 use crate::report::plan::render;
@@ -34,6 +37,9 @@ async fn plan_and_show(request: &PlanRequest, console: &mut Console) -> Result<E
     papers::asked(&Subject { plan: &plan, digest: &digest, records: &[] }, "plan", None, console)?;
     if console.output.stats {
         stats::show(&stats, console)?;
+    }
+    for missing in absent::of_plan(&plan) {
+        console.did("Missing", &format!("{missing}; from here the plan would not be applied"))?;
     }
     let exit = exit(&plan, request.detailed_exitcode);
     suggest(&plan, request, console)?;
@@ -72,6 +78,7 @@ pub fn show(plan: &Plan, digest: Option<&str>, console: &mut Console) -> Result<
         full: console.output.full,
         host,
         digest: digest.map(str::to_owned),
+        now: Some(SystemClock.now()),
     };
     console.say(&render(plan, &options))?;
     let text = crate::report::plan::json(plan, digest)?;

@@ -60,6 +60,8 @@ pub struct Output {
     pub format: Format,
     pub look: Look,
     pub json_into: Option<PathBuf>,
+    /// `--run-dir`, if it was typed.
+    pub run_dir: Option<PathBuf>,
     pub log_file: Option<PathBuf>,
     pub stats: bool,
     /// Every value, folded or not.

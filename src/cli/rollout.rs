@@ -163,9 +163,24 @@ pub async fn roll_out(
     let records = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?.records;
     let is_open = !plan.lab && !rehearsal && !is_finished(plan, &History::of(&records));
     let next = next(&report, &folder.id, request, plan.lab, is_open);
+    let next: Vec<String> = next.iter().map(|command| console.typed(command)).collect();
     let subject = Subject { plan, digest: &sealed.digest, records: &records };
     papers::keep(&subject, &folder, if past.is_some() { "resume" } else { "apply" }, console)?;
-    conclude(&report, &folder, seconds, &labels, &next, console)?;
+    let red = if rehearsal { red(&records) } else { Vec::new() };
+    let recap = Recap {
+        outcomes: &report.outcomes,
+        written: summarise(&records).hosts.values().map(|host| host.verified).sum(),
+        restarted: records
+            .iter()
+            .filter(|record| matches!(record.event, Event::RestartProved { .. }))
+            .count(),
+        seconds,
+        exit: report.exit,
+        rehearsal,
+        red: &red,
+        next: &next,
+    };
+    conclude(&recap, &folder.id, &labels, console)?;
     if console.output.stats {
         stats::show(&stats, console)?;
     }
@@ -173,29 +188,32 @@ pub async fn roll_out(
 }
 
 fn conclude(
-    report: &RunReport,
-    folder: &RunFolder,
-    seconds: f64,
+    recap: &Recap<'_>,
+    run: &str,
     labels: &Labels,
-    next: &[String],
     console: &mut Console,
 ) -> Result<(), Stop> {
-    let journal = folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?;
-    let proved = |record: &&Record| matches!(record.event, Event::RestartProved { .. });
-    let recap = Recap {
-        outcomes: &report.outcomes,
-        written: summarise(&journal.records).hosts.values().map(|host| host.verified).sum(),
-        restarted: journal.records.iter().filter(proved).count(),
-        seconds,
-        exit: report.exit,
-        next,
-    };
     console.say(&recap.render(console.style(), labels))?;
+    let exit = recap.exit;
     let body = serde_json::json!({
-        "run": folder.id, "outcomes": report.outcomes, "seconds": seconds,
-        "exit": report.exit.code(), "name": report.exit.name(), "next": next,
+        "run": run, "outcomes": recap.outcomes, "seconds": recap.seconds,
+        "exit": exit.code(), "name": exit.name(), "next": recap.next, "rehearsal": recap.rehearsal,
     });
-    console.document("result", &report.exit.to_string(), body)
+    console.document("result", &exit.to_string(), body)
+}
+
+/// Gates that a rehearsal saw red and went past, each once.
+fn red(records: &[Record]) -> Vec<String> {
+    let mut red: Vec<String> = Vec::new();
+    for record in records {
+        if let Event::GateFailed { stage, reason, .. } = &record.event {
+            let text = format!("{stage}: {reason}");
+            if !red.contains(&text) {
+                red.push(text);
+            }
+        }
+    }
+    red
 }
 
 /// What to type next, by how it ended. `is_open` says that a resume would find something to do.

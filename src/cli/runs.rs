@@ -72,7 +72,12 @@ pub fn show(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop
         Stop::because(Exit::Data, &error).while_doing(format!("run {}", folder.id))
     })?;
     match console.output.format {
-        Format::Human => tell(&folder, &journal, console)?,
+        Format::Human => {
+            if let Some(why) = distrust(&folder) {
+                console.warn("Edited", &why)?;
+            }
+            tell(&folder, &journal, console)?;
+        }
         Format::Json => {
             let body = serde_json::to_value(summarise(&journal.records))?;
             console.document("run", "one recorded run", body)?;
@@ -152,6 +157,16 @@ pub fn check(folder: &RunFolder) -> Result<Checked, Stop> {
     Ok(Checked { sealed, journal, chain })
 }
 
+/// What keeps a journal that can be read from being believed; `None` if nothing does.
+pub fn distrust(folder: &RunFolder) -> Option<String> {
+    let bytes = std::fs::read(folder.journal()).ok()?;
+    let digest = show::open(&folder.plan()).ok().map(|sealed| sealed.digest);
+    match chain::verify(&bytes, digest.as_deref()) {
+        Ok(_) | Err(Broken::Empty) => None,
+        Err(error) => Some(format!("{error}; what follows is told by a journal that was edited")),
+    }
+}
+
 /// Whether the journal is as it was written, and belongs to the plan beside it.
 pub fn verify(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop> {
     let folder = find(state, run)?;
@@ -224,6 +239,7 @@ fn row(id: String, summary: &RunSummary) -> RunRow {
         started: summary.started,
         operator: summary.operator.clone(),
         lab: summary.lab,
+        rehearsal: summary.rehearsal,
         undoes: summary.undoes.clone(),
         undone_by: Vec::new(),
         hosts: summary.hosts.len(),

@@ -1,5 +1,6 @@
 //! `status [RUN]` and `watch RUN`: a run that another terminal works on, by its journal.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
@@ -25,6 +26,7 @@ use crate::journal::reader;
 use crate::journal::store::RunFolder;
 use crate::journal::summary::summarise;
 use crate::model::plan::Plan;
+use crate::model::plan::PlannedWork;
 use crate::net::clock::SystemClock;
 use crate::report::human::Labels;
 use crate::report::screen::Screen;
@@ -33,6 +35,7 @@ use crate::report::standing::Pulse;
 use crate::report::standing::Standing;
 use crate::report::status::Status;
 use crate::run::history::History;
+use crate::run::history::StepHistory;
 use crate::run::scheduler::is_finished;
 
 /// How often the journal is looked at.
@@ -63,6 +66,10 @@ pub fn status(state: &Path, run: &str, by: &By, console: &mut Console) -> Result
         now,
         full: console.output.full,
     };
+    let edited = runs::distrust(&folder);
+    if let Some(why) = &edited {
+        console.warn("Edited", why)?;
+    }
     let look = console.output.look;
     console.say(status.render(look.style, look.columns).trim_end())?;
     let exit = standing::exit(&standing, &plan, &pulse);
@@ -78,10 +85,35 @@ pub fn status(state: &Path, run: &str, by: &By, console: &mut Console) -> Result
     });
     console.document("status", &format!("where run {} stands", folder.id), body)?;
     let history = History::of(&journal.records);
+    if edited.is_some() {
+        console.next(&format!("rmsfleet runs verify {}", folder.id))?;
+        console.next("rmsfleet plan")?;
+        return Ok(Exit::from_code(exit));
+    }
+    let confirms = confirms(&plan, &history, exit);
     for command in next(&folder.id, &plan, &standing, &pulse, is_finished(&plan, &history)) {
-        console.next(&command)?;
+        let resumes = command.starts_with("rmsfleet resume ");
+        console.next(&if resumes { format!("{command}{confirms}") } else { command })?;
     }
     Ok(Exit::from_code(exit))
+}
+
+/// The flags that confirm what a paused run has not been allowed to do.
+fn confirms(plan: &Plan, history: &History, exit: u8) -> String {
+    if exit != Exit::Paused.code() || !history.ended {
+        return String::new();
+    }
+    let mut names = BTreeSet::new();
+    for stage in &plan.stages {
+        if let PlannedWork::Step(step) = &stage.work
+            && !step.satisfied
+            && matches!(history.step(&step.organisation, &stage.name), Some(StepHistory::Open))
+        {
+            names.extend(step.confirmation());
+        }
+    }
+    let flags: Vec<String> = names.into_iter().map(|name| format!(" --confirm {name}")).collect();
+    flags.concat()
 }
 
 /// What may be typed about the run as it stands, best first.
@@ -108,7 +140,7 @@ fn next(
     }
 }
 
-fn pulse(state: &Path, run: &str, plan: &Plan, by: &By, now: Timestamp) -> Result<Pulse, Stop> {
+pub fn pulse(state: &Path, run: &str, plan: &Plan, by: &By, now: Timestamp) -> Result<Pulse, Stop> {
     if plan.lab {
         return Ok(Pulse::Untold);
     }

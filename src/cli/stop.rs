@@ -53,6 +53,19 @@ impl Stop {
     }
 }
 
+/// What to do about a file that cannot be written.
+pub fn about_folder(error: &(dyn Error + 'static)) -> &'static str {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
+        if error.downcast_ref::<std::io::Error>().is_some_and(|io| full.contains(&io.kind())) {
+            return "make room there, then the same command again";
+        }
+        cause = error.source();
+    }
+    "choose another folder with --run-dir DIR"
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.chain.join(": "))

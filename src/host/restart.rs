@@ -14,13 +14,12 @@ use crate::host::link::Reader;
 use crate::host::link::Target;
 use crate::host::link::Writer;
 use crate::host::registry::unexpected;
+use crate::model::boot::Boot;
+use crate::model::boot::JITTER;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Write;
-
-/// `LastBootUpTime` moves by this much with clock corrections, without any restart.
-const JITTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// Refused logons borne in one wait; each counts against the account (`winrm.md` 5.5, step 6).
 const REFUSALS: u32 = 6;
@@ -117,6 +116,20 @@ pub async fn read_boot(link: &mut impl Reader) -> Result<BootReading, HostError>
     let os = identity::one(link, "SELECT LastBootUpTime FROM Win32_OperatingSystem").await?;
     let up_seconds = read_up_seconds(link).await?;
     Ok(BootReading { last_boot: identity::timestamp(&os, "LastBootUpTime")?, up_seconds })
+}
+
+/// Reads both witnesses, and the host's clock with them.
+pub async fn read_boot_and_clock(
+    link: &mut impl Reader,
+    clock: &impl Clock,
+) -> Result<Boot, HostError> {
+    let wql = "SELECT LastBootUpTime,LocalDateTime FROM Win32_OperatingSystem";
+    let os = identity::one(link, wql).await?;
+    let taken = clock.now();
+    let up_seconds = read_up_seconds(link).await?;
+    let (last_boot, local_time) =
+        (identity::timestamp(&os, "LastBootUpTime")?, identity::timestamp(&os, "LocalDateTime")?);
+    Ok(Boot { last_boot, local_time, up_seconds, taken })
 }
 
 /// Those of `names` that start by themselves and are running now: what must run again later.

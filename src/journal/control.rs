@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// `touch STOP` in the run's folder does what `abort` does; in the state folder, to every run.
+/// `touch STOP` in the run's folder, or beside its plan file, does what `abort` does; in the state
+/// folder, to every run.
 const STOP: &str = "STOP";
 
 /// What a person can tell a run.
@@ -35,9 +36,11 @@ pub fn leave(folder: &Path, word: Word, by: &str) -> io::Result<()> {
     fs::write(folder.join(word.name()), by)
 }
 
-/// Takes a word, if it is there; it counts once.
-pub fn take(folder: &Path, word: Word) -> bool {
-    fs::remove_file(folder.join(word.name())).is_ok()
+/// Takes a word, if it is there, and who left it; it counts once.
+pub fn take(folder: &Path, word: Word) -> Option<String> {
+    let path = folder.join(word.name());
+    let by = fs::read_to_string(&path).unwrap_or_default();
+    fs::remove_file(path).ok().map(|()| by)
 }
 
 /// The stop that was asked for, if any: it stays asked for until [`clear`].
@@ -60,10 +63,24 @@ pub fn clear(folder: &Path) {
     }
 }
 
-/// The STOP file that forbids the run to go on, in its folder or in the state folder.
+/// Where a run's folder notes the folder of the plan file that it was started with.
+const PLAN_FOLDER: &str = "plan-folder";
+
+/// Notes where the plan file stands, so that a STOP file beside it counts too.
+pub fn started_with(folder: &Path, plan: &Path) -> io::Result<()> {
+    let plan = fs::canonicalize(plan)?;
+    match plan.parent().and_then(Path::to_str) {
+        Some(beside) => fs::write(folder.join(PLAN_FOLDER), beside),
+        None => Ok(()),
+    }
+}
+
+/// The STOP file that forbids the run to go on: in its folder, in the state folder, or beside the plan
+/// file that it was started with.
 pub fn stop_file(folder: &Path) -> Option<PathBuf> {
-    let state = folder.parent().and_then(Path::parent);
-    let places = [Some(folder), state].into_iter().flatten();
+    let state = folder.parent().and_then(Path::parent).map(Path::to_owned);
+    let beside = fs::read_to_string(folder.join(PLAN_FOLDER)).ok().map(PathBuf::from);
+    let places = [Some(folder.to_owned()), state, beside].into_iter().flatten();
     places.map(|place| place.join(STOP)).find(|path| path.exists())
 }
 
@@ -75,10 +92,10 @@ mod tests {
     fn a_promotion_counts_once_and_a_stop_until_it_is_taken_away() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
-        assert!(!take(at, Word::Promote));
+        assert_eq!(take(at, Word::Promote), None);
         leave(at, Word::Promote, "anna").unwrap();
-        assert!(take(at, Word::Promote));
-        assert!(!take(at, Word::Promote));
+        assert_eq!(take(at, Word::Promote).as_deref(), Some("anna"));
+        assert_eq!(take(at, Word::Promote), None);
         leave(at, Word::Pause, "anna").unwrap();
         assert_eq!(asked(at), Some(Word::Pause));
         leave(at, Word::Abort, "anna").unwrap();
@@ -89,5 +106,16 @@ mod tests {
         clear(at);
         assert_eq!(asked(at), Some(Word::Abort));
         assert_eq!(stop_file(at), Some(at.join(STOP)));
+    }
+
+    #[test]
+    fn a_stop_beside_the_plan_file_stops_the_run_that_was_started_with_it() {
+        let (folder, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let plan = files.path().join("night.rmsplan");
+        fs::write(&plan, "").unwrap();
+        started_with(folder.path(), &plan).unwrap();
+        assert_eq!(asked(folder.path()), None);
+        fs::write(files.path().join(STOP), "").unwrap();
+        assert_eq!(asked(folder.path()), Some(Word::Abort));
     }
 }

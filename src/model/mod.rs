@@ -1,5 +1,6 @@
 //! The nouns: what a host, a value, a change and a plan are. No I/O, no YAML, no XML, no clap.
 
+pub mod boot;
 pub mod care;
 pub mod change;
 pub mod checkup;
@@ -28,6 +29,7 @@ pub mod rules;
 pub mod secret;
 pub mod step;
 pub mod surveyed;
+pub mod template;
 pub mod tenant;
 pub mod tls;
 pub mod verdict;

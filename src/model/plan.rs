@@ -47,6 +47,14 @@ pub struct FailureDomain {
     pub max_unavailable: u32,
 }
 
+impl FailureDomain {
+    /// Whether its members stand in for each other, so that one that does not answer is one that is
+    /// down. A site or a role only sets the pace.
+    pub fn stands_in(&self) -> bool {
+        ["dag:", "farm:", "farm-role:", "cluster:"].iter().any(|kind| self.id.starts_with(kind))
+    }
+}
+
 /// Why a host is kept out of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {

@@ -1,16 +1,13 @@
 //! Whether a restart that an earlier run left owed has happened meanwhile.
 
-use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::model::boot::Boot;
 use crate::model::facts::Observation;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::plan::probe;
-
-/// `LastBootUpTime` moves by this much with clock corrections, without any restart.
-const JITTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// When the host has restarted since its mark was set, by our clock; `None` if that is not proved
 /// by both witnesses.
@@ -20,17 +17,20 @@ pub fn paid(observation: &Observation) -> Option<Timestamp> {
         return None;
     };
     let since: Timestamp = mark.split_once(' ')?.1.parse().ok()?;
-    // The mark's time is ours, the boot time is the host's.
-    let skew = observation.os.local_time.duration_since(observation.taken);
-    let boot = observation.os.last_boot.checked_sub(skew).ok()?;
-    let up = SignedDuration::from_secs(i64::try_from(observation.up_seconds?).ok()?);
-    let began = observation.taken.checked_sub(up).ok()?;
-    // INVARIANT: a corrected clock alone is no restart, and neither is one counter.
-    (boot.duration_since(since) > JITTER && began > since).then_some(boot)
+    let boot = Boot {
+        last_boot: observation.os.last_boot,
+        local_time: observation.os.local_time,
+        up_seconds: observation.up_seconds?,
+        taken: observation.taken,
+    };
+    // The mark's time is ours.
+    boot.after(since)
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::model::product::Role;
     use crate::plan::sample;

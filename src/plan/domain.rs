@@ -45,8 +45,14 @@ pub fn domains(host: &Host, playbook: &Playbook) -> Vec<FailureDomain> {
             always("dag", &host.dag).into_iter().chain([named("site", &host.site)]).collect()
         }
         (Role::Exchange, _) => vec![named("dag", &host.dag)],
-        (Role::Sharepoint, Some(RestartDomain::RmsFarmRole)) => farm_roles(host, settings),
-        (Role::Sharepoint, Some(RestartDomain::RmsSite)) => vec![named("site", &host.site)],
+        (Role::Sharepoint, Some(RestartDomain::RmsFarmRole)) => {
+            farm_roles(host, settings.max_unavailable)
+        }
+        // Nor does a farm more than one server of each work.
+        (Role::Sharepoint, Some(RestartDomain::RmsSite)) => {
+            let works = if host.farm.is_some() { farm_roles(host, 1) } else { Vec::new() };
+            works.into_iter().chain([named("site", &host.site)]).collect()
+        }
         (Role::Sharepoint, _) => vec![named("farm", &host.farm)],
         (Role::Fci, Some(RestartDomain::RmsCluster)) => vec![named("cluster", &host.cluster)],
         (Role::Fci, _) => {
@@ -62,9 +68,8 @@ pub fn domains(host: &Host, playbook: &Playbook) -> Vec<FailureDomain> {
 }
 
 /// A domain for each work that the server does in its farm: `farm-role:SP-PROD/web-front-end`.
-fn farm_roles(host: &Host, settings: &RestartSettings) -> Vec<FailureDomain> {
+fn farm_roles(host: &Host, max_unavailable: u32) -> Vec<FailureDomain> {
     let farm = host.farm.as_deref().unwrap_or("sharepoint");
-    let max_unavailable = settings.max_unavailable;
     if host.farm_roles.is_empty() {
         return vec![FailureDomain { id: format!("farm:{farm}"), max_unavailable }];
     }
@@ -103,5 +108,32 @@ mod tests {
             &["cluster:FSCL01 1", "site:ams 2"],
         );
         check(Role::Connector, |_| {}, &[]);
+    }
+
+    /// However many a site bears: its count is for servers that do not stand in for each other.
+    #[test]
+    fn a_farm_and_a_dag_bear_one_where_a_site_bears_more() {
+        let per_site = |role: Role, edit: &dyn Fn(&mut Host)| -> Vec<String> {
+            let mut playbook = sample::playbook();
+            for settings in [&mut playbook.restart_exchange, &mut playbook.restart_sharepoint] {
+                (settings.per, settings.max_unavailable) = (Some(RestartDomain::RmsSite), 2);
+            }
+            let mut host = sample::host("H1", role);
+            host.site = Some("ams".to_owned());
+            edit(&mut host);
+            let domains = domains(&host, &playbook).into_iter();
+            domains.map(|domain| format!("{} {}", domain.id, domain.max_unavailable)).collect()
+        };
+        let in_farm = |host: &mut Host| host.farm = Some("SP".to_owned());
+        assert_eq!(per_site(Role::Sharepoint, &in_farm), ["farm:SP 1", "site:ams 2"]);
+        let front = |host: &mut Host| {
+            in_farm(host);
+            host.farm_roles = [FarmRole::FrontEnd].into();
+        };
+        let expected = ["farm-role:SP/front-end 1", "site:ams 2"];
+        assert_eq!(per_site(Role::Sharepoint, &front), expected);
+        assert_eq!(per_site(Role::Sharepoint, &|_| {}), ["site:ams 2"]);
+        let in_dag = |host: &mut Host| host.dag = Some("DAG1".to_owned());
+        assert_eq!(per_site(Role::Exchange, &in_dag), ["dag:DAG1 1", "site:ams 2"]);
     }
 }

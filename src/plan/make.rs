@@ -32,6 +32,7 @@ use crate::plan::host;
 use crate::plan::host::Context;
 use crate::plan::identity;
 use crate::plan::lint;
+use crate::plan::opening;
 use crate::plan::peers;
 use crate::plan::programs;
 use crate::plan::stage;
@@ -132,6 +133,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         blockers,
         notes,
     };
+    plan.notes.extend(opening::too_late(&plan));
     let faults = lint::lint(&plan);
     plan.blockers.extend(faults);
     plan

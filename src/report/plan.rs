@@ -1,6 +1,7 @@
 //! A plan for people, and as JSON: the same facts, in the order in which a reader needs them.
 
 mod authorise;
+mod clock;
 mod host;
 mod preflight;
 mod programs;
@@ -8,6 +9,7 @@ mod restarts;
 mod table;
 mod wrap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::host::HostName;
@@ -49,6 +51,8 @@ pub struct RenderOptions {
     pub host: Option<HostName>,
     /// The sealed plan's digest.
     pub digest: Option<String>,
+    /// The moment that windows are looked at for; without one, when the plan was made.
+    pub now: Option<Timestamp>,
 }
 
 /// The plan as text, with a line break at the end.
@@ -111,6 +115,7 @@ fn whole(plan: &Plan, options: &RenderOptions) -> Vec<String> {
         steps(plan, options),
         restarts::lines(plan, options),
         stages(plan, options),
+        clock::lines(plan, options),
         programs::on_hosts(plan, options),
         preflight::lines(plan, options),
         authorise::lines(plan, options),

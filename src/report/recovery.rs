@@ -16,8 +16,8 @@ use crate::model::plan::Plan;
 use crate::model::program::RunOn;
 use crate::model::registry::State;
 use crate::model::registry::Value;
+use crate::model::template;
 use crate::plan::programs;
-use crate::plan::template;
 use crate::report::words::ending;
 
 /// What a run has left so far.

@@ -16,6 +16,8 @@ pub struct RunRow {
     pub started: Option<Timestamp>,
     pub operator: String,
     pub lab: bool,
+    /// It wrote nothing.
+    pub rehearsal: bool,
     /// The run that this one takes back.
     pub undoes: Option<String>,
     /// The runs that take this one back.
@@ -67,6 +69,9 @@ pub fn table(rows: &[RunRow], style: Style) -> String {
         if row.lab {
             extra.push_str("  lab");
         }
+        if row.rehearsal {
+            extra.push_str("  rehearsal");
+        }
         if let Some(run) = &row.undoes {
             extra.push_str(&format!("  undoes {}", visible(run)));
         }
@@ -101,6 +106,7 @@ mod tests {
             started: Some(Timestamp::UNIX_EPOCH),
             operator: "CORP\\anna".into(),
             lab: true,
+            rehearsal: true,
             undoes: Some("r0".into()),
             undone_by: vec!["r2".into()],
             hosts: 8,
@@ -112,7 +118,7 @@ mod tests {
         let line = text.lines().nth(1).unwrap();
         assert_eq!(
             line,
-            "r1  1970-01-01 00:00   CORP\\anna                 8  partial (4)  lab  undoes r0  \
+            "r1  1970-01-01 00:00   CORP\\anna                 8  partial (4)  lab  rehearsal  undoes r0  \
              undone by r2  1 restart owed"
         );
     }

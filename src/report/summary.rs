@@ -25,6 +25,10 @@ pub struct Recap<'a> {
     pub restarted: usize,
     pub seconds: f64,
     pub exit: Exit,
+    /// Nothing was written: what would be is told as such.
+    pub rehearsal: bool,
+    /// Gates that were red in a rehearsal, which goes on behind them.
+    pub red: &'a [String],
     /// Commands to type next, best first.
     pub next: &'a [String],
 }
@@ -39,14 +43,18 @@ impl Recap<'_> {
         let (calm, trouble): (Vec<_>, Vec<_>) =
             ordered.into_iter().partition(|(_, outcome)| severity(outcome) <= CALM);
         for (host, outcome) in calm.iter().filter(|_| self.outcomes.len() <= LISTED) {
-            push_host(&mut text, style, labels.label(host), width, outcome);
+            push_host(&mut text, style, labels.label(host), width, &self.told(outcome));
         }
         let rule = style.sign(Sign::Rule).repeat(12);
         text.push_str(&style.paint(Tint::Faint, &rule));
         text.push('\n');
         text.push_str(&self.totals(style));
         for (host, outcome) in &trouble {
-            push_host(&mut text, style, labels.label(host), width, outcome);
+            push_host(&mut text, style, labels.label(host), width, &self.told(outcome));
+        }
+        for red in self.red {
+            let verb = style.paint(Tint::Bad, &format!("{:>12}", "Red"));
+            text.push_str(&format!("{verb}  {}\n", Visible(red)));
         }
         for command in self.next {
             let command = Visible(command);
@@ -55,10 +63,28 @@ impl Recap<'_> {
         text
     }
 
+    /// Verb, tint, words and hint of an outcome.
+    fn told(&self, outcome: &Outcome) -> Told {
+        let hint = failure(outcome).and_then(|failure| failure.hint.clone());
+        let (verb, tint, text) = match outcome {
+            Outcome::Changed { values, restarted } if self.rehearsal => {
+                let values = plural::count(*values, "value");
+                let restart = if *restarted { ", and a restart" } else { "" };
+                ("Would change", Tint::Change, format!("{values}{restart}"))
+            }
+            Outcome::RestartOwed { values, reason } if self.rehearsal => {
+                let values = plural::count(*values, "value");
+                ("Would change", Tint::Change, format!("{values}, restart owed: {reason}"))
+            }
+            other => ending(other),
+        };
+        Told { verb, tint, text, hint }
+    }
+
     fn totals(&self, style: Style) -> String {
         let mut counts: BTreeMap<u8, (&str, usize)> = BTreeMap::new();
         for outcome in self.outcomes.values() {
-            let (verb, _, _) = ending(outcome);
+            let verb = self.told(outcome).verb;
             counts.entry(severity(outcome)).or_insert((verb, 0)).1 += 1;
         }
         let parts: Vec<String> = counts
@@ -115,12 +141,18 @@ fn failure(outcome: &Outcome) -> Option<&Failure> {
     }
 }
 
-fn push_host(text: &mut String, style: Style, label: &str, width: usize, outcome: &Outcome) {
-    let (verb, tint, reason) = ending(outcome);
-    let verb = style.paint(tint, &format!("{verb:>12}"));
-    let reason = Visible(&reason);
+struct Told {
+    verb: &'static str,
+    tint: Tint,
+    text: String,
+    hint: Option<String>,
+}
+
+fn push_host(text: &mut String, style: Style, label: &str, width: usize, told: &Told) {
+    let verb = style.paint(told.tint, &format!("{:>12}", told.verb));
+    let reason = Visible(&told.text);
     text.push_str(&format!("{verb}  {label:<width$}  {reason}\n"));
-    if let Some(hint) = failure(outcome).and_then(|failure| failure.hint.as_ref()) {
+    if let Some(hint) = &told.hint {
         text.push_str(&format!(
             "{:>12}  {:<width$}  {}\n",
             "",
@@ -157,6 +189,8 @@ mod tests {
             restarted: 1,
             seconds: 7.25,
             exit: Exit::Aborted,
+            rehearsal: false,
+            red: &[],
             next: &next,
         };
         let text = recap.render(Style::PLAIN, &Labels::new(outcomes.keys()));

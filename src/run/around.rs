@@ -11,7 +11,7 @@ use crate::model::hook::Turn;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
-use crate::plan::template;
+use crate::model::template;
 use crate::run::action::Hooked;
 use crate::run::history::History;
 use crate::run::history::StepHistory;

@@ -23,6 +23,6 @@ pub trait Controller: Sync {
         None
     }
 
-    /// Whether somebody said that the run may go on; asking takes the word.
-    fn promoted(&self) -> bool;
+    /// Who said that the run may go on, if somebody did; asking takes the word.
+    fn promoted(&self) -> Option<String>;
 }

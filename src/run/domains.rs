@@ -6,18 +6,9 @@ use crate::model::plan::FailureDomain;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 
-/// Domains whose members stand in for each other: one that does not answer is one that is down.
-/// A site or a role only sets the pace.
-const REDUNDANT: [&str; 4] = ["dag:", "farm:", "farm-role:", "cluster:"];
-
-/// Whether the members of a failure domain stand in for each other.
-pub fn stands_in(domain: &FailureDomain) -> bool {
-    REDUNDANT.iter().any(|prefix| domain.id.starts_with(prefix))
-}
-
 /// Whether a host has peers that must be seen before it goes down.
 pub fn is_redundant(host: &PlannedHost) -> bool {
-    host.domains.iter().any(stands_in)
+    host.domains.iter().any(FailureDomain::stands_in)
 }
 
 /// The count of hosts that are down, per failure domain.
@@ -86,7 +77,7 @@ impl Domains {
     /// The host does not answer.
     pub fn lost(&mut self, host: &PlannedHost) {
         for domain in &host.domains {
-            if stands_in(domain) {
+            if domain.stands_in() {
                 *self.down.entry(domain.id.clone()).or_default() += 1;
             }
         }

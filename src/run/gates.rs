@@ -26,7 +26,7 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
 use crate::model::product::Role;
 use crate::model::program::RunOn;
-use crate::plan::template;
+use crate::model::template;
 use crate::run::action::GatePlace;
 use crate::run::action::Gated;
 use crate::run::action::Stop;
@@ -242,7 +242,10 @@ async fn approval<C: Connect, K: Clock>(
     ))?;
     let deadline = later(means.clock.now(), timeout);
     loop {
-        if means.controller.promoted() {
+        if let Some(by) = means.controller.promoted() {
+            // INVARIANT: who said go stands in the journal.
+            let by = if by.is_empty() { "somebody" } else { &by };
+            means.emit(place.seen(None, &Look::green(format!("{by} said go"))))?;
             return Ok(Gated::Passed);
         }
         if means.stopped() != Stop::Go {

@@ -81,6 +81,8 @@ pub struct HostHistory {
     pub verified: BTreeSet<usize>,
     /// Every value of the host was read as planned, and none was announced since.
     pub all_verified: bool,
+    /// When that was first so, by the controller's clock.
+    pub verified_at: Option<Timestamp>,
     /// A mark of this run may stand.
     pub marked: bool,
     /// A lease of this run may stand.
@@ -240,6 +242,7 @@ impl History {
                 host.intended.insert(*index);
                 host.verified.remove(index);
                 host.all_verified = false;
+                host.verified_at = None;
             }
             Event::ChangeVerified { host, index } => {
                 self.at(host).verified.insert(*index);
@@ -248,11 +251,16 @@ impl History {
                 let host = self.at(host);
                 host.verified.remove(index);
                 host.all_verified = false;
+                host.verified_at = None;
             }
             Event::RestoreVerified { host, index } => {
                 self.at(host).intended.remove(index);
             }
-            Event::HostVerified { host, .. } => self.at(host).all_verified = true,
+            Event::HostVerified { host, .. } => {
+                let host = self.at(host);
+                host.all_verified = true;
+                host.verified_at.get_or_insert(record.ts);
+            }
             // One about to be removed may stand still.
             Event::MarkIntended { host, set, .. } => self.at(host).marked |= set,
             Event::KeyIntended { host, key, create } => {

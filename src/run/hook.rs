@@ -9,7 +9,7 @@ use crate::model::care::Drain;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
 use crate::model::plan::PlannedHost;
-use crate::plan::template;
+use crate::model::template;
 use crate::run::history::Hooked;
 use crate::run::means::Means;
 use crate::run::program;

@@ -50,6 +50,12 @@ pub async fn set<C: Connect, K: Clock>(
         let text = format!("`{path}` has the mark of another run since the plan: {before}");
         return Err(Failure::new(FailureKind::Drifted, text).hint("plan again").into());
     }
+    // INVARIANT: nobody restarts for a debt that was paid since the plan.
+    if before == State::Absent && host.restart_owed.is_some() && host.changes.is_empty() {
+        let text = "the restart that was owed when the plan was made is not owed any more: \
+                    somebody has restarted the host and taken the mark away";
+        return Err(Failure::new(FailureKind::Drifted, text).hint("plan again").into());
+    }
     // As `host::mark::parse` reads it.
     let after = State::Present(Value::Sz(format!("{} {}", means.run, means.clock.now())));
     let change = Change { path, before, after, rule: "mark".to_owned() };

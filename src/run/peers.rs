@@ -29,7 +29,6 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
 use crate::run::action::Looked;
 use crate::run::action::Stop;
-use crate::run::domains;
 use crate::run::lease;
 use crate::run::means::Means;
 use crate::run::means::target;
@@ -95,7 +94,7 @@ pub(super) async fn objection<C: Connect, K: Clock>(
     let own = server(host);
     let mut first = None;
     let down: BTreeSet<String> = ours.iter().map(|name| short(name.as_str())).collect();
-    for domain in host.domains.iter().filter(|domain| domains::stands_in(domain)) {
+    for domain in host.domains.iter().filter(|domain| domain.stands_in()) {
         let mut view = knocked(means, host, domain, ours).await;
         match told(means, host, domain).await {
             Ok(Some(more)) => view.join(more),
@@ -125,7 +124,7 @@ async fn claimed<C: Connect, K: Clock>(
     ours: &[HostName],
 ) -> Result<Option<String>, SinkError> {
     let shares = |peer: &&PlannedHost| {
-        let mut own = host.domains.iter().filter(|domain| domains::stands_in(domain));
+        let mut own = host.domains.iter().filter(|domain| domain.stands_in());
         own.any(|domain| peer.domains.iter().any(|other| other.id == domain.id))
     };
     let peers = means.plan.hosts.values().filter(|peer| peer.scope == Scope::InScope);

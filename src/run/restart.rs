@@ -7,6 +7,8 @@ use crate::event::Phase;
 use crate::event::SinkError;
 use crate::host::link::Clock;
 use crate::host::link::Connect;
+use crate::host::restart::BootReading;
+use crate::host::restart::read_boot_and_clock;
 use crate::model::care::Drain;
 use crate::model::gate::Gate;
 use crate::model::host::HostName;
@@ -20,6 +22,7 @@ use crate::run::action::Stop;
 use crate::run::gates;
 use crate::run::gates::Gates;
 use crate::run::history::Hooked;
+use crate::run::history::HostHistory;
 use crate::run::history::Maintenance;
 use crate::run::history::RestartHistory;
 use crate::run::hook;
@@ -35,7 +38,9 @@ use crate::run::restart::order::order;
 use crate::run::restart::order::own_machine;
 use crate::run::restart::order::ready;
 use crate::run::restart::order::shut;
+use crate::run::restart::order::tell_proof;
 use crate::run::settled;
+use crate::run::trouble::Trouble;
 use crate::run::unproved;
 use crate::run::unproved::Settled;
 
@@ -117,8 +122,16 @@ async fn fresh<C: Connect, K: Clock>(
     if let Some(failure) = own_machine(means, host) {
         return Ok(Restarted::Failed(failure));
     }
-    // An earlier process verified the values, and this one has not seen them.
     let past = means.past(&host.name);
+    match restarted_since(means, host, &past).await {
+        Ok(None) => {}
+        Ok(Some(proof)) => {
+            tell_proof(means, host, proof)?;
+            return Ok(Restarted::Proved);
+        }
+        Err(trouble) => return Ok(Restarted::Failed(trouble.failure()?)),
+    }
+    // An earlier process verified the values, and this one has not seen them.
     let drained = past.is_drained(&host.care, &means.plan.conditions);
     if open.is_some() || drained || past.open_order().is_some() {
         let ours = async {
@@ -173,6 +186,27 @@ async fn fresh<C: Connect, K: Clock>(
         return Ok(Restarted::NotProved(failure));
     }
     order(means, host, ready).await
+}
+
+/// The boot that makes an order needless: the host has restarted by other means since its values were
+/// written, in an earlier process or run.
+async fn restarted_since<C: Connect, K: Clock>(
+    means: &Means<'_, C, K>,
+    host: &PlannedHost,
+    past: &HostHistory,
+) -> Result<Option<BootReading>, Trouble> {
+    let owed = host.restart_owed.as_ref().filter(|_| host.changes.is_empty());
+    let owed = owed.and_then(|mark| mark.split_once(' ')?.1.parse().ok());
+    let Some(since) = past.verified_at.or(owed) else { return Ok(None) };
+    let mut link = unproved::verified(means, host).await?;
+    let boot = read_boot_and_clock(&mut link, means.clock).await?;
+    if boot.after(since).is_none() {
+        return Ok(None);
+    }
+    let seen =
+        format!("it has restarted since its values were written at {since}: not ordered again");
+    means.emit(Event::RestartWaiting { host: host.name.clone(), seen })?;
+    Ok(Some(BootReading { last_boot: boot.last_boot, up_seconds: boot.up_seconds }))
 }
 
 /// Hosts that this process is restarting beside it.

@@ -243,6 +243,9 @@ impl<'p> Scheduler<'p> {
             }
             Some(PlannedWork::Hosts { .. } | PlannedWork::Step(_)) => {}
         }
+        if self.shut_out(self.stage) {
+            return true;
+        }
         self.ready.push_back(Action::StageStarted { stage: self.stage });
         self.look(GatePlace::Before);
         true

@@ -225,7 +225,7 @@ impl Work<'_> {
             .now()
             .checked_add(jiff::SignedDuration::from_secs(by_hand.timeout.into()))
             .unwrap_or(jiff::Timestamp::MAX);
-        while !means.controller.promoted() {
+        while means.controller.promoted().is_none() {
             if means.stopped() != Stop::Go {
                 return Ok(StepDone::Stopped);
             }

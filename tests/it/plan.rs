@@ -86,6 +86,7 @@ fn it_expires_and_is_shown_for_ever() {
         full: true,
         host: None,
         digest: Some(sealed.digest.clone()),
+        now: None,
     };
     let text = render(&sealed.plan, &options);
     assert!(text.contains("valid until 2026-11-05 20:00Z"), "{text}");

@@ -416,16 +416,18 @@ fn a_step_that_holds_already_sends_nothing() {
     check(&plan, &[], well, &["step 0 unchanged", "EX1 unchanged", "exit 0 (ok)"]);
 }
 
-/// What is done to one server keeps to that server's window; what is done once for all does not.
+/// What is done once for all goes through one server, and keeps to that server's window too.
 #[test]
-fn a_step_on_a_server_waits_for_the_servers_window() {
+fn a_step_waits_for_the_window_of_the_server_that_it_is_sent_through() {
     let (days, tz) = (vec![Day::Sat], "UTC".to_owned());
     let window = Window { tz, days, start: 0, duration: 4 * 3600, cutoff: 0 };
     let mut host = planned("EX1");
     host.window = Some("night".to_owned());
     let mut local = step("Contoso");
     local.act = Act::CycleServices { services: vec!["W3SVC".to_owned()] };
-    for (step, waits) in [(step("Contoso"), false), (local, true)] {
+    let mut elsewhere = step("Contoso");
+    elsewhere.via = HostName::new("EX2");
+    for (step, waits) in [(step("Contoso"), true), (local, true), (elsewhere, false)] {
         let mut plan = plan(vec![host.clone()], vec![step_stage("step", step)]);
         plan.conditions.windows.insert("night".to_owned(), window.clone());
         let confirmed = ["Contoso".to_owned()].into();

@@ -276,6 +276,7 @@ impl Resolved<'_> {
             format,
             look: terminal::look(&self.shared, format, self.around)?,
             json_into: self.path("json-into", self.shared.json_into.as_ref()),
+            run_dir: self.shared.run_dir.clone(),
             log_file: self.path("log-file", self.shared.log_file.as_ref()),
             stats: self.switch("stats", self.shared.stats)?,
             full: self.switch("full", self.shared.full)?,

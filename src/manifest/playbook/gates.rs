@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Url;
+
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
@@ -18,6 +20,8 @@ use crate::model::gate::Gate;
 use crate::model::host::HostName;
 use crate::model::program::Program;
 use crate::model::program::RunOn;
+use crate::model::template;
+use crate::model::template::About;
 
 /// How long a gate that turns green by itself is looked at, if its playbook does not say.
 const WITHIN: u32 = 300;
@@ -102,10 +106,27 @@ fn first_soak(
     }
 }
 
+/// An address with names between double braces, as it is filled in for a host.
+fn url(node: &Node) -> Result<String, Mismatch> {
+    let text = scalar::text(node)?;
+    let filled = template::sample(text, About::Host).map_err(|text| {
+        Mismatch::new(format!("never works: {text}")).help(template::known(About::Host).to_owned())
+    })?;
+    match Url::parse(&filled) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.to_owned())
+        }
+        Ok(_) | Err(_) => {
+            Err(Mismatch::new(format!("needs an http or https URL, found {}", node.kind()))
+                .help("write `https://…`, or begin with `{{ host.rms_connector_url }}`".to_owned()))
+        }
+    }
+}
+
 fn http(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Gate> {
     fixed(fields, "from", "host", diagnostics);
     fixed(fields, "accept", "any-http-status", diagnostics);
-    let url = fields.require("url", diagnostics, |node| scalar::text(node).map(str::to_owned));
+    let url = fields.require("url", diagnostics, url);
     let within = within(fields, WITHIN, diagnostics);
     Some(Gate::Http { url: url?, within })
 }
@@ -264,6 +285,9 @@ pub(super) fn program(
     let run_on = fields.read("run_on", diagnostics, run_on).unwrap_or_default();
     let argv = fields.require("argv", diagnostics, |node| {
         let argv = argv(node)?;
+        if is_filled_in {
+            filled_in(&argv, node)?;
+        }
         if !run_on.is_controller() {
             // What stands between double braces is looked at once it is filled in.
             let sample =
@@ -274,6 +298,19 @@ pub(super) fn program(
         Ok(argv)
     });
     (argv, run_on)
+}
+
+/// A name that nobody can fill in is an error at its word.
+fn filled_in(argv: &[String], node: &Node) -> Result<(), Mismatch> {
+    let Value::Sequence(items) = &node.value else { return Ok(()) };
+    for (part, item) in argv.iter().zip(items) {
+        template::sample(part, About::Either).map_err(|text| {
+            Mismatch::new(format!("has a part that never works: {text}"))
+                .help(template::known(About::Either).to_owned())
+                .within(item)
+        })?;
+    }
+    Ok(())
 }
 
 /// What a host would not be given as it is written is an error at its word.

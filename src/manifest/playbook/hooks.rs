@@ -14,9 +14,8 @@ use crate::manifest::tree::Value;
 use crate::model::hook::Around;
 use crate::model::hook::Hook;
 use crate::model::program::RunOn;
-
-/// What a hook around a stage or the run may have between double braces: it is about no one host.
-const NAMES: [&str; 3] = ["change.id", "run.id", "stage.name"];
+use crate::model::template;
+use crate::model::template::About;
 
 /// `hooks_before` and `hooks_after` of a stage, or of the playbook as a whole.
 pub(super) fn around(
@@ -51,19 +50,10 @@ fn one_of(node: &Node, known: &BTreeMap<String, Hook>) -> Result<String, Mismatc
     }
     let parts = hook.argv.iter().chain(undo.into_iter().flat_map(|undo| &undo.argv));
     for part in parts {
-        for rest in part.split("{{").skip(1) {
-            let inside = rest.split_once("}}").map_or("", |(inside, _)| inside.trim());
-            if !NAMES.contains(&inside) {
-                return Err(Mismatch::new(format!(
-                    "names hook `{name}`, which asks for `{inside}` and runs for no one host here"
-                ))
-                .help(
-                    "around a stage or the run there are `{{ change.id }}`, `{{ run.id }}` and \
-                       `{{ stage.name }}`"
-                        .to_owned(),
-                ));
-            }
-        }
+        template::sample(part, About::Stage).map_err(|text| {
+            Mismatch::new(format!("names hook `{name}`, which runs for no one host here: {text}"))
+                .help(template::known(About::Stage).to_owned())
+        })?;
     }
     Ok(name.to_owned())
 }

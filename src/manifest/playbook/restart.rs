@@ -21,6 +21,8 @@ use crate::model::hook::Hook;
 use crate::model::rollout::RestartDomain;
 use crate::model::rollout::RestartSettings;
 use crate::model::rollout::RestartWhen;
+use crate::model::template;
+use crate::model::template::About;
 
 /// Which failure domain a restart is counted in.
 const DAG: (&str, RestartDomain) = ("rms_dag", RestartDomain::RmsDag);
@@ -199,7 +201,13 @@ fn drain(node: &Node, name: &str, hooks: &BTreeMap<String, Hook>) -> Result<Drai
             [entry] if entry.key.text == "hook" => {
                 let name = scalar::text(&entry.value)?;
                 match hooks.get(name) {
-                    Some(hook) if hook.undo.is_some() => Ok(Drain::Hook(name.to_owned())),
+                    Some(hook) if hook.undo.is_some() => {
+                        let undo = hook.undo.as_ref().and_then(|undo| hooks.get(undo));
+                        for hook in [hook].into_iter().chain(undo) {
+                            about_a_host(name, hook)?;
+                        }
+                        Ok(Drain::Hook(name.to_owned()))
+                    }
                     Some(_) => {
                         Err(Mismatch::new(format!("names hook `{name}`, which has no undo")).help(
                             "a hook that drains names in `undo` the one that brings the host \
@@ -236,6 +244,16 @@ fn drain(node: &Node, name: &str, hooks: &BTreeMap<String, Hook>) -> Result<Drai
             }
         }
     }
+}
+
+fn about_a_host(name: &str, hook: &Hook) -> Result<(), Mismatch> {
+    for part in &hook.argv {
+        template::sample(part, About::Host).map_err(|text| {
+            Mismatch::new(format!("names hook `{name}`, which never works here: {text}"))
+                .help(template::known(About::Host).to_owned())
+        })?;
+    }
+    Ok(())
 }
 
 /// Without `order`, a built-in drain knows a good one.

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::model::host::Host;
 use crate::model::host::HostName;
+use crate::model::plan::FailureDomain;
 use crate::model::product::Role;
 use crate::model::rollout::Playbook;
+use crate::model::rollout::ServerOrder;
 use crate::model::rollout::StageWork;
+use crate::model::rollout::StepOrder;
 use crate::plan::domain;
 use crate::plan::fits::Case;
 use crate::plan::fits::Finding;
@@ -14,6 +17,7 @@ use crate::plan::fits::Names;
 use crate::plan::fits::Place;
 use crate::plan::fits::at;
 use crate::plan::fits::error;
+use crate::plan::fits::role_of;
 use crate::plan::fits::some;
 use crate::plan::fits::warning;
 use crate::plan::stage;
@@ -116,24 +120,60 @@ pub(super) fn check(case: &Case<'_>, found: &mut Vec<Finding>) {
             ));
         }
     }
+    early_steps(case, found);
     domains(case, found);
     groups(case, found);
 }
 
-/// A failure domain whose members may all be down at once protects nobody.
-fn domains(case: &Case<'_>, found: &mut Vec<Finding>) {
-    let mut members: BTreeMap<String, (u32, Vec<&Host>)> = BTreeMap::new();
-    for host in case.hosts.iter().filter(|host| host.in_scope()) {
-        for domain in domain::domains(host, case.playbook) {
-            let (_, hosts) =
-                members.entry(domain.id).or_insert((domain.max_unavailable, Vec::new()));
-            hosts.push(host);
+/// A step that waits for servers whose stage comes later is held, and the run goes past it.
+fn early_steps(case: &Case<'_>, found: &mut Vec<Finding>) {
+    for (place, one) in case.playbook.stages.iter().enumerate() {
+        let StageWork::Step(order) = &one.work else { continue };
+        if !waits_for_servers(order) {
+            continue;
+        }
+        let role = role_of(order);
+        let later = case.dealt.iter().skip(place + 1).flatten().flatten().copied();
+        let later: Vec<&Host> = later.filter(|host| host.role == Some(role)).collect();
+        if !later.is_empty() {
+            found.push(error(
+                at(place, &["org_step"]),
+                format!(
+                    "stage `{}` needs every {role} server verified, and {} come in a later stage",
+                    one.name,
+                    some(&later)
+                ),
+                "put it behind the stages of its servers",
+            ));
         }
     }
-    for (id, (most, hosts)) in members {
-        let all = usize::try_from(most).is_ok_and(|most| most >= hosts.len());
-        let stands_in = ["dag:", "farm:", "cluster:"].iter().any(|kind| id.starts_with(kind));
-        let Some(first) = hosts.first().filter(|_| all && stands_in && hosts.len() > 1) else {
+}
+
+/// What is switched on is used at once, so that the servers must be ready before.
+fn waits_for_servers(order: &StepOrder) -> bool {
+    match order {
+        StepOrder::ExchangeIrm(irm) => {
+            irm.internal_licensing == Some(true) || irm.client_access_server == Some(true)
+        }
+        StepOrder::Farm(farm) => farm.enabled,
+        StepOrder::Servers { act: ServerOrder::FileObject { .. }, .. } => true,
+        StepOrder::Servers { .. } | StepOrder::RefreshCertificates => false,
+    }
+}
+
+/// A failure domain whose members may all be down at once protects nobody.
+fn domains(case: &Case<'_>, found: &mut Vec<Finding>) {
+    let mut members: BTreeMap<String, (FailureDomain, Vec<&Host>)> = BTreeMap::new();
+    for host in case.hosts.iter().filter(|host| host.in_scope()) {
+        for domain in domain::domains(host, case.playbook) {
+            let id = domain.id.clone();
+            members.entry(id).or_insert((domain, Vec::new())).1.push(host);
+        }
+    }
+    for (id, (domain, hosts)) in members {
+        let all = usize::try_from(domain.max_unavailable).is_ok_and(|most| most >= hosts.len());
+        let is_meant = all && domain.stands_in() && hosts.len() > 1;
+        let Some(first) = hosts.first().filter(|_| is_meant) else {
             continue;
         };
         let role = first.role.map_or("", Role::id);

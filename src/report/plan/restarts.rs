@@ -55,15 +55,22 @@ fn order(hosts: &[HostName], options: &RenderOptions) -> String {
 
 /// `at most 1 per dag, 2 per site`, for the domains of the hosts that restart.
 fn limits(plan: &Plan) -> String {
-    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     for host in in_scope(plan).filter(|host| host.has_work() && host.restart) {
         for domain in &host.domains {
-            let limit = kinds.entry(kind(&domain.id)).or_insert(domain.max_unavailable);
-            *limit = domain.max_unavailable.min(*limit);
+            let own = domain.max_unavailable;
+            let (least, most) = kinds.entry(kind(&domain.id)).or_insert((own, own));
+            (*least, *most) = (own.min(*least), own.max(*most));
         }
     }
-    let words: Vec<String> =
-        kinds.into_iter().map(|(kind, limit)| format!("{limit} per {kind}")).collect();
+    let words = kinds.into_iter().map(|(kind, (least, most))| {
+        if least == most {
+            format!("{most} per {kind}")
+        } else {
+            format!("{least} to {most} per {kind}")
+        }
+    });
+    let words: Vec<String> = words.collect();
     if words.is_empty() { String::new() } else { format!("at most {}", words.join(", ")) }
 }
 

@@ -8,7 +8,14 @@ use crate::plan::sample::Fleet;
 const MSDRM: &str = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation";
 
 fn options() -> RenderOptions {
-    RenderOptions { width: 120, style: Style::PLAIN, full: false, host: None, digest: None }
+    RenderOptions {
+        width: 120,
+        style: Style::PLAIN,
+        full: false,
+        host: None,
+        digest: None,
+        now: None,
+    }
 }
 
 #[track_caller]

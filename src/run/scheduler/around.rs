@@ -51,7 +51,11 @@ impl Scheduler<'_> {
         if std::mem::replace(&mut self.hooks.is_entered, true) {
             return false;
         }
-        self.hooks.is_due = (0..self.plan.stages.len()).any(|stage| self.is_due(stage));
+        let first = (0..self.plan.stages.len()).find(|stage| self.is_due(*stage));
+        if first.is_some_and(|stage| self.shut_out(stage)) {
+            return true;
+        }
+        self.hooks.is_due = first.is_some();
         self.enter(None, self.hooks.is_due)
     }
 

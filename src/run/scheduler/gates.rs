@@ -124,11 +124,34 @@ impl Scheduler<'_> {
     ///
     /// INVARIANT: nothing starts that cannot end inside its window, or that a freeze would meet.
     pub(super) fn closed(&self, host: &HostName, restarts_too: bool) -> Option<String> {
-        let planned = self.plan.hosts.get(host)?;
         let restarts = !restarts_too || self.restarts().contains(host);
+        self.why_closed(host, restarts)
+    }
+
+    fn why_closed(&self, host: &HostName, restarts: bool) -> Option<String> {
+        // A rehearsal touches nobody, and says beforehand who would not fit.
+        if self.options.rehearsal {
+            return None;
+        }
+        let planned = self.plan.hosts.get(host)?;
         let worst = worst::of_host(planned, &self.plan.conditions, restarts);
         let name = planned.window.as_deref();
         window::opening(name, &self.plan.conditions, self.now, worst).closed()
+    }
+
+    /// Ends the run before a stage's gates and hooks if nobody in it may start: no person is asked and
+    /// no program runs for nothing.
+    pub(super) fn shut_out(&mut self, stage: usize) -> bool {
+        let Some(planned) = self.plan.stages.get(stage) else { return false };
+        let PlannedWork::Hosts { batches, restarts, .. } = &planned.work else { return false };
+        let waits = |host: &&HostName| self.hosts.get(*host) == Some(&Standing::Waiting);
+        let waiting: Vec<HostName> = batches.iter().flatten().filter(waits).cloned().collect();
+        let is_shut = |host: &HostName| self.why_closed(host, restarts.contains(host)).is_some();
+        if waiting.is_empty() || !waiting.iter().all(is_shut) {
+            return false;
+        }
+        self.close(&waiting);
+        true
     }
 
     /// Ends the run, because what is left of a batch may not start.

@@ -1,5 +1,7 @@
 //! Restarts owed: paid by somebody else, and told by the journal whenever a run dies.
 
+use jiff::SignedDuration;
+
 use rmsfleet::error::Exit;
 use rmsfleet::event::Record;
 use rmsfleet::host::mark;
@@ -51,6 +53,40 @@ fn a_mark_that_came_after_the_plan_stays() {
     let report = apply(&fleet, &paid()).unwrap();
     assert!(matches!(outcome(&report, "FS1"), Outcome::Refused(_)), "{report:?}");
     assert!(fleet.value("FS1", &mark::path()).unwrap().starts_with("run-9 "));
+}
+
+/// FS1 has nothing to change, and owes a restart.
+fn owing() -> Plan {
+    let mut plan = two_values(&["FS1"], true);
+    let host = plan.hosts.get_mut(&HostName::new("FS1")).unwrap();
+    host.changes.clear();
+    host.restart_owed = Some(MARK.to_owned());
+    plan
+}
+
+#[test]
+fn a_plan_of_a_restart_alone_is_good_for_one_restart() {
+    let fleet = ready(&["FS1"]);
+    fleet.put("FS1", &mark::path(), MARK);
+    assert_eq!(apply(&fleet, &owing()).unwrap().exit, Exit::Ok);
+    let report = apply(&fleet, &owing()).unwrap();
+    let Outcome::Refused(failure) = outcome(&report, "FS1") else { panic!("{report:?}") };
+    assert!(failure.text().contains("is not owed any more"), "{}", failure.text());
+    assert_eq!((report.exit, orders(&fleet, "FS1")), (Exit::Refused, 1));
+}
+
+#[test]
+fn a_debt_that_somebody_has_paid_by_hand_is_struck_out_and_not_paid_again() {
+    let fleet = ready(&["FS1"]);
+    fleet.put("FS1", &mark::path(), MARK);
+    fleet.with(|world| {
+        let now = world.now;
+        let machine = world.machines.get_mut("FS1").unwrap();
+        machine.goes_down(now - SignedDuration::from_mins(10));
+    });
+    let report = apply(&fleet, &owing()).unwrap();
+    assert_eq!(report.exit, Exit::Ok, "{report:?}");
+    assert_eq!((orders(&fleet, "FS1"), fleet.value("FS1", &mark::path())), (0, None));
 }
 
 /// What the journal tells of FS1's debt once the run has died at one of its events.

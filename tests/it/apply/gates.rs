@@ -143,6 +143,8 @@ fn nobody_who_approves_leaves_the_run_paused_and_somebody_lets_it_go_on() {
     let fleet = ready(&["FS1", "FS2"]);
     says_go(&fleet, 60);
     assert_eq!(apply(&fleet, &plan).unwrap().exit, Exit::Ok);
+    let by = |event: &Event| matches!(event, Event::GateSeen { green: true, seen, .. } if seen == "anna said go");
+    assert!(fleet.with(|world| world.events.iter().any(by)), "who said it stands in the journal");
 }
 
 /// Somebody says go so many seconds after the run's start.
@@ -179,7 +181,7 @@ fn two_restarted_hosts_ask_a_person_one_after_the_other() {
     assert_eq!(report.exit, Exit::Ok, "{report:?}");
     let told = fleet.with(|world| {
         let told = |event: &Event| match event {
-            Event::GateSeen { gate, .. } => Some(format!("{gate} asked")),
+            Event::GateSeen { gate, green: false, .. } => Some(format!("{gate} asked")),
             Event::GatePassed { gate, .. } => Some(format!("{gate} passed")),
             _ => None,
         };

@@ -226,11 +226,11 @@ impl Controller for Fleet {
         is_own.then(|| "it has this name".to_owned())
     }
 
-    fn promoted(&self) -> bool {
+    fn promoted(&self) -> Option<String> {
         self.with(|world| {
             let (before, now) = (world.promotions.len(), world.now);
             world.promotions.retain(|said| *said > now);
-            world.promotions.len() < before
+            (world.promotions.len() < before).then(|| "anna".to_owned())
         })
     }
 }

@@ -76,6 +76,28 @@ fn an_order_that_was_never_given_is_given_after_the_settle_time() {
 }
 
 #[test]
+fn a_host_that_restarted_by_itself_after_its_values_were_written_is_not_restarted_again() {
+    for (kind, death) in [("host-verified", Death::After), ("restart-ready", Death::Torn)] {
+        let (fleet, plan) = (ready(Luck::default()), alone());
+        let disk = killed_at(&fleet, &plan, kind, death);
+        pass_time(&fleet, 600);
+        fleet.with(|world| {
+            let now = world.now;
+            world.machines.get_mut("FS1").unwrap().goes_down(now);
+        });
+        pass_time(&fleet, 7200);
+        let (disk, report) = go_on(&fleet, &plan, &disk, None);
+        let report = report.unwrap();
+        assert_eq!(report.exit, Exit::Ok, "{kind}: {report:?}");
+        assert_eq!(*outcome(&report), Outcome::Changed { values: 2, restarted: true }, "{kind}");
+        assert_eq!((exactly(&fleet, "FS1 restart"), reboots(&fleet)), (0, 0), "{kind}");
+        assert_eq!(fleet.value("FS1", &mark::path()), None, "{kind}");
+        let records = reader::parse(&disk.bytes()).unwrap().records;
+        assert!(is_finished(&plan, &History::of(&records)), "{kind}");
+    }
+}
+
+#[test]
 fn the_settle_time_is_counted_by_the_host() {
     let (fleet, plan) = (ready(Luck::default()), alone());
     let disk = killed_at(&fleet, &plan, "restart-intended", Death::After);

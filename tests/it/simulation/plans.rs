@@ -6,6 +6,7 @@ use rmsfleet::model::care::RestartOrder;
 use rmsfleet::model::conditions::Conditions;
 use rmsfleet::model::gate::StageGates;
 use rmsfleet::model::hook::Around;
+use rmsfleet::model::host::HostName;
 use rmsfleet::model::plan::Blocker;
 use rmsfleet::model::plan::FailureDomain;
 use rmsfleet::model::plan::Plan;
@@ -103,6 +104,7 @@ pub(super) fn random_plan(dice: &mut Dice) -> Plan {
         let budget = u32::try_from(dice.up_to(4)).unwrap();
         stages.push(hosts_stage(&format!("hosts {place}"), batches.collect(), budget, restarts));
         let mut step = step("Contoso");
+        step.via = HostName::new(format!("H{:02}", dice.up_to(count)));
         step.satisfied = dice.chance(15);
         step.needs =
             part.iter().filter(|_| dice.chance(50)).map(|host| host.name.clone()).collect();

@@ -194,8 +194,12 @@ impl<'p> Watch<'p> {
 
     /// Counted by hand: every window here opens each day, by UTC.
     fn fits(&self, host: &HostName, restarts: bool) -> bool {
+        let restart = i64::from(self.plan.hosts[host].restart_timeout);
+        self.fits_for(host, 180 + if restarts { restart } else { 0 })
+    }
+
+    fn fits_for(&self, host: &HostName, seconds: i64) -> bool {
         let planned = &self.plan.hosts[host];
-        let seconds = 180 + if restarts { i64::from(planned.restart_timeout) } else { 0 };
         let (start, end) = (self.now.as_second(), self.now.as_second() + seconds);
         let conditions = &self.plan.conditions;
         let frozen = !self.is_free(seconds);
@@ -326,6 +330,7 @@ impl<'p> Watch<'p> {
                 let owed = step.needs.iter().find(|host| self.owed.contains(*host));
                 assert_eq!(owed, None, "a step before a restart it needs");
                 assert!(self.is_free(900), "a step in a freeze");
+                assert!(self.fits_for(&step.via, 900), "a step outside its server's window");
                 self.step_running = Some(*stage);
             }
             Action::Gates { stage, place, again, .. } => {

@@ -80,13 +80,14 @@ pub(super) enum Weakness {
 }
 
 /// Every weakness, with the words in which the watch must complain of it.
-const ALL: [(Weakness, &str); 36] = [
+const ALL: [(Weakness, &str); 37] = [
     (Weakness::Forks, "forks"),
     (Weakness::RestartLimit, "limit"),
     (Weakness::Domains, "is over"),
     (Weakness::Budget, "after the halt"),
     (Weakness::Unreachable, "after the halt"),
     (Weakness::Windows, "in its window"),
+    (Weakness::Windows, "outside its server's window"),
     (Weakness::Freezes, "in its window"),
     (Weakness::GatesBefore, "before its gates"),
     (Weakness::GatesBetween, "before its gates"),
