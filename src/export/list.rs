@@ -18,7 +18,7 @@ pub fn files(plan: &Plan, digest: &str, policies: &[Policy]) -> Vec<File> {
         },
         File {
             name: "values.csv".to_owned(),
-            bytes: crlf(&csv(policies)).into_bytes(),
+            bytes: crlf(&csv(digest, policies)).into_bytes(),
             about: "the same for programs".to_owned(),
         },
     ]
@@ -57,8 +57,8 @@ fn cell(text: &str) -> String {
     format!("{fence}{pad}{}{pad}{fence}", text.replace('|', "\\|"))
 }
 
-fn csv(policies: &[Policy]) -> String {
-    let mut text = "policy,hosts,key,value,default,type,data\n".to_owned();
+fn csv(digest: &str, policies: &[Policy]) -> String {
+    let mut text = "policy,hosts,key,value,default,type,data,plan_sha256\n".to_owned();
     for policy in policies {
         for (path, value) in &policy.values {
             let key = format!("HKLM\\{}", path.key.as_str());
@@ -71,6 +71,7 @@ fn csv(policies: &[Policy]) -> String {
                 default,
                 &value.kind().to_string(),
                 &data(value),
+                digest,
             ];
             let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
             text.push_str(&format!("{}\n", fields.join(",")));

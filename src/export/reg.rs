@@ -1,4 +1,5 @@
-//! `export reg`: registry files for each host, and for each role whose hosts get the same.
+//! `export reg`: registry files for each host, and for each role, or product, whose hosts get the
+//! same.
 
 use crate::export::file::ExportError;
 use crate::export::file::File;
@@ -8,6 +9,7 @@ use crate::export::values::Values;
 use crate::export::values::alike;
 use crate::export::values::before;
 use crate::export::values::hosts;
+use crate::export::values::same;
 use crate::export::values::wanted;
 use crate::model::host::HostName;
 use crate::model::plan::Plan;
@@ -22,14 +24,13 @@ use crate::model::registry::State;
 /// stay, with nothing in them; only a program that looks may delete a key (`rmsfleet undo` does).
 pub fn files(plan: &Plan, digest: &str) -> Result<Vec<File>, ExportError> {
     let mut files = Vec::new();
-    let back = alike(plan, before);
-    for (role, values) in alike(plan, wanted) {
-        let hosts = hosts(plan).filter(|host| host.role == Some(role)).count();
-        let whom = format!("every {role} server of the plan ({hosts})");
-        let name = format!("roles/{role}");
+    for (group, members) in alike(plan) {
+        let Some(values) = same(&members, wanted) else { continue };
+        let whom = format!("every {group} server of the plan ({})", members.len());
+        let name = format!("roles/{group}");
         files.push(forward(plan, digest, &name, &whom, &values)?);
-        if let Some(values) = back.get(&role).filter(|values| !values.is_empty()) {
-            files.push(backward(plan, digest, &name, &whom, values)?);
+        if let Some(values) = same(&members, before).filter(|values| !values.is_empty()) {
+            files.push(backward(plan, digest, &name, &whom, &values)?);
         }
     }
     for host in hosts(plan) {

@@ -74,17 +74,36 @@ pub fn sets(plan: &Plan) -> Vec<ValueSet> {
     sets
 }
 
-/// For each role the one list that `of` gives for all of its hosts; a role whose hosts differ is not
-/// in it.
-pub fn alike(plan: &Plan, of: fn(&PlannedHost) -> Values) -> BTreeMap<Role, Values> {
-    let mut roles: BTreeMap<Role, Option<Values>> = BTreeMap::new();
+/// Servers that get the same, under one name: those of a role, or of a product where the servers of a
+/// role differ. Those of one product that differ are in none.
+pub fn alike(plan: &Plan) -> Vec<(&'static str, Vec<&PlannedHost>)> {
+    let mut roles: BTreeMap<Role, Vec<&PlannedHost>> = BTreeMap::new();
     for host in hosts(plan) {
-        let Some(role) = host.role else { continue };
-        let values = of(host);
-        roles
-            .entry(role)
-            .and_modify(|all| *all = all.take().filter(|all| *all == values))
-            .or_insert(Some(values));
+        if let Some(role) = host.role {
+            roles.entry(role).or_default().push(host);
+        }
     }
-    roles.into_iter().filter_map(|(role, values)| Some((role, values?))).collect()
+    let mut found = Vec::new();
+    for (role, members) in roles {
+        if same(&members, wanted).is_some() {
+            found.push((role.id(), members));
+            continue;
+        }
+        let mut products: BTreeMap<Product, Vec<&PlannedHost>> = BTreeMap::new();
+        for host in members {
+            if let Some(product) = host.product {
+                products.entry(product).or_default().push(host);
+            }
+        }
+        let alike = products.into_iter().filter(|(_, members)| same(members, wanted).is_some());
+        found.extend(alike.map(|(product, members)| (product.id(), members)));
+    }
+    found
+}
+
+/// The one list that `of` gives for all of these hosts; `None` if they differ.
+pub fn same(hosts: &[&PlannedHost], of: fn(&PlannedHost) -> Values) -> Option<Values> {
+    let mut lists = hosts.iter().map(|host| of(host));
+    let first = lists.next()?;
+    lists.all(|other| other == first).then_some(first)
 }

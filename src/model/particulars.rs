@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::farm;
 use crate::model::fileserver::FoundObject;
 use crate::model::registry::KeyPath;
+use crate::model::step::SettingValue;
 
 /// The answer to a question that may never have been put.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,29 @@ pub struct FarmIrm {
     pub use_directory: Option<bool>,
     /// Empty where none is set.
     pub server: Option<String>,
+}
+
+impl FarmIrm {
+    /// The evidence in what a farm's step reads.
+    pub fn of(told: &farm::FarmIrm) -> Self {
+        let flag = |name: &str| match told.get(name) {
+            Some(SettingValue::Bool(value)) => Some(*value),
+            Some(SettingValue::Text(_) | SettingValue::List(_) | SettingValue::Untold) | None => {
+                None
+            }
+        };
+        let server = match told.get("CertificateServerUrl") {
+            Some(SettingValue::Text(server)) => Some(server.clone()),
+            Some(SettingValue::Bool(_) | SettingValue::List(_) | SettingValue::Untold) | None => {
+                None
+            }
+        };
+        Self {
+            enabled: flag("IrmEnabled"),
+            use_directory: flag("UseActiveDirectoryDiscovery"),
+            server,
+        }
+    }
 }
 
 /// One event of a connector node's log (`connector.md` 4.1).

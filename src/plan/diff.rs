@@ -28,6 +28,9 @@ pub struct Diff {
     pub notes: Vec<Note>,
 }
 
+/// The form that a migration leaves behind on purpose, and takes away itself.
+const MIGRATION: &str = "migration-phase-1";
+
 /// Compares. A value nobody could read is blocked, not absent: silence is not evidence.
 pub fn diff(desired: &[Desired], observation: &Observation, variants: Variants) -> Diff {
     let mut diff = Diff::default();
@@ -50,8 +53,11 @@ pub fn diff(desired: &[Desired], observation: &Observation, variants: Variants) 
         }
         for (form, found) in foreign_forms(wanted, observation) {
             let is_own = form.path == wanted.path;
+            // It blocks until somebody who knows the migration has decided.
+            let is_left = form.id == MIGRATION;
             let fate = match (is_own, variants) {
                 (true, _) => "is replaced",
+                (false, _) if is_left => "is left to whoever ends the migration",
                 (false, Variants::Keep) => "is left as it is (`variants: converge` removes it)",
                 (false, Variants::Converge) => "is removed",
             };
@@ -61,7 +67,8 @@ pub fn diff(desired: &[Desired], observation: &Observation, variants: Variants) 
             });
             let is_ours = desired.iter().any(|other| other.path == form.path);
             let twice = diff.changes.iter().any(|other| other.path == form.path);
-            if !is_own && !is_ours && !twice && variants == Variants::Converge {
+            let is_removed = !is_own && !is_ours && !twice && !is_left;
+            if is_removed && variants == Variants::Converge {
                 diff.changes.push(Change {
                     path: form.path.clone(),
                     before: State::Present(found),

@@ -25,10 +25,19 @@ use crate::plan::identity::identity_of;
 pub fn farms(hosts: &[Host]) -> BTreeMap<String, Vec<&Host>> {
     let mut farms: BTreeMap<String, Vec<&Host>> = BTreeMap::new();
     for host in hosts.iter().filter(|host| host.role == Some(Role::Sharepoint)) {
-        let name = host.farm.clone().unwrap_or_else(|| host.name.short().to_owned());
-        farms.entry(name).or_default().push(host);
+        farms.entry(name_of(host)).or_default().push(host);
     }
     farms
+}
+
+/// What a SharePoint server's farm has told, to whichever of its servers was asked.
+pub fn told_of<'s>(host: &Host, survey: &'s Survey) -> Option<&'s Farm> {
+    survey.farms.get(&name_of(host))?.as_ref().ok()
+}
+
+/// The name under which a server's farm is asked.
+pub fn name_of(host: &Host) -> String {
+    host.farm.clone().unwrap_or_else(|| host.name.short().to_owned())
 }
 
 /// The server of a farm whose endpoint is used: one that hosts Central Administration, else the
@@ -170,7 +179,11 @@ fn complete(
     let (pardoned, missing): (Vec<String>, Vec<String>) = servers
         .iter()
         .filter(|server| !is_no_member(server.role.as_deref()))
-        .filter(|server| !members.iter().any(|host| is_same(&server.name, host, survey)))
+        // A server that the inventory keeps out of the run was not configured by it.
+        .filter(|server| {
+            let mut scoped = members.iter().filter(|host| host.in_scope());
+            !scoped.any(|host| is_same(&server.name, host, survey))
+        })
         .map(|server| server.name.clone())
         .partition(|name| is_waived(name));
     let names = |hosts: Vec<&&Host>| -> Vec<HostName> {

@@ -3,6 +3,7 @@
 mod checks;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
@@ -15,10 +16,12 @@ use crate::model::lease;
 use crate::model::lease::FoundLease;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::model::particulars::FarmIrm;
 use crate::model::plan::Blocker;
 use crate::model::plan::Note;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::Scope;
+use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
@@ -36,6 +39,7 @@ use crate::plan::desired;
 use crate::plan::diff;
 use crate::plan::domain;
 use crate::plan::evidence;
+use crate::plan::farm;
 use crate::plan::identity;
 use crate::plan::identity::Fit;
 use crate::plan::node;
@@ -59,6 +63,8 @@ pub struct Context<'a> {
     pub survey: &'a Survey,
     /// Connector nodes of the inventory.
     pub nodes: &'a [HostName],
+    /// Names that servers of the fleet used for the connector before.
+    pub earlier: &'a BTreeSet<String>,
     pub twins: &'a BTreeMap<HostName, Vec<HostName>>,
     /// The whole inventory.
     pub hosts: &'a [Host],
@@ -191,7 +197,7 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
         }
         Err(error) => planned.blockers.push(blocker("no-values", &error.to_string())),
     }
-    decide(&mut planned, host, role, observation, context);
+    decide(&mut planned, host, product, observation, context);
     if planned.restart {
         standing::tell(&mut planned, host, context.survey);
     }
@@ -210,28 +216,31 @@ pub fn target(host: &Host, role: Role, context: Context<'_>) -> PlannedHost {
 fn decide(
     planned: &mut PlannedHost,
     host: &Host,
-    role: Role,
+    product: Product,
     observation: &Observation,
     context: Context<'_>,
 ) {
+    let role = product.role();
     let ours = Ours {
         tenant: host.tenant.as_ref(),
         connector: host.connector.as_ref(),
         nodes: context.nodes,
+        earlier: context.earlier,
     };
     let mut traces = evidence::traces(role, observation, ours);
     let asked = surroundings::Asked {
         organisation: organisation::organisation_of(host, context.survey),
         failure: context.survey.organisation_failures.get(&host.name),
         observation,
+        farm: farm::told_of(host, context.survey).map(|farm| FarmIrm::of(&farm.irm)),
     };
-    traces.evidence.extend(surroundings::evidence(role, asked, ours));
+    traces.evidence.extend(surroundings::evidence(product, &asked, ours));
     // A host whose values are right already holds what contradicts them all the same.
     conflicts(planned, &traces.leftovers, &traces.other_connectors);
     planned.notes.extend(elsewhere(&traces.elsewhere));
-    let paid = debt::paid(observation).filter(|_| planned.changes.is_empty());
+    planned.blockers.extend(file_server_beside(host, product, observation, ours));
+    let paid = debt::paid(observation);
     if let Some(boot) = paid {
-        planned.mark_paid = true;
         planned.notes.push(note(
             "restart-paid",
             format!(
@@ -265,7 +274,35 @@ fn decide(
         }
         RestartPolicy::Never | RestartPolicy::Manual => {}
     }
+    // One that is restarted has a mark of its own until then.
+    planned.mark_paid = paid.is_some() && !planned.restart;
     planned.blockers.extend(decided.blocker);
+}
+
+/// Exchange leads the MSDRM values to the tenant, a file server to the connector (`connector.md` 1.4):
+/// where a file server's values stand and its service too, whoever writes last breaks the other.
+fn file_server_beside(
+    host: &Host,
+    product: Product,
+    observation: &Observation,
+    ours: Ours<'_>,
+) -> Option<Blocker> {
+    let service = preflight::RESOURCE_MANAGER.to_lowercase();
+    let is_file_server =
+        observation.particulars.services.told().is_ok_and(|all| all.contains_key(&service));
+    let holds_its_values = evidence::leads_to_connector(observation, ours);
+    (product.role() == Role::Exchange && is_file_server && holds_its_values).then(|| Blocker {
+        id: "role-conflict".to_owned(),
+        text: format!(
+            "{} is a file server too, with a file server's values: Exchange keeps other data in the \
+             same MSDRM values",
+            host.name
+        ),
+        hint: Some(format!(
+            "move one of the two roles, or give the file server up: --waive {}:role-conflict",
+            host.name
+        )),
+    })
 }
 
 fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String]) {

@@ -142,6 +142,33 @@ fn waits_for_servers(act: &Act) -> bool {
     act.settings().iter().any(|setting| setting.after == SettingValue::Bool(true))
 }
 
+/// Servers of an organisation that the inventory does not list, by name.
+pub struct Unlisted {
+    /// Waived by name.
+    pub pardoned: Vec<String>,
+    pub missing: Vec<String>,
+}
+
+/// Looks for servers of the organisation that are in no inventory. `servers` are the inventory's.
+pub fn unlisted(
+    organisation: &Organisation,
+    servers: &[&Host],
+    survey: &Survey,
+    waived: &[String],
+) -> Unlisted {
+    let known = |host: &Host| identity_of(survey, &host.name);
+    let (pardoned, missing): (Vec<&ExchangeServer>, Vec<&ExchangeServer>) = organisation
+        .servers
+        .iter()
+        .filter(|server| !server.is_edge)
+        .filter(|server| !servers.iter().any(|host| is_same(server, host, known(host))))
+        .partition(|server| waived.iter().any(|name| is_named(server, name)));
+    let names = |servers: Vec<&ExchangeServer>| {
+        sorted(servers.into_iter().map(|server| server.name.clone()))
+    };
+    Unlisted { pardoned: names(pardoned), missing: names(missing) }
+}
+
 fn step(
     organisation: &Organisation,
     via: &Host,
@@ -164,12 +191,7 @@ fn step(
                 || !survey.organisations.iter().any(|other| lists(other, host, known(host))))
     });
     let (excused, needs): (Vec<&Host>, Vec<&Host>) = needed.partition(|host| is_waived(host));
-    let (pardoned, missing): (Vec<&ExchangeServer>, Vec<&ExchangeServer>) = organisation
-        .servers
-        .iter()
-        .filter(|server| !server.is_edge)
-        .filter(|server| !servers.iter().any(|host| is_same(server, host, known(host))))
-        .partition(|server| waived.iter().any(|name| is_named(server, name)));
+    let Unlisted { pardoned, missing } = unlisted(organisation, servers, survey, waived);
     let settings = act.settings();
     OrganisationStep {
         identity: organisation.dn.clone(),
@@ -181,11 +203,10 @@ fn step(
         satisfied: !settings.is_empty() && settings.iter().all(Setting::is_satisfied),
         act,
         needs: sorted(needs.into_iter().map(|host| host.name.clone())),
-        missing: sorted(missing.into_iter().map(|server| server.name.clone())),
+        missing,
         waived: sorted(
             pardoned
                 .into_iter()
-                .map(|server| server.name.clone())
                 .chain(excused.into_iter().map(|host| host.name.as_str().to_owned())),
         ),
         held: None,

@@ -1,5 +1,7 @@
 //! Whose a URL is: the tenant's, the connector's, or a third party's.
 
+use std::collections::BTreeSet;
+
 use crate::model::host::HostName;
 use crate::model::origin::Origin;
 use crate::plan::url::url_host;
@@ -12,6 +14,8 @@ pub struct Ours<'a> {
     pub connector: Option<&'a Origin>,
     /// The inventory's connector nodes; a value that names one of them names a connector.
     pub nodes: &'a [HostName],
+    /// Names that servers of the fleet used for the connector before; in lower case.
+    pub earlier: &'a BTreeSet<String>,
 }
 
 /// Whom a URL points to.

@@ -27,6 +27,7 @@ use crate::model::registry::KeyPath;
 use crate::model::registry::ValuePath;
 use crate::model::rules::RulePack;
 
+pub use clients::RESOURCE_MANAGER;
 pub use cluster::members_key;
 pub(crate) use windows::CLOCK_SKEW;
 

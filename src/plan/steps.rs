@@ -146,6 +146,8 @@ fn servers(
     order: &ServerOrder,
     among: Option<&[HostName]>,
 ) -> Vec<OrganisationStep> {
+    let exchange: Vec<&Host> =
+        input.hosts.iter().filter(|host| host.role == Some(Role::Exchange)).collect();
     let touched = input
         .hosts
         .iter()
@@ -159,6 +161,18 @@ fn servers(
                 Role::Sharepoint => host.farm.clone(),
                 Role::Fci | Role::Connector => None,
             };
+            // What is done to each server for its organisation is not done to half of them.
+            let organisation = match (role, order) {
+                (Role::Exchange, ServerOrder::ClearCache | ServerOrder::RestartIis) => {
+                    organisation::organisation_of(host, input.survey)
+                }
+                _ => None,
+            };
+            let unlisted = organisation.map(|found| {
+                organisation::unlisted(found, &exchange, input.survey, input.waived_servers)
+            });
+            let (missing, waived) =
+                unlisted.map_or_else(Default::default, |own| (own.missing, own.pardoned));
             let mut held = None;
             let act = match order {
                 ServerOrder::FileObject { object, name, settings } => {
@@ -190,8 +204,8 @@ fn servers(
                 },
                 satisfied: fileserver::is_satisfied(&act),
                 act,
-                missing: Vec::new(),
-                waived: Vec::new(),
+                missing,
+                waived,
                 held,
                 by_hand: None,
             }

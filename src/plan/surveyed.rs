@@ -97,6 +97,7 @@ mod tests {
             pack: &fleet.pack,
             survey: &fleet.survey,
             nodes: &[],
+            earlier: &std::collections::BTreeSet::new(),
             twins: &std::collections::BTreeMap::new(),
             hosts: &[],
         };

@@ -6,6 +6,7 @@ use crate::model::facts::HostSurvey;
 use crate::model::facts::Survey;
 use crate::model::host::Host;
 use crate::model::origin::Origin;
+use crate::model::particulars::FarmIrm;
 use crate::model::plan::Blocker;
 use crate::model::plan::Note;
 use crate::model::product::Role;
@@ -14,6 +15,7 @@ use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::tenant;
 use crate::model::tenant::is_azure;
+use crate::plan::farm;
 use crate::plan::make::note;
 use crate::plan::organisation::organisation_of;
 use crate::plan::url::url_host;
@@ -146,6 +148,19 @@ pub fn others(host: &Host, survey: &Survey) -> Option<Blocker> {
             }
         }
     }
+    let irm = match host.role {
+        Some(Role::Exchange) => organisation_of(host, survey).map(|found| &found.irm),
+        _ => None,
+    };
+    if let Some(irm) = irm {
+        texts.extend(irm.service_location.clone());
+        texts.extend(irm.publishing_location.clone());
+        texts.extend(irm.licensing_location.iter().flatten().cloned());
+    }
+    if host.role == Some(Role::Sharepoint) {
+        let farm = farm::told_of(host, survey).map(|farm| FarmIrm::of(&farm.irm));
+        texts.extend(farm.and_then(|farm| farm.server));
+    }
     let mut found: Vec<String> = texts
         .iter()
         .filter_map(|text| url_host(text))
@@ -158,7 +173,10 @@ pub fn others(host: &Host, survey: &Survey) -> Option<Blocker> {
     }
     Some(Blocker {
         id: "other-tenant".to_owned(),
-        text: format!("its values name {}, and its tenant is {own}", found.join(", ")),
+        text: format!(
+            "its values, or those of its organisation or farm, name {}, and its tenant is {own}",
+            found.join(", ")
+        ),
         hint: Some(format!(
             "find out which is right; if {own} is, waive it: --waive {}:other-tenant",
             host.name
@@ -257,5 +275,13 @@ mod tests {
         fleet.set("FS1", key, "", "https://t2.rms.eu.aadrm.com/_wmcs/certification");
         let blocker = others(&host, &fleet.survey).unwrap();
         assert!(blocker.text.contains("t2.rms.eu.aadrm.com"), "{blocker:?}");
+        let mut fleet = Fleet::new(&["EX1"]);
+        let host = fleet.hosts[0].clone();
+        let organisation = fleet.survey.organisations.first_mut().unwrap();
+        organisation.irm.licensing_location = Some(vec!["https://t1.rms.eu.aadrm.com".to_owned()]);
+        assert_eq!(others(&host, &fleet.survey), None);
+        let organisation = fleet.survey.organisations.first_mut().unwrap();
+        organisation.irm.licensing_location = Some(vec!["https://t2.rms.eu.aadrm.com".to_owned()]);
+        assert!(others(&host, &fleet.survey).is_some());
     }
 }

@@ -45,7 +45,8 @@ pub fn decide(case: Case<'_>) -> Decided {
         evidence.insert(0, fact(Weight::Against, text));
         return plain(RestartNeed::NotRequired, "restart-paid", evidence);
     }
-    if let Some(mark) = owed {
+    // One that was paid says nothing of what is written now.
+    if let Some(mark) = owed.filter(|_| paid.is_none()) {
         evidence
             .insert(0, fact(Weight::For, format!("an earlier run left a restart owed: {mark}")));
         return plain(RestartNeed::Required, "restart-owed", evidence);

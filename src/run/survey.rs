@@ -33,6 +33,7 @@ use crate::model::irm::Organisation;
 use crate::model::maintenance::Membership;
 use crate::model::outcome::Failure;
 use crate::model::particulars::Asked;
+use crate::model::particulars::FarmIrm;
 use crate::model::particulars::Particulars;
 use crate::model::particulars::WebAnswer;
 use crate::model::probe::Probe;
@@ -316,7 +317,7 @@ async fn ask_farm<C: Connect>(connect: &C, question: &Question, survey: &mut Sur
     };
     let farm = read.await.map_err(|error| error.failure());
     observation.particulars.farm = match &farm {
-        Ok(farm) => Asked::Told(farm::of(&farm.irm)),
+        Ok(farm) => Asked::Told(FarmIrm::of(&farm.irm)),
         Err(failure) => Asked::NotRead(failure.text()),
     };
     survey.farms.insert(name.clone(), farm);

@@ -88,7 +88,11 @@ pub(super) fn urls(
     }
     if let (Some(origin), Some(found)) = (&host.connector, variables.get("rms_connector_url")) {
         let at = found.value.span;
-        if let Some(node) = nodes.get(origin.host()) {
+        let label = origin.host().split('.').next().unwrap_or_default();
+        let is_short = |node: &&&HostName| !node.as_str().contains('.');
+        // A node of the inventory without a domain is the one with this label in any.
+        let node = nodes.get(origin.host()).or_else(|| nodes.get(label).filter(is_short));
+        if let Some(node) = node {
             diagnostics.push(
                 Diagnostic::error(
                     at,

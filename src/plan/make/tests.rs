@@ -338,7 +338,15 @@ fn a_restart_paid_since_the_mark_costs_no_second_one() {
         "RestartOwed",
         "run-0 2026-10-01T00:00:00Z",
     );
+    // What is written now decides, not a debt that was paid.
+    check(&changing, "FS1", "2 restart fci.always");
+    changing.seen("FS1").up_seconds = None;
     check(&changing, "FS1", "2 restart restart-owed");
+    let mut calm = Fleet::new(&["EX1"]);
+    calm.seen("EX1").up_seconds = Some(3600);
+    calm.set("EX1", crate::model::lease::MARKS_KEY, "RestartOwed", "run-0 2026-10-01T00:00:00Z");
+    check(&calm, "EX1", "3 stay exchange.if-adrms");
+    assert!(calm.plan().hosts[&HostName::new("EX1")].mark_paid, "the mark goes all the same");
 }
 
 #[test]

@@ -21,8 +21,11 @@ use crate::plan::product::EXCHANGE_SETUPS;
 use crate::plan::product::exchange_setup;
 
 const MSIPC: &str = r"SOFTWARE\Microsoft\MSIPC\CurrentVersion";
+/// Where its folder stands: key and name.
+const PROGRAMS: (&str, &str) = (r"SOFTWARE\Microsoft\Windows\CurrentVersion", "ProgramFilesDir");
+const MSIPC_FILE: &str = r"Active Directory Rights Management Services Client 2.1\msipc.dll";
 /// The service of the File Server Resource Manager.
-const RESOURCE_MANAGER: &str = "SrmSvc";
+pub const RESOURCE_MANAGER: &str = "SrmSvc";
 /// The oldest files with Cryptographic Mode 2, by the Windows that they belong to.
 const MODE2: [(u32, u32, [u32; 4]); 2] = [(6, 0, [6, 0, 6002, 22761]), (6, 1, [6, 1, 7600, 17000])];
 
@@ -32,10 +35,15 @@ pub(super) fn ask(role: Role, probe: &mut Probe) {
             for setup in EXCHANGE_SETUPS {
                 probe.values.insert(ValuePath::new(setup, "MsiBuildMinor"));
             }
+            // A file server beside it would need other data in the same values.
+            probe.services.insert(RESOURCE_MANAGER.to_owned());
             probe.rights_client = true;
         }
         Role::Sharepoint => {
             probe.values.insert(ValuePath::new(MSIPC, ""));
+            let programs = ValuePath::new(PROGRAMS.0, PROGRAMS.1);
+            probe.values.insert(programs.clone());
+            probe.files.insert((programs, MSIPC_FILE.to_owned()));
             probe.rights_client = true;
             // It runs as the farm's account, which is the one to authorise.
             probe.services.insert("SPTimerV4".to_owned());
@@ -151,7 +159,20 @@ fn msipc(case: Case<'_>) -> Line {
     // SharePoint 2010 needs the older client, so that nothing is asked of a product nobody can tell.
     let is_documented = case.product.is_some_and(|product| product != Product::SharepointSe);
     let bad = if is_documented { Outcome::Bad } else { Outcome::Odd };
-    let (outcome, found) = match case.observation.value(&path) {
+    // The file is the client; the registry tells of it where there is no file in the usual place.
+    let mut files = case.observation.particulars.files.iter();
+    let file = files.find(|(path, _)| path.to_lowercase().ends_with(r"\msipc.dll"));
+    let told = file.and_then(|(path, answer)| {
+        let version = answer.told().ok()?.as_deref()?;
+        Some((path, version, version_parts(version)?))
+    });
+    let path = told
+        .as_ref()
+        .map_or_else(|| path.to_string(), |(path, _, _)| format!("CIM_DataFile {path}"));
+    let (outcome, found) = match case.observation.value(&ValuePath::new(MSIPC, "")) {
+        _ if let Some((_, text, version)) = told => {
+            (if version >= *minimum { Outcome::Good } else { bad }, text.to_owned())
+        }
         Reading::Known(State::Absent) => (bad, "no RMS client 2.1".to_owned()),
         Reading::Known(State::Present(value)) => {
             let outcome = match value.as_sz().and_then(version_parts) {
@@ -170,7 +191,7 @@ fn msipc(case: Case<'_>) -> Line {
     } else {
         format!("{expected}, though no document says that SharePoint SE needs it")
     };
-    Line::new(Check::MsipcClient, outcome, expected, found, path.to_string())
+    Line::new(Check::MsipcClient, outcome, expected, found, path)
 }
 
 fn msdrm(case: Case<'_>) -> Line {

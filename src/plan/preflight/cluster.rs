@@ -11,6 +11,7 @@ use crate::model::registry::Reading;
 use crate::model::registry::State;
 use crate::model::registry::ValuePath;
 use crate::plan::farm::is_no_member;
+use crate::plan::farm::name_of;
 use crate::plan::organisation::organisation_of;
 use crate::plan::preflight::Case;
 use crate::plan::preflight::Line;
@@ -73,7 +74,7 @@ fn organisation(case: Case<'_>) -> Line {
 
 /// A farm is asked where a stage of the playbook works on it.
 fn farm(case: Case<'_>) -> Line {
-    let found = case.host.farm.as_ref().and_then(|name| case.survey.farms.get(name));
+    let found = case.survey.farms.get(&name_of(case.host));
     let (outcome, found) = match found {
         None => (Outcome::Unread, "no stage of the playbook asks the farm".to_owned()),
         Some(Err(failure)) => (Outcome::Unread, failure.text()),

@@ -166,6 +166,27 @@ fn the_old_rms_client_has_its_own_limit_on_every_old_windows() {
     }
 }
 
+/// The file is the client, whatever an installer has left in the registry.
+#[test]
+fn the_msipc_client_is_judged_by_its_file_where_there_is_one() {
+    let path = r"C:\Program Files\Active Directory Rights Management Services Client 2.1\msipc.dll";
+    for (file, noted, status, blocked) in [
+        (Some("1.0.2004.0"), None, Status::Ok, 0),
+        (Some("1.0.622.34"), Some("1.0.2004.0"), Status::Block, 1),
+        (None, Some("1.0.2004.0"), Status::Ok, 0),
+        (None, None, Status::Block, 1),
+    ] {
+        let edit = |seen: &mut Observation| {
+            let key = ValuePath::new(r"SOFTWARE\Microsoft\MSIPC\CurrentVersion", "");
+            let noted = noted.map(|text: &str| Value::Sz(text.to_owned()));
+            sample::set(seen, &key, noted.map_or(State::Absent, State::Present));
+            let told = Asked::Told(file.map(str::to_owned));
+            seen.particulars.files.insert(path.to_owned(), told);
+        };
+        check(SHAREPOINT, edit, None, (Check::MsipcClient, status, blocked));
+    }
+}
+
 #[test]
 fn every_cause_of_a_pending_restart_blocks_by_itself() {
     let session = r"SYSTEM\CurrentControlSet\Control\Session Manager";

@@ -137,28 +137,48 @@ fn points_elsewhere(case: &Case) -> bool {
         || leads_elsewhere(case.redirect)
 }
 
-/// Whether any value told the clients where to go, so that AD was not asked.
+/// What the product's own client was told, in the view that it reads.
+fn told_to_client(case: &Case) -> Vec<String> {
+    let is_exchange = case.product.role() == Role::Exchange;
+    let uses_msdrm = is_exchange || case.product == Product::Sharepoint2010;
+    let uses_msipc = !uses_msdrm
+        || matches!(
+            case.product,
+            Product::Exchange2016 | Product::Exchange2019 | Product::ExchangeSe
+        );
+    let counts = |key: &str| {
+        uses_msdrm && key.contains(r"\msdrm\")
+            || uses_msipc && key.contains(r"\msipc\")
+            || is_exchange && key.contains(r"\exchangeserver\")
+    };
+    let rows = standing(case).into_iter();
+    rows.filter(|(key, _, _)| counts(key)).map(|(_, _, data)| data).collect()
+}
+
+/// Whether any value told the client where to go, so that AD was not asked.
 fn has_overrides(case: &Case) -> bool {
-    let locations = [case.activation, case.activation32, case.certification, case.publishing32];
-    locations.into_iter().any(|location| location != Location::Absent)
-        || case.client != Redirect::None
-        || case.redirect != Redirect::None
-        || case.holds_all
+    !told_to_client(case).is_empty()
+}
+
+/// Whether any value sent the client to the connector, which fills the same cache.
+fn names_connector(case: &Case) -> bool {
+    told_to_client(case).iter().any(|data| data.contains("//rmsconnector.contoso.com"))
 }
 
 /// Rows 6 to 9: required, or not known.
 fn beside(case: &Case) -> (bool, bool) {
     let is_exchange = case.product.role() == Role::Exchange;
     let (settings, unknown) = match (case.beside, is_exchange) {
-        (Beside::Off | Beside::OnOurs, _) => (false, false),
+        (Beside::Off, _) | (Beside::OnOurs, false) => (false, false),
+        // LicensingLocation names the tenant: AD is asked all the same.
+        (Beside::OnOurs | Beside::OnNowhere, true) => (false, !has_overrides(case)),
         (Beside::OnForeign, _) | (Beside::OnNowhere, false) => (true, false),
-        (Beside::OnNowhere, true) => (false, !has_overrides(case)),
         (Beside::Unread, _) => (false, true),
     };
     // The farm that finds its server in AD leaves that question open too.
-    let cache = case.cache == Cache::Filled && !has_overrides(case);
+    let cache = case.cache == Cache::Filled && !names_connector(case);
     // The folders of SharePoint's accounts decide nothing while they cannot be read.
-    let unread = is_exchange && case.cache == Cache::Unread && !has_overrides(case);
+    let unread = is_exchange && case.cache == Cache::Unread && !names_connector(case);
     (settings || cache, unknown || unread)
 }
 
