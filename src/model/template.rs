@@ -93,9 +93,10 @@ pub fn known(about: About) -> &'static str {
 fn render(text: &str, names: minijinja::Value) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment
-        .render_str(text, names)
-        .map_err(|error| format!("`{text}` cannot be filled in: {error}"))
+    environment.render_str(text, names).map_err(|error| {
+        let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        format!("`{text}` cannot be filled in: {why}")
+    })
 }
 
 #[cfg(test)]

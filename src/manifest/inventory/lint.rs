@@ -8,6 +8,7 @@ use crate::manifest::inventory::draft::Definition;
 use crate::manifest::inventory::draft::Draft;
 use crate::manifest::inventory::draft::Level;
 use crate::manifest::inventory::resolve::Resolved;
+use crate::manifest::tree::Value;
 use crate::model::host::Host;
 use crate::model::host::HostName;
 use crate::model::product::Role;
@@ -85,6 +86,21 @@ pub(super) fn urls(
 ) {
     if matches!(host.role, None | Some(Role::Connector)) {
         return;
+    }
+    for (key, origin) in [("rms_connector_url", &host.connector), ("rms_tenant_url", &host.tenant)]
+    {
+        let written = variables.get(key).and_then(|found| match &found.value.value {
+            Value::Scalar { text, .. } => Some((found.value.span, text.as_str())),
+            Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Vault => None,
+        });
+        if let (Some(origin), Some((at, text))) = (origin, written)
+            && text != origin.as_str()
+        {
+            diagnostics.push(
+                Diagnostic::warning(at, format!("`{key}` is read as `{origin}`"))
+                    .help("blanks, a slash at the end and capitals are no part of it".to_owned()),
+            );
+        }
     }
     if let (Some(origin), Some(found)) = (&host.connector, variables.get("rms_connector_url")) {
         let at = found.value.span;
