@@ -1,6 +1,5 @@
 //! Programs that are to run on this machine and are not on it: told before the first write.
 
-use crate::model::gate::Gate;
 use crate::model::plan::Plan;
 use crate::model::program::RunOn;
 use crate::model::rollout::Playbook;
@@ -23,19 +22,12 @@ pub fn of_plan(plan: &Plan) -> Vec<String> {
 
 /// The same of a playbook. It may be read on another machine than the one that carries it out.
 pub fn of_playbook(playbook: &Playbook) -> Vec<Finding> {
-    let gates = playbook.conditions.gates.iter().filter_map(|(name, gate)| match gate {
-        Gate::Command { argv, run_on, .. } => Some(("gates", name, argv, run_on)),
-        Gate::Http { .. }
-        | Gate::EventLog { .. }
-        | Gate::Exchange { .. }
-        | Gate::Service { .. }
-        | Gate::RmsTemplates { .. }
-        | Gate::Tcp { .. }
-        | Gate::Soak { .. }
-        | Gate::Approval { .. } => None,
+    let gates = playbook.conditions.gates.iter();
+    let gates = gates.filter_map(|(name, gate)| {
+        gate.command().map(|(argv, run_on)| ("gates", name, argv, run_on))
     });
     let hooks = playbook.conditions.hooks.iter();
-    let hooks = hooks.map(|(name, hook)| ("hooks", name, &hook.argv, &hook.run_on));
+    let hooks = hooks.map(|(name, hook)| ("hooks", name, hook.argv.as_slice(), &hook.run_on));
     gates
         .chain(hooks)
         .filter(|(_, _, argv, run_on)| run_on.is_controller() && is_absent(argv))

@@ -35,6 +35,21 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// The program of a gate that runs one, and where.
+    pub fn command(&self) -> Option<(&[String], &RunOn)> {
+        match self {
+            Self::Command { argv, run_on, timeout: _ } => Some((argv, run_on)),
+            Self::Http { .. }
+            | Self::EventLog { .. }
+            | Self::Exchange { .. }
+            | Self::Service { .. }
+            | Self::RmsTemplates { .. }
+            | Self::Tcp { .. }
+            | Self::Soak { .. }
+            | Self::Approval { .. } => None,
+        }
+    }
+
     /// How long it is looked at, at most.
     pub fn seconds(&self) -> u32 {
         match self {

@@ -164,11 +164,13 @@ pub fn challenge(status: u16, offered: &[&str]) -> Result<Vec<u8>, SessionError>
     }
 }
 
-/// Whether the host takes Negotiate, and has no answer to the token that it was sent.
+/// Whether the host takes Negotiate, and has no answer to the first token that it was sent; or takes
+/// that for a broken request, as OMI may.
 pub fn is_unanswered(status: u16, offered: &[&str]) -> bool {
-    status == 401
-        && offered.iter().any(|header| header.trim().eq_ignore_ascii_case("Negotiate"))
-        && offered.iter().all(|header| token(header).is_none())
+    status == 400
+        || status == 401
+            && offered.iter().any(|header| header.trim().eq_ignore_ascii_case("Negotiate"))
+            && offered.iter().all(|header| token(header).is_none())
 }
 
 /// Judges the reply to the response: `Ok` if the connection is now logged on.
@@ -211,6 +213,20 @@ mod tests {
     use crate::wire::ntlm::Service;
     use crate::wire::ntlm::acceptor;
     use crate::wire::ntlm::start;
+
+    #[test]
+    fn a_first_token_that_nobody_answers_is_told_from_a_challenge_and_another_offer() {
+        for (status, offered, expected) in [
+            (400, &[][..], true),
+            (401, &["Negotiate"], true),
+            (401, &["Negotiate", "Basic realm=\"WSMAN\""], true),
+            (401, &["Negotiate TlRMTVNTUAACAAAA"], false),
+            (401, &["Basic realm=\"WSMAN\""], false),
+            (500, &["Negotiate"], false),
+        ] {
+            assert_eq!(is_unanswered(status, offered), expected, "{status} {offered:?}");
+        }
+    }
 
     fn pair() -> (Session, Session) {
         let (negotiate, client) = start();

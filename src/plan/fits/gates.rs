@@ -53,17 +53,8 @@ pub(super) fn check(case: &Case<'_>, found: &mut Vec<Finding>) {
 /// Programs on a host that the inventory lacks, or that no survey will know.
 fn strangers(case: &Case<'_>, found: &mut Vec<Finding>) {
     let conditions = &case.playbook.conditions;
-    let gates = conditions.gates.iter().filter_map(|(name, gate)| match gate {
-        Gate::Command { run_on, .. } => Some(("gates", name, run_on)),
-        Gate::Http { .. }
-        | Gate::EventLog { .. }
-        | Gate::Exchange { .. }
-        | Gate::Service { .. }
-        | Gate::Tcp { .. }
-        | Gate::Soak { .. }
-        | Gate::Approval { .. }
-        | Gate::RmsTemplates { .. } => None,
-    });
+    let gates = conditions.gates.iter();
+    let gates = gates.filter_map(|(name, gate)| Some(("gates", name, gate.command()?.1)));
     let hooks = conditions.hooks.iter().map(|(name, hook)| ("hooks", name, &hook.run_on));
     for (key, name, run_on) in gates.chain(hooks) {
         let RunOn::Named(wanted) = run_on else { continue };
