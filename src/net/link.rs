@@ -179,12 +179,41 @@ impl<C: SoapCall> Reader for WsmanLink<C> {
     }
 }
 
+/// The account's groups have changed since its logon (`winrm.md` 5.3): nothing was done.
+const TOKEN_EXPIRED: u32 = 2_150_859_177;
+
 impl<C: SoapCall> Writer for WsmanLink<C> {
     async fn write(&mut self, write: &Write) -> Result<Answer, HostError> {
-        match self.ask(Sent::Write(write), None).await? {
+        let mut reply = self.ask(Sent::Write(write), None).await;
+        // Said once more where saying it twice is no more than saying it once.
+        let is_expired = matches!(
+            &reply,
+            Err(HostError::Fault(fault)) if fault.code == Some(TOKEN_EXPIRED)
+        );
+        if is_expired && is_idempotent(write) {
+            self.renew().await?;
+            reply = self.ask(Sent::Write(write), None).await;
+        }
+        match reply? {
             Reply::Answer(answer) => Ok(answer),
             Reply::Page(page) => Ok(Answer::Instances(page.instances)),
         }
+    }
+}
+
+/// Whether carrying it out twice leaves what carrying it out once does.
+fn is_idempotent(write: &Write) -> bool {
+    match write {
+        Write::CreateKey(_)
+        | Write::SetValue { .. }
+        | Write::DeleteValue(_)
+        | Write::SetAccessList { .. } => true,
+        Write::DeleteKey(_)
+        | Write::Restart { .. }
+        | Write::StartService(_)
+        | Write::StopService(_)
+        | Write::CreateInstance { .. }
+        | Write::DeleteInstance { .. } => false,
     }
 }
 

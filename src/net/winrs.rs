@@ -11,6 +11,7 @@ use crate::host::link::ProgramError;
 use crate::host::link::ProgramResult;
 use crate::model::program::Program;
 use crate::net::again::Again;
+use crate::net::again::FULL;
 use crate::net::channel::SoapCall;
 use crate::net::clock::Stopwatch;
 use crate::net::left::OwnShells;
@@ -39,10 +40,17 @@ const PART: usize = 48 * 1024;
 const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest: well within the idle time after which the host ends the shell.
 const LONGEST: Duration = Duration::from_mins(1);
-/// File not found; access denied, as Windows and as COM say it; too many shells, operations,
-/// requests of the account and of the service.
-const NOT_STARTED: [u32; 7] =
-    [2_147_942_402, 5, 2_147_942_405, 2_150_859_173, 2_150_859_174, 2_150_859_175, 2_150_859_176];
+/// File, path or folder not found, or a name that is too long; access denied, as Windows and as COM
+/// say it; no such shell. A quota that is full started nothing either.
+const NOT_STARTED: [u32; 7] = [
+    2_147_942_402,
+    2_147_942_403,
+    2_147_942_606,
+    2_147_942_667,
+    5,
+    2_147_942_405,
+    shell::NO_SUCH_SHELL,
+];
 
 impl<C: SoapCall> Launch for WsmanLink<C> {
     async fn launch(
@@ -256,7 +264,7 @@ impl<C: SoapCall> Tidy for WsmanLink<C> {
 
 /// Faults of Command after which nothing runs; any other one may come after the program's start.
 fn proves_no_start(code: u32) -> bool {
-    NOT_STARTED.contains(&code)
+    NOT_STARTED.contains(&code) || FULL.contains(&code)
 }
 
 fn misfit(expected: &str, got: &ShellReply) -> HostError {

@@ -48,12 +48,9 @@ impl Fault {
     }
 
     /// Whether the operation did not end within its time (DSP0226 7.8, wsman:TimedOut): by its code,
-    /// or by its subcode where a server sends no detail.
+    /// or by its subcode, whatever a provider's own code below says.
     pub fn is_time_out(&self) -> bool {
-        match self.code {
-            Some(code) => code == TIMED_OUT,
-            None => self.subcode.as_deref() == Some("TimedOut"),
-        }
+        self.code == Some(TIMED_OUT) || self.subcode.as_deref() == Some("TimedOut")
     }
 
     pub fn code_text(&self) -> String {

@@ -131,8 +131,16 @@ pub(crate) fn values(output: &Output) -> Result<Answer, WsmanError> {
         let got = format!("{} names and {} types", names.len(), types.len());
         return Err(WsmanError::unexpected("as many names as types", got));
     }
-    let types = types.iter().map(|text| number("Types", text)).collect::<Result<Vec<u32>, _>>()?;
+    let types = types.iter().map(|text| kind(text)).collect::<Result<Vec<u32>, _>>()?;
     Ok(Answer::Values { code, values: names.into_iter().zip(types).collect() })
+}
+
+/// A type's number: sint32 on the wire, and its bits are what counts.
+fn kind(text: &str) -> Result<u32, WsmanError> {
+    match text.trim().parse::<i32>() {
+        Ok(signed) => Ok(u32::from_ne_bytes(signed.to_ne_bytes())),
+        Err(_) => number("Types", text),
+    }
 }
 
 /// Names of subkeys.

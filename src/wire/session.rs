@@ -142,6 +142,10 @@ pub fn token_by(scheme: &str, header: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(token.trim()).ok()
 }
 
+/// Words for a host that takes Negotiate and has no answer to NTLM, raw or inside SPNEGO.
+pub const NTLM_REFUSED: &str = "it takes Negotiate: NTLM itself is refused there, as the policy \
+                                \"Restrict NTLM\" does; use Kerberos";
+
 /// The challenge in the reply to the first message.
 pub fn challenge(status: u16, offered: &[&str]) -> Result<Vec<u8>, SessionError> {
     match status {
@@ -155,6 +159,8 @@ pub fn challenge(status: u16, offered: &[&str]) -> Result<Vec<u8>, SessionError>
                 "only Kerberos: set `ansible_winrm_transport: kerberos`, or for Exchange \
                  `rms_exchange_auth: kerberos`"
                     .to_owned()
+            } else if names.iter().any(|name| name.eq_ignore_ascii_case("Negotiate")) {
+                NTLM_REFUSED.to_owned()
             } else {
                 format!("only {}", names.join(", "))
             })
@@ -300,8 +306,9 @@ mod tests {
         let check = |offered: &[&str], expected| assert_eq!(challenge(401, offered), expected);
         check(&["Kerberos", "negotiate AAEC"], Ok(vec![0, 1, 2]));
         let none = |text: &str| Err(SessionError::NotOffered(text.to_owned()));
-        check(&["Kerberos", "Negotiate"], none("only Kerberos, Negotiate"));
-        check(&["Negotiate not base64"], none("only Negotiate"));
+        check(&["Kerberos", "Negotiate"], none(NTLM_REFUSED));
+        check(&["Negotiate not base64"], none(NTLM_REFUSED));
+        check(&["Basic realm=\"WSMAN\"", "CredSSP"], none("only Basic, CredSSP"));
         let error = challenge(401, &["Kerberos"]).unwrap_err().to_string();
         assert!(error.contains("`ansible_winrm_transport: kerberos`"), "{error}");
         check(&[], none("nothing"));

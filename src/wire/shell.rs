@@ -308,16 +308,37 @@ mod tests {
         assert!(matches!(output(&body, None), Err(WsmanError::Unexpected { .. })));
     }
 
-    #[test]
-    fn a_request_names_its_shell_and_command() {
-        let header = Header {
+    fn header() -> Header {
+        Header {
             message_id: "uuid:1".to_owned(),
             session_id: "uuid:2".to_owned(),
             to: "http://ex01/PowerShell/".to_owned(),
             operation_timeout: std::time::Duration::from_millis(1500),
             max_envelope: 153_600,
+        }
+    }
+
+    /// winrmtest says so that a shell is deleted.
+    #[test]
+    fn an_envelope_without_a_body_ends_what_wants_no_answer_and_nothing_else() {
+        let reply = |action: &str| {
+            format!(
+                "<s:Envelope xmlns:s='{}' xmlns:a='{}'><s:Header><a:Action>{action}</a:Action>\
+                 <a:RelatesTo>uuid:1</a:RelatesTo></s:Header></s:Envelope>",
+                namespace::SOAP,
+                namespace::ADDRESSING
+            )
         };
-        let bytes = encode_shell(&receive(), "http://x/Microsoft.Exchange", &header).unwrap();
+        let delete = ShellRequest::Delete { shell_id: "S".to_owned() };
+        let deleted = reply(&format!("{}/DeleteResponse", namespace::TRANSFER));
+        assert_eq!(decode_shell(&delete, &header(), deleted.as_bytes()), Ok(ShellReply::Done));
+        let received = reply(&format!("{}/ReceiveResponse", namespace::SHELL));
+        assert!(decode_shell(&receive(), &header(), received.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_request_names_its_shell_and_command() {
+        let bytes = encode_shell(&receive(), "http://x/Microsoft.Exchange", &header()).unwrap();
         let envelope = xml::parse(&bytes).unwrap();
         let text = |name| envelope.descendant(namespace::WSMAN, name).map(Element::text);
         assert_eq!(text("Selector").as_deref(), Some("S"));

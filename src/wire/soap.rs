@@ -115,6 +115,10 @@ pub(crate) fn write(headers: Vec<Element>, body: Option<Element>) -> Result<Vec<
     Ok(envelope.to_xml().into_bytes())
 }
 
+/// What a reply relates to where the request's id is not known (WS-Addressing 2004/08, 3).
+const UNSPECIFIED: [&str; 2] =
+    ["", "http://schemas.xmlsoap.org/ws/2004/08/addressing/id/unspecified"];
+
 /// Opens a reply and checks that it answers `message_id` with `action`; gives the SOAP body.
 ///
 /// A fault is `Err(WsmanError::Fault)`. Some of Windows' faults relate to nothing, so there a
@@ -126,6 +130,10 @@ pub(crate) fn decode(bytes: &[u8], message_id: &str, action: &str) -> Result<Ele
     let answered =
         |got: String| WsmanError::unexpected(format!("a reply to message {message_id}"), got);
     if let Some(other) = relates_to.as_deref().filter(|id| !id.eq_ignore_ascii_case(message_id)) {
+        // Of a request whose id the host could not read, only a fault may come.
+        if UNSPECIFIED.contains(&other) {
+            body(envelope)?;
+        }
         return Err(answered(format!("a reply to {}", excerpt(other))));
     }
     let body = body(envelope)?;

@@ -112,6 +112,24 @@ async fn doctor_is_told_of_silence_and_goes_on() {
     assert!(matches!(against("", greet).await, Words::Silence));
 }
 
+/// openwsman's words for a good end, and a status line without any.
+#[tokio::test]
+async fn a_reason_that_is_odd_or_missing_is_none_of_our_business() {
+    const BODY: &str = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' \
+        xmlns:i='http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd'><s:Body>\
+        <i:IdentifyResponse><i:ProductVendor>V</i:ProductVendor><i:ProductVersion>1\
+        </i:ProductVersion></i:IdentifyResponse></s:Body></s:Envelope>";
+    for line in ["HTTP/1.1 200 (null)", "HTTP/1.1 200 ", "HTTP/1.1 200"] {
+        let length = BODY.len();
+        let reply = format!(
+            "{line}\r\nContent-Type: application/soap+xml\r\nContent-Length: {length}\r\n\r\n{BODY}"
+        );
+        let greet = async |target: Target| network().greet(&target).await.unwrap().words;
+        let words = against(reply.leak(), greet).await;
+        assert!(matches!(words, Words::Identified { .. }), "{line}: {words:?}");
+    }
+}
+
 async fn log_on(target: Target) -> String {
     let password = Secret::new("pw".to_owned());
     let login = Arc::new(Login::from(Account { user: r"LAB\u".to_owned(), password }));

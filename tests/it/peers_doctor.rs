@@ -114,10 +114,10 @@ fn what_is_broken_is_named_and_what_to_do_is_said() {
         .collect();
     let faults = json!([
         {"host": "BARE500", "do": "http", "status": 500, "match": "Identify"},
-        {"host": "BARE401", "do": "http", "status": 401, "match": "Identify"},
+        {"host": "BARE401", "do": "http", "status": 401, "match": "Identify", "times": 0},
         {"host": "CUT", "do": "close-after", "match": "Win32_OperatingSystem"},
         {"host": "QUOTA", "do": "fault", "code": 2_150_859_174_u32, "sub": "w:QuotaLimit",
-         "match": "Win32_OperatingSystem"},
+         "match": "Win32_OperatingSystem", "times": 0},
         {"host": "NORIGHTS", "do": "return", "match": "CheckAccess", "value": 5, "times": 0},
     ]);
     let fleet = json!({"users": {USER: PASSWORD}, "hosts": hosts, "faults": faults,

@@ -14,6 +14,7 @@ use crate::model::checkup::Trouble;
 use crate::model::checkup::Verdict;
 use crate::model::host::Scheme;
 use crate::model::host::Transport;
+use crate::wire::session::NTLM_REFUSED;
 
 /// The checks so far.
 #[derive(Default)]
@@ -61,6 +62,11 @@ impl Sheet {
             HostError::Guarded { .. } => {
                 vec!["settle the account first; it was spared a second refusal".to_owned()]
             }
+            HostError::Unexpected { got, .. } if got.contains(NTLM_REFUSED) => vec![
+                "set `ansible_winrm_transport: kerberos`, or let the host take NTLM: \"Network \
+                 security: Restrict NTLM\" in its policy"
+                    .to_owned(),
+            ],
             HostError::Unexpected { .. } => vec![
                 "the host does not take this scheme: `winrm get winrm/config/service/auth` on the \
                  host shows what it takes, Negotiate must be true"
