@@ -244,8 +244,13 @@ fn decide(
         planned.notes.push(note(
             "restart-paid",
             format!(
-                "{} owed a restart and has booted since, at {boot}; only its mark is removed",
-                host.name
+                "{} owed a restart and has booted since, at {boot}; {}",
+                host.name,
+                if planned.changes.is_empty() {
+                    "only its mark is removed"
+                } else {
+                    "what is written now decides about another"
+                }
             ),
         ));
     }
@@ -321,7 +326,8 @@ fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String])
         planned.blockers.push(Blocker {
             id: "other-connector".to_owned(),
             text: format!(
-                "{line}, which is another connector name; after a change of name Microsoft asks \
+                "{line}, which is another connector's name, or another AD RMS cluster's; after a \
+                 change of the connector's name Microsoft asks \
                  to clear all IRM configuration of the server and to configure it again"
             ),
             hint: Some(format!("correct `rms_connector_url`, or --waive {name}:other-connector")),

@@ -171,6 +171,7 @@ async fn drive<C: Connect, K: Clock>(
         leased: Mutex::new(past.leased()),
         touched: Mutex::default(),
         restarting: Mutex::default(),
+        hooked: Mutex::default(),
         others: Mutex::default(),
         found: Mutex::new(past.found()),
         ledger: Mutex::new(past.history.hooks.clone()),

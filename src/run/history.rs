@@ -337,7 +337,11 @@ impl History {
             Event::LeaseLeft { host, why: _ } => {
                 self.leases_left.insert(host.clone());
             }
-            Event::StageStarted { stage } => self.stage = Some(stage.clone()),
+            Event::StageStarted { stage } => {
+                self.stage = Some(stage.clone());
+                // What was passed before stood for the work before: this process earns it anew.
+                self.reached.remove(stage);
+            }
             Event::BatchStarted { stage, batch, .. } => {
                 let reached = self.reached.entry(stage.clone()).or_default();
                 reached.batches = reached.batches.max(*batch);

@@ -12,6 +12,7 @@ use crate::model::plan::PlannedHost;
 use crate::model::template;
 use crate::run::history::Hooked;
 use crate::run::means::Means;
+use crate::run::means::lock;
 use crate::run::program;
 use crate::run::program::Order;
 
@@ -24,7 +25,10 @@ pub async fn drain<C: Connect, K: Clock>(
     host: &PlannedHost,
 ) -> Result<Result<(), Failure>, SinkError> {
     match &host.care.drain {
-        Drain::Hook(name) => run(means, host, name, Phase::Drain).await,
+        Drain::Hook(name) => {
+            lock(&means.hooked).insert(host.name.clone());
+            run(means, host, name, Phase::Drain).await
+        }
         Drain::None | Drain::ExchangeDag | Drain::FailoverCluster => Ok(Ok(())),
     }
 }

@@ -64,6 +64,8 @@ pub struct Means<'a, C, K> {
     pub touched: Mutex<BTreeSet<HostName>>,
     /// Hosts whose restart is under way in this process.
     pub restarting: Mutex<BTreeSet<HostName>>,
+    /// Hosts that a program of this process may have taken out of service.
+    pub hooked: Mutex<BTreeSet<HostName>>,
     /// Services beside the role's that ran before a host's restart.
     pub others: Mutex<BTreeMap<HostName, Vec<String>>>,
     /// How hosts stood before this run took them out of service.

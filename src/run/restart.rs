@@ -118,10 +118,6 @@ async fn fresh<C: Connect, K: Clock>(
     host: &PlannedHost,
     open: &mut Option<Maintenance>,
 ) -> Result<Restarted, SinkError> {
-    // INVARIANT: the machine that the run is carried out from is not taken out of service for nothing.
-    if let Some(failure) = own_machine(means, host) {
-        return Ok(Restarted::Failed(failure));
-    }
     let past = means.past(&host.name);
     match restarted_since(means, host, &past).await {
         Ok(None) => {}
@@ -130,6 +126,10 @@ async fn fresh<C: Connect, K: Clock>(
             return Ok(Restarted::Proved);
         }
         Err(trouble) => return Ok(Restarted::Failed(trouble.failure()?)),
+    }
+    // INVARIANT: the machine that the run is carried out from is not taken out of service for nothing.
+    if let Some(failure) = own_machine(means, host) {
+        return Ok(Restarted::Failed(failure));
     }
     // An earlier process verified the values, and this one has not seen them.
     let drained = past.is_drained(&host.care, &means.plan.conditions);
@@ -281,7 +281,7 @@ async fn bring_back<C: Connect, K: Clock>(
     open: &mut Option<Maintenance>,
 ) -> Result<Result<(), Failure>, SinkError> {
     match host.care.drain {
-        Drain::Hook(_) if is_back(means, host) => Ok(Ok(())),
+        Drain::Hook(_) if is_back(means, host) || !is_hooked(means, host) => Ok(Ok(())),
         Drain::Hook(_) => hook::bring_back(means, host).await,
         Drain::None | Drain::ExchangeDag | Drain::FailoverCluster => {
             maintenance::leave(means, host, open).await
@@ -293,6 +293,11 @@ async fn bring_back<C: Connect, K: Clock>(
 fn is_back<C: Connect, K: Clock>(means: &Means<'_, C, K>, host: &PlannedHost) -> bool {
     let past = means.past(&host.name);
     past.is_proved() && past.hook.is_some() && !past.is_drained(&host.care, &means.plan.conditions)
+}
+
+/// INVARIANT: a host that no program of this run has taken out of service is brought back by none.
+fn is_hooked<C: Connect, K: Clock>(means: &Means<'_, C, K>, host: &PlannedHost) -> bool {
+    means.past(&host.name).hook.is_some() || lock(&means.hooked).contains(&host.name)
 }
 
 /// Says how a host is brought back that may still be out of service.

@@ -243,7 +243,9 @@ impl<'p> Scheduler<'p> {
             }
             Some(PlannedWork::Hosts { .. } | PlannedWork::Step(_)) => {}
         }
-        if self.shut_out(self.stage) {
+        // A host of the stage may have failed before, when a step needed it read.
+        self.check_budget();
+        if self.ending != Ending::Completed || self.shut_out(self.stage) {
             return true;
         }
         self.ready.push_back(Action::StageStarted { stage: self.stage });

@@ -89,7 +89,10 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
     let mut watch = Watch::new(&plan, options);
     let stop = [Stop::Finish, Stop::Pause, Stop::SafePoint, Stop::Now][dice.up_to(4)];
     let may_die = weakness.is_none_or(Weakness::is_of_a_resume);
-    let dies_at = if may_die && dice.chance(40) { dice.up_to(40) } else { usize::MAX };
+    let mut dies_at = Vec::new();
+    if may_die && dice.chance(40) {
+        dies_at = vec![dice.up_to(40), dice.up_to(80)];
+    }
     while let Some(action) = scheduler.poll(watch.now) {
         watch.see(&action);
         if twice {
@@ -119,7 +122,7 @@ fn simulate(seed: u64, weakness: Option<Weakness>) -> (Exit, bool) {
                 continue;
             }
         }
-        if round == dies_at {
+        if dies_at.contains(&round) {
             let history = watch.dies(dice);
             let history = match weakness {
                 None => history,

@@ -156,7 +156,8 @@ fn waits_for_servers(order: &StepOrder) -> bool {
             irm.internal_licensing == Some(true) || irm.client_access_server == Some(true)
         }
         StepOrder::Farm(farm) => farm.enabled,
-        StepOrder::Servers { act: ServerOrder::FileObject { .. }, .. } => true,
+        // Each waits for its own server alone, and those that are named may have had their turn.
+        StepOrder::Servers { act: ServerOrder::FileObject { .. }, only, .. } => only.is_none(),
         StepOrder::Servers { .. } | StepOrder::RefreshCertificates => false,
     }
 }

@@ -157,7 +157,7 @@ impl Scheduler<'_> {
     }
 
     /// INVARIANT: once more hosts of the stage failed than its budget bears, nothing new starts.
-    fn check_budget(&mut self) {
+    pub(super) fn check_budget(&mut self) {
         let Some(PlannedWork::Hosts { batches, budget, restarts }) = self.work() else { return };
         let own = self.plan.stages.get(self.stage).map(|stage| stage.own).unwrap_or_default();
         let counts_unreachable =

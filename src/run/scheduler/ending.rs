@@ -44,9 +44,14 @@ impl Scheduler<'_> {
     /// its peers and the user allow.
     fn bring_back(&mut self) -> bool {
         match self.ending {
-            Ending::Window | Ending::Paused | Ending::Stopped | Ending::Aborted => {}
-            // Nobody may log on there, or another run has it.
-            Ending::Completed | Ending::Auth | Ending::Locked => return false,
+            // Of another run's host its own lease tells, before anything is done there.
+            Ending::Window
+            | Ending::Paused
+            | Ending::Stopped
+            | Ending::Aborted
+            | Ending::Locked => {}
+            // Nobody may log on there.
+            Ending::Completed | Ending::Auth => return false,
         }
         let left = self.inherited.underway.iter().find_map(|name| {
             let planned = self.plan.hosts.get(name)?;

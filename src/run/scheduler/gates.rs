@@ -144,21 +144,28 @@ impl Scheduler<'_> {
     pub(super) fn shut_out(&mut self, stage: usize) -> bool {
         let Some(planned) = self.plan.stages.get(stage) else { return false };
         let PlannedWork::Hosts { batches, restarts, .. } = &planned.work else { return false };
-        let waits = |host: &&HostName| self.hosts.get(*host) == Some(&Standing::Waiting);
+        let waits = |host: &&HostName| {
+            self.hosts.get(*host) == Some(&Standing::Waiting) && !self.is_kept_back(host)
+        };
         let waiting: Vec<HostName> = batches.iter().flatten().filter(waits).cloned().collect();
-        let is_shut = |host: &HostName| self.why_closed(host, restarts.contains(host)).is_some();
-        if waiting.is_empty() || !waiting.iter().all(is_shut) {
+        let why = |host: &HostName| self.why_closed(host, restarts.contains(host));
+        let Some(whys) = waiting.iter().map(why).collect::<Option<Vec<String>>>() else {
             return false;
-        }
-        self.close(&waiting);
+        };
+        let Some(first) = whys.into_iter().next() else { return false };
+        self.leave_closed(&waiting, &first);
         true
     }
 
     /// Ends the run, because what is left of a batch may not start.
     pub(super) fn close(&mut self, batch: &[HostName]) {
-        let left: Vec<&HostName> =
-            batch.iter().filter(|host| self.hosts.get(*host) == Some(&Standing::Waiting)).collect();
+        let waits = |host: &&HostName| self.hosts.get(*host) == Some(&Standing::Waiting);
+        let left: Vec<HostName> = batch.iter().filter(waits).cloned().collect();
         let why = left.first().and_then(|host| self.closed(host, true)).unwrap_or_default();
+        self.leave_closed(&left, &why);
+    }
+
+    fn leave_closed(&mut self, left: &[HostName], why: &str) {
         let names: Vec<&str> = left.iter().map(|host| host.as_str()).collect();
         let reason = format!("left for their window: {} ({why})", names.join(", "));
         self.halt(Ending::Window, reason);

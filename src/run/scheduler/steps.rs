@@ -71,13 +71,16 @@ impl Scheduler<'_> {
     pub(super) fn keep_back(&mut self, hosts: &[HostName]) {
         for host in hosts {
             let waits = self.hosts.get(host) == Some(&Standing::Waiting);
-            let after = self.plan.hosts.get(host).and_then(|planned| planned.after_step.as_ref());
-            if let (true, Some(name)) = (waits, after)
-                && !self.is_done(name)
-            {
+            if waits && self.is_kept_back(host) {
                 self.end(host, Outcome::NotStarted);
             }
         }
+    }
+
+    /// Whether a host waits for a step that is not done.
+    pub(super) fn is_kept_back(&self, host: &HostName) -> bool {
+        let after = self.plan.hosts.get(host).and_then(|planned| planned.after_step.as_ref());
+        after.is_some_and(|step| !self.is_done(step))
     }
 
     pub(super) fn is_done(&self, step: &str) -> bool {

@@ -219,3 +219,20 @@ fn a_host_that_cannot_be_brought_back_keeps_its_peers_up() {
         assert_eq!(orders(&fleet, "FS2"), orders_of_the_other, "{report:#?}");
     }
 }
+
+/// What no program of ours took out of service is brought back by none.
+#[test]
+fn the_machine_that_the_run_goes_on_from_is_neither_drained_nor_brought_back() {
+    let mut plan = two_values(&["FS1"], true);
+    let out = hook(&[r"C:\T\out.exe"], Some("in"), RunOn::Host);
+    plan.conditions.hooks.insert("out".to_owned(), out);
+    plan.conditions.hooks.insert("in".to_owned(), hook(&[r"C:\T\in.exe"], None, RunOn::Host));
+    for host in plan.hosts.values_mut() {
+        host.care.drain = Drain::Hook("out".to_owned());
+    }
+    let fleet = ready(&["FS1"]);
+    fleet.with(|world| world.own = Some("FS1".to_owned()));
+    let report = apply(&fleet, &plan).unwrap();
+    assert!(matches!(outcome(&report, "FS1"), Outcome::Failed(_)), "{report:?}");
+    assert_eq!(programs(&fleet), [""; 0]);
+}

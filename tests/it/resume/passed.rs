@@ -9,11 +9,13 @@ use rmsfleet::journal::reader;
 use rmsfleet::model::gate::Gate;
 use rmsfleet::model::host::HostName;
 use rmsfleet::model::plan::Plan;
+use rmsfleet::model::plan::PlannedWork;
 use rmsfleet::model::program::RunOn;
 
 use crate::apply::ready;
 use crate::apply::two_values;
 use crate::imagined::fleet::Fleet;
+use crate::imagined::fleet::Luck;
 use crate::imagined::hosts_stage;
 use crate::imagined::noon;
 use crate::resume::Death;
@@ -72,4 +74,28 @@ fn what_stands_behind_a_passed_soak_and_a_word_is_resumed_without_them() {
         }
     }
     assert!(without > 3 && anew > 3, "{without} {anew}");
+}
+
+/// What one process has seen passed says nothing of what another did after it.
+#[test]
+fn gates_are_asked_anew_for_work_that_came_after_they_were_passed() {
+    let mut plan = watched();
+    let go = |plan: &mut Plan| {
+        let stage = &mut plan.stages[0];
+        stage.gates.after = std::mem::take(&mut stage.gates.between);
+        let PlannedWork::Hosts { batches, budget, .. } = &mut stage.work else { panic!() };
+        (*batches, *budget) = (vec![batches.concat()], 1);
+    };
+    go(&mut plan);
+    let fleet = ready(&["FS1", "FS2"]);
+    fleet.luck("FS2", Luck { unreachable: true, ..Luck::default() });
+    fleet.with(|world| world.promotions.push(noon() + SignedDuration::from_secs(700)));
+    let (mut disk, report) = start(&fleet, &plan, None);
+    assert_eq!(report.unwrap().exit, Exit::Unreachable, "the gates were passed for FS1 alone");
+    fleet.luck("FS2", Luck::default());
+    for process in 2..5 {
+        let (next, report) = go_on(&fleet, &plan, &disk, None);
+        assert_eq!(report.unwrap().exit, Exit::Paused, "nobody said go for FS2: {process}");
+        disk = next;
+    }
 }

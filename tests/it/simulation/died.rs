@@ -68,7 +68,7 @@ impl Watch<'_> {
         let order = Order { boot: noon(), up_seconds: None, at: noon(), services: Vec::new() };
         let restart = if self.is_proved(name) {
             RestartHistory::Proved
-        } else if self.unproved.contains(name) {
+        } else if self.unproved.contains(name) || self.underway.contains(name) {
             RestartHistory::MayBeOrdered(order)
         } else if self.restarting.contains(name) {
             // In the drain, behind the order, or behind its proof.
@@ -99,6 +99,9 @@ impl Watch<'_> {
         self.restarted.retain(|name| {
             matches!(self.ended.get(name), Some(Outcome::Changed { restarted: true, .. }))
         });
+        // A stage that was entered again has earned its gates anew, or has not.
+        let entered = self.stage.map_or(0, |stage| stage + 1);
+        self.passed_before.retain(|(stage, _)| *stage >= entered);
         self.passed_before.append(&mut self.passed);
         let done = |stage: &usize| self.done.contains(&self.plan.stages[*stage].name);
         self.steps.retain(done);
@@ -119,6 +122,30 @@ impl Watch<'_> {
         }
         self.proven.clear();
         self.awaited.clear();
+    }
+
+    /// A host that a resume leaves alone has ended before, in a way that leaves nothing to be done.
+    pub(super) fn keeps(&mut self, host: &HostName) {
+        if self.ended.contains_key(host) {
+            return;
+        }
+        let Some(before) = self.earlier.get(host) else { return };
+        let is_over = match before {
+            Outcome::Refused(_)
+            | Outcome::Blocked
+            | Outcome::Changed { .. }
+            | Outcome::Unchanged => true,
+            Outcome::NotStarted => self.options.left_out.contains(host),
+            Outcome::RestartOwed { .. } => {
+                !self.plan.stages.iter().any(|stage| match &stage.work {
+                    PlannedWork::Hosts { restarts, .. } => restarts.contains(host),
+                    PlannedWork::Step(_) => false,
+                })
+            }
+            Outcome::Failed(_) | Outcome::InDoubt(_) | Outcome::Unreachable(_) => false,
+        };
+        assert!(is_over, "{host} has no turn again after {before:?}");
+        self.ended.insert(host.clone(), before.clone());
     }
 
     /// How far the hooks of a place came, as the journal has it.

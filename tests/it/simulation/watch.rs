@@ -225,6 +225,7 @@ impl<'p> Watch<'p> {
                     assert!(self.is_behind(last, GatePlace::After), "the gates after {last}");
                 }
                 (self.stage, self.batch) = (Some(*stage), 0);
+                self.reached.remove(&self.plan.stages[*stage].name);
             }
             Action::BatchStarted { stage, batch, .. } => {
                 self.act("a batch");
@@ -334,7 +335,10 @@ impl<'p> Watch<'p> {
                 self.step_running = Some(*stage);
             }
             Action::Gates { stage, place, again, .. } => {
-                let before = self.passed_before.contains(&key(*stage, *place));
+                // A step that is done has had its gates before it.
+                let is_done = self.done.contains(&self.plan.stages[*stage].name);
+                let before = self.passed_before.contains(&key(*stage, *place))
+                    || is_done && *place == GatePlace::Before;
                 assert!(before || !again, "a gate that nobody passed is not waited for");
                 self.act("a gate");
                 assert_eq!(Some(*stage), self.stage);
@@ -403,30 +407,6 @@ impl<'p> Watch<'p> {
                 self.exit = Some(*exit);
             }
         }
-    }
-
-    /// A host that a resume leaves alone has ended before, in a way that leaves nothing to be done.
-    fn keeps(&mut self, host: &HostName) {
-        if self.ended.contains_key(host) {
-            return;
-        }
-        let Some(before) = self.earlier.get(host) else { return };
-        let is_over = match before {
-            Outcome::Refused(_)
-            | Outcome::Blocked
-            | Outcome::Changed { .. }
-            | Outcome::Unchanged => true,
-            Outcome::NotStarted => self.options.left_out.contains(host),
-            Outcome::RestartOwed { .. } => {
-                !self.plan.stages.iter().any(|stage| match &stage.work {
-                    PlannedWork::Hosts { restarts, .. } => restarts.contains(host),
-                    PlannedWork::Step(_) => false,
-                })
-            }
-            Outcome::Failed(_) | Outcome::InDoubt(_) | Outcome::Unreachable(_) => false,
-        };
-        assert!(is_over, "{host} has no turn again after {before:?}");
-        self.ended.insert(host.clone(), before.clone());
     }
 
     /// No limit is passed by one more host that is down or about to be.
