@@ -166,7 +166,7 @@ impl Scheduler<'_> {
     }
 
     fn leave_closed(&mut self, left: &[HostName], why: &str) {
-        let names: Vec<&str> = left.iter().map(|host| host.as_str()).collect();
+        let names: Vec<&str> = left.iter().map(HostName::as_str).collect();
         let reason = format!("left for their window: {} ({why})", names.join(", "));
         self.halt(Ending::Window, reason);
     }
