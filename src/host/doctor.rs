@@ -198,6 +198,7 @@ async fn reach<B: Bedside>(
         }
     };
     let skew = greeting.date.map(|date| date.duration_since(clock.now()));
+    sheet.dated(skew);
     match greeting.words {
         Words::Identified { vendor, version } => {
             sheet.ok(Check::Http, format!("WS-Management of {vendor}, {version}"));

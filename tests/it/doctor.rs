@@ -79,7 +79,7 @@ fn the_simulated_farm_is_well_until_it_is_broken() {
         7,
         &["may not be written", "Administrators", "exit 7 (blocked)"],
     );
-    let wrong = ["`OLDFILER` answers", "clock     skipped: identity failed"];
+    let wrong = ["`OLDFILER` answers", "clock     agrees with ours, by the date"];
     check(&["--lab", "--faults", "stale-host", "-l", "fci"], 7, &wrong);
     check(&["FS01", "--lab"], 0, &["1 host is well"]);
 }

@@ -18,11 +18,15 @@ use crate::wire::session::NTLM_REFUSED;
 
 /// The checks so far.
 #[derive(Default)]
-pub(super) struct Sheet(Vec<Checked>);
+pub(super) struct Sheet {
+    checks: Vec<Checked>,
+    /// What the clocks differ by, by the date of an HTTP reply.
+    dated: Option<SignedDuration>,
+}
 
 impl Sheet {
     pub(super) fn ok(&mut self, check: Check, seen: String) {
-        self.0.push(Checked { check, verdict: Verdict::Ok { seen } });
+        self.checks.push(Checked { check, verdict: Verdict::Ok { seen } });
     }
 
     pub(super) fn fail(
@@ -32,12 +36,12 @@ impl Sheet {
         seen: String,
         remedy: Vec<String>,
     ) -> Stopped {
-        self.0.push(Checked { check, verdict: Verdict::Failed { trouble, seen, remedy } });
+        self.checks.push(Checked { check, verdict: Verdict::Failed { trouble, seen, remedy } });
         Stopped
     }
 
     pub(super) fn skip(&mut self, check: Check, because: String) {
-        self.0.push(Checked { check, verdict: Verdict::Skipped { because } });
+        self.checks.push(Checked { check, verdict: Verdict::Skipped { because } });
     }
 
     pub(super) fn unreachable(
@@ -97,10 +101,19 @@ impl Sheet {
         self.fail(Check::Quota, trouble(error), error.failure().text(), remedy);
     }
 
+    /// The date of an HTTP reply: what is told of the clock if nobody is let in to read it.
+    pub(super) fn dated(&mut self, skew: Option<SignedDuration>) {
+        self.dated = skew;
+    }
+
     pub(super) fn clock(&mut self, skew: SignedDuration) {
+        self.clock_by(skew, "");
+    }
+
+    fn clock_by(&mut self, skew: SignedDuration, source: &str) {
         let seen = match skew.abs().as_secs() {
-            0..=1 => "agrees with ours".to_owned(),
-            _ => format!("{} ours", diagnosis::apart(skew)),
+            0..=1 => format!("agrees with ours{source}"),
+            _ => format!("{} ours{source}", diagnosis::apart(skew)),
         };
         if skew.abs() <= diagnosis::LARGEST_SKEW {
             return self.ok(Check::Clock, seen);
@@ -112,18 +125,23 @@ impl Sheet {
 
     /// Every check that was due and not tried is skipped, by name of what kept it.
     pub(super) fn close(mut self, patient: &Patient) -> Checkup {
-        let because = self.0.iter().rev().find_map(|checked| match checked.verdict {
+        let because = self.checks.iter().rev().find_map(|checked| match checked.verdict {
             Verdict::Failed { .. } => Some(format!("{} failed", checked.check.word())),
             Verdict::Ok { .. } | Verdict::Skipped { .. } => None,
         });
         let because = because.unwrap_or_else(|| "the examination ended early".to_owned());
+        if let Some(skew) = self.dated
+            && !self.checks.iter().any(|checked| checked.check == Check::Clock)
+        {
+            self.clock_by(skew, ", by the date of its HTTP replies");
+        }
         for check in due(patient) {
-            if !self.0.iter().any(|checked| checked.check == check) {
+            if !self.checks.iter().any(|checked| checked.check == check) {
                 let verdict = Verdict::Skipped { because: because.clone() };
-                self.0.push(Checked { check, verdict });
+                self.checks.push(Checked { check, verdict });
             }
         }
-        Checkup { host: patient.target.host.clone(), checks: self.0 }
+        Checkup { host: patient.target.host.clone(), checks: self.checks }
     }
 }
 

@@ -175,7 +175,9 @@ impl Bedside for Bed {
             Broken::Status(status) => Words::Status(status),
             _ => Words::Identified { vendor: "imagined".into(), version: "1".into() },
         };
-        Ok(Greeting { words, date: None })
+        // Without a ticket nobody reads the host's own clock.
+        let late = (self.broken == Broken::Ticket).then(|| "2026-01-09T11:40:00Z".parse().unwrap());
+        Ok(Greeting { words, date: late })
     }
 }
 
@@ -303,8 +305,9 @@ fn a_ticket_that_cannot_be_had_is_told_from_a_refused_logon() {
     let kerberos = (Scheme::Http, Transport::Kerberos);
     check_over(kerberos, Broken::Nothing, &[], &[], 3, None);
     let wrong = Some(Trouble::Wrong);
-    let rest = [&[Check::Logon], AFTER_LOGON.as_slice()].concat();
-    check_over(kerberos, Broken::Ticket, &[Check::Spn], &rest, 1, wrong);
+    // The date of its replies tells of a clock that Kerberos does not bear.
+    let rest = [&[Check::Logon, Check::Identity], &AFTER_LOGON[2..]].concat();
+    check_over(kerberos, Broken::Ticket, &[Check::Spn, Check::Clock], &rest, 1, wrong);
     let rest = [&[Check::Spn], AFTER_LOGON.as_slice()].concat();
     let refused = Some(Trouble::Refused);
     check_over(kerberos, Broken::Denied(1), &[Check::Logon], &rest, 1, refused);
