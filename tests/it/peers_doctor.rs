@@ -45,7 +45,12 @@ fn cases() -> Vec<Case> {
         ),
         case("BARE500", json!({}), "", &["logon     expected", "HTTP 500", "AllowUnencrypted"]),
         case("BARE401", json!({}), "", &["logon     the connection", "HTTP 401", "load balancer"]),
-        case("CUT", json!({}), "", &["identity  the connection broke", "clock     agrees with ours, by the date"]),
+        case(
+            "CUT",
+            json!({}),
+            "",
+            &["identity  the connection broke", "clock     agrees with ours, by the date"],
+        ),
         case("QUOTA", json!({}), "", &["fault 2150859174", "delete the shell", "open a new shell"]),
         case("NORIGHTS", json!({}), "", &["rights    `HKLM", "may not be written", "guards them"]),
         case("LATE", json!({"clock_offset": -1200}), "", &["min behind ours", "w32tm /resync"]),
