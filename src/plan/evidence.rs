@@ -1,12 +1,7 @@
 //! Evidence of an earlier AD RMS in a server's registry (`connector.md` 5.2, rows 1 to 5), as found.
 
-use std::collections::BTreeSet;
-
-use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
-use crate::model::facts::Survey;
 use crate::model::probe::Cache;
-use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
@@ -15,7 +10,6 @@ use crate::model::registry::State;
 use crate::model::registry::Value;
 use crate::model::registry::ValueName;
 use crate::model::registry::ValuePath;
-use crate::model::tenant::is_azure;
 use crate::model::verdict::Evidence;
 use crate::model::verdict::Weight;
 use crate::plan::ours::Ours;
@@ -23,10 +17,9 @@ use crate::plan::ours::Whose;
 use crate::plan::ours::is_node;
 use crate::plan::ours::whose;
 use crate::plan::url::is_bare_origin;
-use crate::plan::url::url_host;
 
 /// Row 1: the MSDRM client's service locations, in both registry views.
-const MSDRM: [&str; 4] = [
+pub(super) const MSDRM: [&str; 4] = [
     r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\Activation",
     r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\EnterprisePublishing",
     r"SOFTWARE\Wow6432Node\Microsoft\MSDRM\ServiceLocation\Activation",
@@ -34,7 +27,7 @@ const MSDRM: [&str; 4] = [
 ];
 
 /// Row 2: the MSIPC client's service locations, in both registry views.
-const MSIPC: [&str; 4] = [
+pub(super) const MSIPC: [&str; 4] = [
     r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\EnterpriseCertification",
     r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\EnterprisePublishing",
     r"SOFTWARE\Wow6432Node\Microsoft\MSIPC\ServiceLocation\EnterpriseCertification",
@@ -42,13 +35,13 @@ const MSIPC: [&str; 4] = [
 ];
 
 /// Row 3: redirections of the MSIPC client.
-const MSIPC_REDIRECTION: [&str; 2] = [
+pub(super) const MSIPC_REDIRECTION: [&str; 2] = [
     r"SOFTWARE\Microsoft\MSIPC\ServiceLocation\LicensingRedirection",
     r"SOFTWARE\Wow6432Node\Microsoft\MSIPC\ServiceLocation\LicensingRedirection",
 ];
 
 /// Rows 4 and 5: redirections of Exchange, 2013 and later, and 2010.
-const EXCHANGE_REDIRECTION: [&str; 4] = [
+pub(super) const EXCHANGE_REDIRECTION: [&str; 4] = [
     r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM\LicenseServerRedirection",
     r"SOFTWARE\Microsoft\ExchangeServer\v15\IRM\CertificationServerRedirection",
     r"SOFTWARE\Microsoft\ExchangeServer\v14\IRM\LicenseServerRedirection",
@@ -100,100 +93,6 @@ pub struct Traces {
     pub other_connectors: Vec<String>,
     /// Service locations that point to a third host which is no known node.
     pub elsewhere: Vec<String>,
-}
-
-/// The client that a product looks its servers up with, in the view that it reads: keys whose default
-/// values count, and keys whose every value does.
-fn client(product: Product) -> (Vec<&'static str>, Vec<&'static str>) {
-    let [activation, publishing, ..] = MSDRM;
-    let [certification, licensing, ..] = MSIPC;
-    let [redirection, _] = MSIPC_REDIRECTION;
-    match product {
-        Product::Exchange2010 | Product::Exchange2013 => {
-            (vec![activation, publishing], EXCHANGE_REDIRECTION.into())
-        }
-        Product::Exchange2016 | Product::Exchange2019 | Product::ExchangeSe => (
-            vec![activation, publishing, certification, licensing],
-            EXCHANGE_REDIRECTION.into_iter().chain([redirection]).collect(),
-        ),
-        Product::Sharepoint2013
-        | Product::Sharepoint2016
-        | Product::Sharepoint2019
-        | Product::SharepointSe => (vec![certification, licensing], vec![redirection]),
-        Product::Sharepoint2010
-        | Product::Windows2012
-        | Product::Windows2012R2
-        | Product::Windows2016
-        | Product::Windows2019
-        | Product::Windows2022
-        | Product::Windows2025 => (vec![activation, publishing], Vec::new()),
-    }
-}
-
-/// What the product's client was told.
-fn told(product: Product, observation: &Observation) -> Vec<Value> {
-    let (defaults, lists) = client(product);
-    let defaults = defaults.iter().map(|key| observation.value(&ValuePath::new(*key, "")));
-    let lists =
-        lists.iter().filter_map(|key| match observation.listings.get(&KeyPath::new(*key)) {
-            Some(Listing::Known(values)) => Some(values.iter().map(|(_, reading)| reading.clone())),
-            Some(Listing::NoKey | Listing::Unreadable(_)) | None => None,
-        });
-    let known = |reading| match reading {
-        Reading::Known(State::Present(value)) => Some(value),
-        Reading::Known(State::Absent) | Reading::Unreadable(_) => None,
-    };
-    defaults
-        .chain(lists.flatten())
-        .filter_map(known)
-        .filter(|value| value.as_sz() != Some(""))
-        .collect()
-}
-
-/// Whether any value tells the client where to go: then nothing is found by way of AD.
-pub fn has_places(product: Product, observation: &Observation) -> bool {
-    !told(product, observation).is_empty()
-}
-
-/// Whether any value sends the client to the connector.
-pub fn names_connector(product: Product, observation: &Observation, ours: Ours<'_>) -> bool {
-    told(product, observation)
-        .iter()
-        .filter_map(Value::as_sz)
-        .any(|text| matches!(whose(text, ours), Whose::Connector | Whose::ConnectorOtherForm))
-}
-
-/// Whether both MSDRM locations lead to the connector, as those of a file server do.
-pub fn leads_to_connector(observation: &Observation, ours: Ours<'_>) -> bool {
-    let [activation, publishing, ..] = MSDRM;
-    [activation, publishing].iter().all(|key| {
-        let reading = observation.value(&ValuePath::new(*key, ""));
-        let Reading::Known(State::Present(value)) = reading else { return false };
-        value.as_sz().is_some_and(|text| matches!(whose(text, ours), Whose::Connector))
-    })
-}
-
-/// Names of connectors that some server of the fleet was sent to before ours: what redirections of a
-/// tenant lead to that is no known connector of the inventory.
-pub fn earlier_connectors(survey: &Survey, connectors: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for host in survey.hosts.values() {
-        let HostSurvey::Read(observation) = host else { continue };
-        // One named by its path is a leftover of a migration, and leads to AD RMS.
-        for key in EXCHANGE_REDIRECTION.iter().chain(&MSIPC_REDIRECTION) {
-            let Some(Listing::Known(values)) = observation.listings.get(&KeyPath::new(*key)) else {
-                continue;
-            };
-            for (name, reading) in values {
-                let Reading::Known(State::Present(value)) = reading else { continue };
-                let is_tenant = url_host(name.as_str()).is_some_and(|host| is_azure(&host));
-                let is_connectors = is_tenant && is_bare_origin(name.as_str());
-                let host = value.as_sz().and_then(url_host).filter(|host| !is_azure(host));
-                names.extend(host.filter(|host| is_connectors && !connectors.contains(host)));
-            }
-        }
-    }
-    names
 }
 
 /// Reads rows 1 to 5 of one host.
@@ -385,6 +284,8 @@ fn brief(key: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::model::host::HostName;
     use crate::plan::sample;

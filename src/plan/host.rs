@@ -34,6 +34,7 @@ use crate::model::tls::TlsTrust;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Verdict;
 use crate::plan::authorise;
+use crate::plan::client;
 use crate::plan::debt;
 use crate::plan::desired;
 use crate::plan::diff;
@@ -295,7 +296,7 @@ fn file_server_beside(
     let service = preflight::RESOURCE_MANAGER.to_lowercase();
     let is_file_server =
         observation.particulars.services.told().is_ok_and(|all| all.contains_key(&service));
-    let holds_its_values = evidence::leads_to_connector(observation, ours);
+    let holds_its_values = client::leads_to_connector(observation, ours);
     (product.role() == Role::Exchange && is_file_server && holds_its_values).then(|| Blocker {
         id: "role-conflict".to_owned(),
         text: format!(

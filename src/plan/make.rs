@@ -28,7 +28,7 @@ use crate::model::rollout::Playbook;
 use crate::model::rollout::PlaybookStage;
 use crate::model::rollout::StageWork;
 use crate::model::rules::RulePack;
-use crate::plan::evidence;
+use crate::plan::client;
 use crate::plan::host;
 use crate::plan::host::Context;
 use crate::plan::identity;
@@ -86,7 +86,7 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         .collect();
     let own = input.hosts.iter().filter_map(|host| host.connector.as_ref());
     let own: BTreeSet<String> = own.map(|connector| connector.host().to_owned()).collect();
-    let earlier = evidence::earlier_connectors(input.survey, &own);
+    let earlier = client::earlier_connectors(input.survey, &own);
     let twins = identity::twins(input.survey);
     let context = Context {
         playbook: input.playbook,

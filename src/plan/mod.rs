@@ -6,6 +6,7 @@
 pub mod adrms;
 pub mod approval;
 pub mod authorise;
+pub mod client;
 pub mod compare;
 pub mod debt;
 pub mod desired;
