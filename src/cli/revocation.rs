@@ -16,12 +16,11 @@ use crate::model::preflight::Preflight;
 /// Lists by connector, or why they are not known.
 pub type Lists = BTreeMap<Origin, Result<Vec<String>, String>>;
 
-/// Shakes hands with each connector on https, if the playbook's `preflight` names the check. Nobody
-/// is named to it, and nothing asked.
+/// Shakes hands with each connector on https, unless the playbook skips the check. Nobody is named to
+/// it, and nothing asked.
 pub async fn lists(hosts: &[Host], preflight: &Preflight, wired: &Wired) -> Lists {
-    let named = preflight.demands.get(&Check::ConnectorTlsChainAndCrl);
     let mut lists = Lists::new();
-    if named.is_none_or(|demand| *demand == Demand::Skipped) {
+    if preflight.demand(Check::ConnectorTlsChainAndCrl) == Demand::Skipped {
         return lists;
     }
     for host in hosts.iter().filter(|host| host.in_scope()) {

@@ -185,9 +185,11 @@ pub fn call(error: &HostError, user: Option<&str>) -> Vec<String> {
              View-Only for reading)"
                 .to_owned(),
         ],
-        HostError::Denied { .. } | HostError::Guarded { .. } | HostError::Unsupported(_) => {
-            Vec::new()
-        }
+        // Its own words say what to do.
+        HostError::TicketRefused { .. }
+        | HostError::Denied { .. }
+        | HostError::Guarded { .. }
+        | HostError::Unsupported(_) => Vec::new(),
     }
 }
 
@@ -209,6 +211,7 @@ pub fn exchange(error: &HostError, target: &Target) -> Vec<String> {
              | fl InternalUrl,*Authentication` tells"
         )],
         HostError::Fault(_)
+        | HostError::TicketRefused { .. }
         | HostError::Guarded { .. }
         | HostError::Cmdlet { .. }
         | HostError::Unsupported(_) => Vec::new(),
@@ -218,6 +221,7 @@ pub fn exchange(error: &HostError, target: &Target) -> Vec<String> {
         HostError::NotConnected { .. }
         | HostError::Lost { .. }
         | HostError::Denied { .. }
+        | HostError::TicketRefused { .. }
         | HostError::Unexpected { .. }
         | HostError::Guarded { .. }
         | HostError::Unsupported(_) => {}

@@ -90,7 +90,12 @@ async fn walk<B: Bedside>(
             let remedy = diagnosis::ticket(service);
             return Err(sheet.fail(Check::Spn, Trouble::Wrong, error.failure().text(), remedy));
         }
-        (Err(error), _) => return Err(sheet.logon(Check::Logon, &error, target, skew)),
+        (Err(error), _) => {
+            if let HostError::TicketRefused { service, .. } = &error {
+                sheet.ok(Check::Spn, format!("the domain gives a ticket for {service}"));
+            }
+            return Err(sheet.logon(Check::Logon, &error, target, skew));
+        }
     };
     let who = user.as_deref().unwrap_or("the account");
     match first_words(&mut link).await {
@@ -267,7 +272,11 @@ async fn second<B: Bedside>(
 ) -> Result<(), Stopped> {
     let mut link = match bedside.connect(target).await {
         Ok(link) => link,
-        Err(error @ (HostError::Denied { .. } | HostError::Guarded { .. })) => {
+        Err(
+            error @ (HostError::Denied { .. }
+            | HostError::TicketRefused { .. }
+            | HostError::Guarded { .. }),
+        ) => {
             return Err(sheet.logon(Check::Quota, &error, target, None));
         }
         Err(error) => {

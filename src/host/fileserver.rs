@@ -22,6 +22,7 @@ use crate::wire::operation::Answer;
 use crate::wire::operation::CimValue;
 use crate::wire::operation::Instance;
 use crate::wire::operation::Write;
+use crate::wire::xml;
 
 const NAMESPACE: &str = "root/Microsoft/Windows/FSRM";
 const RULE: &str = "root/Microsoft/Windows/FSRM/MSFT_FSRMClassificationRule";
@@ -59,11 +60,10 @@ fn object(kind: FileObject, row: &Instance) -> Option<FoundObject> {
             Shape::List => SettingValue::List(texts),
             // More than one where one is meant is another text.
             Shape::Text => SettingValue::Text(texts.join("; ")),
-            Shape::Flag => match texts.first().map(String::as_str) {
-                Some("true") => SettingValue::Bool(true),
-                Some("false") => SettingValue::Bool(false),
-                Some(_) | None => SettingValue::Untold,
-            },
+            Shape::Flag => texts
+                .first()
+                .and_then(|text| xml::boolean(text))
+                .map_or(SettingValue::Untold, SettingValue::Bool),
         };
         ((*name).to_owned(), value)
     });

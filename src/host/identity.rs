@@ -13,6 +13,7 @@ use crate::model::host::HostName;
 use crate::wire::operation::Answer;
 use crate::wire::operation::Instance;
 use crate::wire::operation::Read;
+use crate::wire::xml;
 
 /// The WMI namespace of everything asked here.
 pub(crate) const CIMV2: &str = "root/cimv2";
@@ -26,10 +27,9 @@ pub async fn read(link: &mut impl Reader) -> Result<(Identity, OperatingSystem),
     let os = one(link, wql).await?;
     let system = one(link, "SELECT Domain,PartOfDomain FROM Win32_ComputerSystem").await?;
     let product_type = text(&os, "ProductType")?;
-    let domain = match text(&system, "PartOfDomain")?.to_ascii_lowercase().as_str() {
-        "true" | "1" => Some(text(&system, "Domain")?),
-        _ => None,
-    };
+    let part = text(&system, "PartOfDomain")?;
+    let part = xml::boolean(&part).ok_or_else(|| missing("a boolean in PartOfDomain", &part))?;
+    let domain = part.then(|| text(&system, "Domain")).transpose()?;
     let identity = Identity { computer: text(&os, "CSName")?, domain };
     let os = OperatingSystem {
         caption: text(&os, "Caption")?.trim().to_owned(),

@@ -173,6 +173,9 @@ pub enum HostError {
     /// The logon was refused.
     #[error("the host refused the logon of `{user}`: {detail}")]
     Denied { user: String, detail: String },
+    /// The host refused a ticket that the domain gave: it judged no account.
+    #[error("the host refused the ticket for {service}: {detail}")]
+    TicketRefused { service: String, detail: String },
     /// The account guard kept the account from being tried.
     #[error("account `{user}` {why}, so it is not tried here")]
     Guarded { user: String, why: &'static str },
@@ -194,7 +197,7 @@ impl HostError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::NotConnected { .. } | Self::Lost { .. } => FailureKind::Unreachable,
-            Self::Denied { .. } => FailureKind::Denied,
+            Self::Denied { .. } | Self::TicketRefused { .. } => FailureKind::Denied,
             Self::Guarded { .. } => FailureKind::AccountGuarded,
             Self::Fault(_) | Self::Unexpected { .. } | Self::Cmdlet { .. } => FailureKind::Fault,
             Self::Unsupported(_) => FailureKind::Unsupported,
@@ -216,7 +219,7 @@ impl HostError {
                 };
                 fault.meaning().map(whole)
             }
-            Self::Denied { .. } => Some(
+            Self::Denied { .. } | Self::TicketRefused { .. } => Some(
                 "`rmsfleet doctor HOST` looks at name, clock, scheme, account and rights one by one"
                     .to_owned(),
             ),

@@ -157,10 +157,12 @@ fn files(
     paths
 }
 
+/// A file that bears no version is there with an empty one.
 async fn file_version(link: &mut impl Reader, path: &str) -> Result<Option<String>, HostError> {
     let wql = format!("SELECT Name,Version FROM CIM_DataFile WHERE Name='{}'", literal(path));
     let files = identity::query(link, &wql).await?;
-    files.first().map(|file| identity::text(file, "Version")).transpose()
+    let version = |file: &Instance| file.text("Version").map_or("", |text| text.trim()).to_owned();
+    Ok(files.first().map(version))
 }
 
 async fn count_cached(link: &mut impl Reader, cache: &Cache) -> Result<usize, HostError> {

@@ -203,7 +203,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
                     deadline = now.saturating_add(deadline.duration_since(began)).unwrap_or(now);
                 }
                 let pause = match &look {
-                    Err(HostError::Denied { .. }) => {
+                    Err(HostError::Denied { .. } | HostError::TicketRefused { .. }) => {
                         let doubled = wait.pace.refused.saturating_mul(1 << seen.refused);
                         seen.refused += 1;
                         doubled
@@ -217,9 +217,7 @@ pub async fn wait_for_restart<C: Connect, K: Clock>(
                             return Ok(reading);
                         }
                     }
-                    Err(error @ (HostError::Guarded { .. } | HostError::Unsupported(_))) => {
-                        return Err(error.failure());
-                    }
+                    Err(error @ HostError::Guarded { .. }) => return Err(error.failure()),
                     Err(error) => seen.error(&error),
                 }
             }

@@ -20,6 +20,7 @@ use crate::wire::session;
 use crate::wire::session::Session;
 use crate::wire::spnego::Acceptor;
 use crate::wire::spnego::Initiator;
+use crate::wire::spnego::krb_error;
 use crate::wire::spnego::token::Message;
 
 const USER: &str = "rms";
@@ -88,6 +89,7 @@ pub(super) fn spnego(bytes: &[u8]) {
         let carried = inner.len() + mic.map_or(0, |mic| mic.len());
         assert!(carried < bytes.len(), "bytes from nowhere");
     }
+    let _ = krb_error::code(bytes);
     let (negotiate, _) = ntlm::start();
     let (_, announced) = Initiator::begin(&negotiate);
     for initiator in [announced, Initiator::unannounced()] {

@@ -71,7 +71,10 @@ impl Property {
             Self::Number(number) => number.to_string(),
             Self::Bool(value) => value.to_string(),
             Self::Moment(moment) => {
-                format!("<cim:Datetime>{}</cim:Datetime>", moment.strftime("%Y-%m-%dT%H:%M:%S%.fZ"))
+                // As seen of Windows: what stands in a fragment has no namespace, wrappers included.
+                let own = if prefix.is_empty() { "" } else { "cim:" };
+                let moment = moment.strftime("%Y-%m-%dT%H:%M:%S%.fZ");
+                format!("<{own}Datetime>{moment}</{own}Datetime>")
             }
         };
         let _ = write!(out, "<{prefix}{name}>{text}</{prefix}{name}>");
@@ -137,11 +140,7 @@ impl Row {
 
     /// The chosen properties without a namespace, for a query with a list of properties.
     pub fn fragment(&self, names: &[String]) -> String {
-        let mut out = format!(
-            "<w:XmlFragment xmlns:xsi=\"{}\" xmlns:cim=\"{}\">",
-            namespace::XSI,
-            namespace::CIM
-        );
+        let mut out = format!("<w:XmlFragment xmlns:xsi=\"{}\">", namespace::XSI);
         for (name, value) in &self.0 {
             if names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) {
                 value.write(&mut out, "", name);
@@ -166,11 +165,13 @@ mod tests {
         Property::Moment(moment).write(&mut out, "p:", "D");
         let whole = "2013-04-15T16:28:43Z".parse().unwrap();
         Property::Moment(whole).write(&mut out, "p:", "E");
+        Property::Moment(whole).write(&mut out, "", "F");
         assert_eq!(
             out,
             "<p:A xsi:nil=\"true\"/><p:B></p:B><C>1</C><C>2</C>\
              <p:D><cim:Datetime>2013-04-15T16:28:43.488171Z</cim:Datetime></p:D>\
-             <p:E><cim:Datetime>2013-04-15T16:28:43Z</cim:Datetime></p:E>"
+             <p:E><cim:Datetime>2013-04-15T16:28:43Z</cim:Datetime></p:E>\
+             <F><Datetime>2013-04-15T16:28:43Z</Datetime></F>"
         );
     }
 

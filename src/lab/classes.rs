@@ -87,7 +87,8 @@ pub fn instances(class: &Class, host: &LabHost, now: Timestamp) -> Vec<Row> {
             entries.iter().map(move |entry| entry_row(&format!("{folder}\\{entry}"), None))
         });
         let files = host.local.files.iter();
-        files.map(|(path, version)| entry_row(path, Some(version))).chain(entries).collect()
+        let version = |version: &String| (!version.is_empty()).then(|| version.clone());
+        files.map(|(path, told)| entry_row(path, version(told).as_deref())).chain(entries).collect()
     } else if *class == DIRECTORY {
         host.folders.keys().map(|folder| entry_row(folder, None)).collect()
     } else if *class == EVENT {

@@ -32,6 +32,8 @@ fn windows_itself(registry: &mut Registry, windows: Windows) {
     sz(registry, current, "CurrentBuild", windows.build());
     sz(registry, current, "ProductName", windows.caption.trim_start_matches("Microsoft "));
     sz(registry, current, "EditionID", "ServerStandard");
+    let programs = r"SOFTWARE\Microsoft\Windows\CurrentVersion";
+    sz(registry, programs, "ProgramFilesDir", r"C:\Program Files");
     let expanded = Value::ExpandSz(r"%SystemRoot%\system32\svchost.exe -k netsvcs".to_owned());
     let service = r"SYSTEM\CurrentControlSet\Services\WinRM";
     registry.plant(ValuePath::new(service, "ImagePath"), expanded);

@@ -53,6 +53,9 @@ impl Local {
         }
         local.files.insert(r"C:\Windows\System32\msdrm.dll".to_owned(), "6.3.9600.1".to_owned());
         if role == Role::Connector {
+            let page =
+                r"C:\Program Files\Microsoft Rights Management connector\Web Service\web.config";
+            local.files.insert(page.to_owned(), String::new());
             local.events.push((1004, 7, "The list of accounts was updated.".to_owned()));
         }
         local

@@ -9,6 +9,7 @@ use crate::host::link::Target;
 use crate::host::support::unsupported;
 use crate::net::accounts::Login;
 use crate::net::conversation::Conversation;
+use crate::net::cookies::Cookies;
 use crate::net::guard::AccountGuard;
 use crate::net::http::Pipe;
 use crate::net::stats::Stats;
@@ -46,6 +47,8 @@ pub struct Channel {
     guard: AccountGuard,
     stats: Stats,
     phase: String,
+    /// What the host gave for its next connections too.
+    cookies: Cookies,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +84,7 @@ impl Channel {
             guard: guard.clone(),
             stats: stats.clone(),
             phase: phase.to_owned(),
+            cookies: Cookies::default(),
         };
         channel.state = State::Ready(channel.logon().await?);
         Ok(channel)
@@ -89,7 +93,8 @@ impl Channel {
     async fn logon(&self) -> Result<Box<(Pipe, Conversation)>, HostError> {
         // Large, and rarer than the messages that may need it.
         let logon = Box::pin(async {
-            let mut pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
+            let pipe = Pipe::new(&self.target, &self.stats, &self.phase)?;
+            let mut pipe = pipe.with(self.cookies.clone());
             let conversation = Conversation::begin(&mut pipe, &self.login, &self.guard).await?;
             Ok(Box::new((pipe, conversation)))
         });
@@ -121,6 +126,7 @@ impl SoapCall for Channel {
             }
             other => other,
         };
+        self.cookies.clone_from(ready.0.cookies());
         let (reply, envelope) = answered
             .inspect_err(|error| self.guard.note(self.login.user(), &self.target, error))?;
         self.state = if reply.closes() { State::Closed } else { State::Ready(ready) };

@@ -214,7 +214,8 @@ async fn log_on_by_basic(
             }
             Ok(())
         }
-        401 if reply.offers("Basic") => {
+        // One that offers nothing at all has looked at the password too: OMI's older versions.
+        401 if reply.offers("Basic") || reply.schemes().is_empty() => {
             permit.refused();
             Err(HostError::Denied {
                 user: account.user.clone(),
@@ -240,14 +241,17 @@ async fn log_on_by_basic(
 
 /// Over TLS one more thing than a password can be wrong.
 fn bound(error: HostError) -> HostError {
+    let or = |detail: String| {
+        format!(
+            "{detail}; or TLS ends before the host (a load balancer, a proxy that inspects), which \
+             breaks the logon's channel binding"
+        )
+    };
     match error {
-        HostError::Denied { user, detail } => HostError::Denied {
-            user,
-            detail: format!(
-                "{detail}; or TLS ends before the host (a load balancer, a proxy that inspects), \
-                 which breaks the logon's channel binding"
-            ),
-        },
+        HostError::Denied { user, detail } => HostError::Denied { user, detail: or(detail) },
+        HostError::TicketRefused { service, detail } => {
+            HostError::TicketRefused { service, detail: or(detail) }
+        }
         other @ (HostError::NotConnected { .. }
         | HostError::Lost { .. }
         | HostError::Guarded { .. }

@@ -11,6 +11,7 @@ use reqwest::header::ACCEPT_ENCODING;
 use reqwest::header::CONNECTION;
 use reqwest::header::CONTENT_LENGTH;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::header::COOKIE;
 use reqwest::header::DATE;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
@@ -23,6 +24,7 @@ use crate::host::link::HostError;
 use crate::host::link::Target;
 use crate::model::host::Scheme;
 use crate::net::clock::Stopwatch;
+use crate::net::cookies::Cookies;
 use crate::net::gate::Gate;
 use crate::net::limits::Limits;
 use crate::net::stats::Counters;
@@ -53,6 +55,7 @@ pub(super) struct Pipe {
     certificate: Option<Vec<u8>>,
     /// Our own certificate, where the endpoint has one to show.
     client: Option<Arc<tls::client::Shown>>,
+    cookies: Cookies,
 }
 
 /// What a connection for a page has brought so far.
@@ -161,6 +164,7 @@ impl Pipe {
             page: None,
             certificate: None,
             client,
+            cookies: Cookies::default(),
         })
     }
 
@@ -182,10 +186,20 @@ impl Pipe {
 
     /// The same target on a connection of its own, for a logon that begins anew.
     pub(super) fn again(&self) -> Result<Self, HostError> {
-        match &self.page {
+        let pipe = match &self.page {
             None => Self::new(&self.target, &self.stats, &self.phase),
             Some(_) => Self::of_page(&self.target, &self.stats, &self.phase),
-        }
+        }?;
+        Ok(pipe.with(self.cookies.clone()))
+    }
+
+    /// The pipe with what the host gave before.
+    pub(super) fn with(self, cookies: Cookies) -> Self {
+        Self { cookies, ..self }
+    }
+
+    pub(super) fn cookies(&self) -> &Cookies {
+        &self.cookies
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -257,6 +271,9 @@ impl Pipe {
                 .body(body),
         };
         request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(cookies) = self.cookies.header() {
+            request = request.header(COOKIE, cookies);
+        }
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
@@ -286,6 +303,7 @@ impl Pipe {
         }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        self.cookies.take(&headers);
         let body = self.read(what, &mut response, counters).await?;
         Ok((status, headers, body))
     }

@@ -6,6 +6,7 @@ pub mod channel;
 pub mod clock;
 pub mod connect;
 mod conversation;
+mod cookies;
 pub mod entropy;
 pub mod gate;
 #[cfg(unix)]

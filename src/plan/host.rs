@@ -1,6 +1,7 @@
 //! One host's part of the plan.
 
 mod checks;
+mod conflicts;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -34,7 +35,6 @@ use crate::model::tls::TlsTrust;
 use crate::model::verdict::RestartNeed;
 use crate::model::verdict::Verdict;
 use crate::plan::authorise;
-use crate::plan::client;
 use crate::plan::debt;
 use crate::plan::desired;
 use crate::plan::diff;
@@ -237,9 +237,9 @@ fn decide(
     };
     traces.evidence.extend(surroundings::evidence(product, &asked, ours));
     // A host whose values are right already holds what contradicts them all the same.
-    conflicts(planned, &traces.leftovers, &traces.other_connectors);
-    planned.notes.extend(elsewhere(&traces.elsewhere));
-    planned.blockers.extend(file_server_beside(host, product, observation, ours));
+    conflicts::against(planned, &traces.leftovers, &traces.other_connectors);
+    planned.notes.extend(conflicts::elsewhere(&traces.elsewhere));
+    planned.blockers.extend(conflicts::file_server_beside(&host.name, product, observation, ours));
     let paid = debt::paid(observation);
     if let Some(boot) = paid {
         planned.notes.push(note(
@@ -283,69 +283,6 @@ fn decide(
     // One that is restarted has a mark of its own until then.
     planned.mark_paid = paid.is_some() && !planned.restart;
     planned.blockers.extend(decided.blocker);
-}
-
-/// Exchange leads the MSDRM values to the tenant, a file server to the connector (`connector.md` 1.4):
-/// where a file server's values stand and its service too, whoever writes last breaks the other.
-fn file_server_beside(
-    host: &Host,
-    product: Product,
-    observation: &Observation,
-    ours: Ours<'_>,
-) -> Option<Blocker> {
-    let service = preflight::RESOURCE_MANAGER.to_lowercase();
-    let is_file_server =
-        observation.particulars.services.told().is_ok_and(|all| all.contains_key(&service));
-    let holds_its_values = client::leads_to_connector(observation, ours);
-    (product.role() == Role::Exchange && is_file_server && holds_its_values).then(|| Blocker {
-        id: "role-conflict".to_owned(),
-        text: format!(
-            "{} is a file server too, with a file server's values: Exchange keeps other data in the \
-             same MSDRM values",
-            host.name
-        ),
-        hint: Some(format!(
-            "move one of the two roles, or give the file server up: --waive {}:role-conflict",
-            host.name
-        )),
-    })
-}
-
-fn conflicts(planned: &mut PlannedHost, leftovers: &[String], others: &[String]) {
-    let name = planned.name.clone();
-    for line in leftovers {
-        planned.blockers.push(Blocker {
-            id: "migration-leftover".to_owned(),
-            text: format!(
-                "{line}: a leftover of an AD RMS migration that contradicts the connector's value, \
-                 and nobody documents which one wins"
-            ),
-            hint: Some(format!("remove it by hand, or --waive {name}:migration-leftover")),
-        });
-    }
-    for line in others {
-        planned.blockers.push(Blocker {
-            id: "other-connector".to_owned(),
-            text: format!(
-                "{line}, which is another connector's name, or another AD RMS cluster's; after a \
-                 change of the connector's name Microsoft asks \
-                 to clear all IRM configuration of the server and to configure it again"
-            ),
-            hint: Some(format!("correct `rms_connector_url`, or --waive {name}:other-connector")),
-        });
-    }
-}
-
-/// Where a server pointed that is about to be pointed elsewhere: nobody but its keeper can tell an
-/// AD RMS cluster from a connector of another name.
-fn elsewhere(lines: &[String]) -> Option<Note> {
-    let (first, rest) = lines.split_first()?;
-    let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
-    let text = format!(
-        "{first}{more}: an AD RMS cluster, or a connector of another name, after which Microsoft \
-         asks to clear all IRM configuration of the server and to configure it again"
-    );
-    Some(note("pointed-elsewhere", text))
 }
 
 /// A window that the playbook does not know, or in which the host's work cannot end.

@@ -281,6 +281,7 @@ fn goes_on_alone(error: &HostError) -> bool {
         HostError::Fault(fault) => fault.is_time_out(),
         HostError::NotConnected { .. }
         | HostError::Denied { .. }
+        | HostError::TicketRefused { .. }
         | HostError::Guarded { .. }
         | HostError::Unexpected { .. }
         | HostError::Cmdlet { .. }

@@ -72,6 +72,7 @@ impl Trouble {
             Self::Host(HostError::NotConnected { .. } | HostError::Lost { .. }) => true,
             Self::Host(
                 HostError::Denied { .. }
+                | HostError::TicketRefused { .. }
                 | HostError::Guarded { .. }
                 | HostError::Fault(_)
                 | HostError::Unexpected { .. }

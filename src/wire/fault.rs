@@ -3,6 +3,7 @@
 use crate::wire::catalogue;
 use crate::wire::catalogue::FaultEntry;
 use crate::wire::namespace;
+use crate::wire::xml;
 use crate::wire::xml::Element;
 
 /// "The operation did not end in time".
@@ -21,10 +22,12 @@ pub struct Fault {
     pub reason: String,
     /// `ProviderFault/@provider`.
     pub provider: Option<String>,
-    /// `OMI_Error/CIMStatusCode` (DSP0004), of OMI, which tells no code of WS-Man.
+    /// `CIMStatusCode` (DSP0004) of a provider's own error class, where no code of WS-Man is told.
     pub cim_status: Option<u32>,
 }
 
+/// The error class of Windows itself, which has a code of WS-Man.
+const WMI_ERROR: &str = "MSFT_WmiError";
 /// `CIM_ERR_NOT_FOUND` (DSP0200 5.4.6).
 pub const CIM_NOT_FOUND: u32 = 6;
 
@@ -34,8 +37,7 @@ impl Fault {
         let mut read = Self { subcode: subcode(fault), reason: reason(fault), ..Self::default() };
         if let Some(detail) = fault.find(namespace::SOAP, "Detail") {
             read.descend(detail);
-            let of_cim = |child: &&Element| ["MSFT_WmiError", "OMI_Error"].contains(&&*child.name);
-            if let Some(error) = detail.elements().find(of_cim) {
+            if let Some(error) = detail.elements().find(|child| is_cim(child)) {
                 read.read_cim(error);
             }
         }
@@ -91,7 +93,7 @@ impl Fault {
             match child.name.as_str() {
                 "error_Code" => self.code = text.trim().parse().ok().or(self.code),
                 // A class of errors, where it is all there is.
-                "CIMStatusCode" if error.name == "OMI_Error" => {
+                "CIMStatusCode" if error.name != WMI_ERROR => {
                     self.cim_status = text.trim().parse().ok();
                 }
                 "Message" => self.tell(&text),
@@ -106,6 +108,14 @@ impl Fault {
             text.clone_into(&mut self.reason);
         }
     }
+}
+
+/// `CIM_Error` and every class below it: by their mark (DSP0227), or by what only they have.
+fn is_cim(error: &Element) -> bool {
+    let marked = error.attr(namespace::CIM_BINDING, "IsCIM_Error");
+    error.name == WMI_ERROR
+        || marked.and_then(xml::boolean) == Some(true)
+        || error.elements().any(|child| child.name == "CIMStatusCode")
 }
 
 fn subcode(fault: &Element) -> Option<String> {
@@ -135,8 +145,6 @@ fn reason(fault: &Element) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use crate::wire::xml;
 
     fn check(inner: &str, expected: &Fault) {
         let text = format!(
@@ -177,6 +185,16 @@ mod tests {
             &fault,
         );
         assert_eq!(fault.meaning().map(|entry| entry.name), Some("QUOTA_MAX_SHELLS"));
+    }
+
+    #[test]
+    fn an_error_class_of_a_provider_tells_what_it_means() {
+        check(
+            "<s:Detail><p:ACME_Error xmlns:p='urn:p' xmlns:b=\
+             'http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd' b:IsCIM_Error='TRUE'>\
+             <p:Message>no such disk</p:Message></p:ACME_Error></s:Detail>",
+            &Fault { reason: "no such disk".to_owned(), ..Fault::default() },
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::wire::operation::CimValue;
 use crate::wire::soap;
 use crate::wire::soap::Request;
 use crate::wire::soap::WsmanError;
+use crate::wire::xml;
 use crate::wire::xml::Element;
 
 /// A method of a class, invoked on the class itself, or on the instance that selectors name.
@@ -58,8 +59,16 @@ impl Invoke {
     pub(crate) fn decode(&self, message_id: &str, bytes: &[u8]) -> Result<Output, WsmanError> {
         let class = self.resource();
         let body = soap::decode(bytes, message_id, &format!("{class}/{}Response", self.method))?;
-        let element = soap::only(&body, &class, &format!("{}_OUTPUT", self.method))?.clone();
-        Ok(Output { class, element })
+        let name = format!("{}_OUTPUT", self.method);
+        // The method has been carried out by now: how a host spells the class decides nothing.
+        let by_case = |element: &&Element| {
+            element.name == name && element.namespace.eq_ignore_ascii_case(&class)
+        };
+        let element = match body.elements().find(by_case) {
+            Some(element) => element.clone(),
+            None => soap::only(&body, &class, &name)?.clone(),
+        };
+        Ok(Output { class: element.namespace.clone(), element })
     }
 }
 
@@ -93,14 +102,10 @@ impl Output {
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, WsmanError> {
         Ok(match self.one(name)? {
             None => None,
-            Some(text) => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
-                other => {
-                    let got = format!("`{}`", soap::excerpt(other));
-                    return Err(WsmanError::unexpected(format!("true or false in {name}"), got));
-                }
-            },
+            Some(text) => Some(xml::boolean(&text).ok_or_else(|| {
+                let got = format!("`{}`", soap::excerpt(&text));
+                WsmanError::unexpected(format!("true or false in {name}"), got)
+            })?),
         })
     }
 

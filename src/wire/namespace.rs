@@ -3,6 +3,7 @@
 pub const SOAP: &str = "http://www.w3.org/2003/05/soap-envelope";
 pub const ADDRESSING: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing";
 pub const WSMAN: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd";
+pub const CIM_BINDING: &str = "http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd";
 pub const MSWSMAN: &str = "http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd";
 pub const TRANSFER: &str = "http://schemas.xmlsoap.org/ws/2004/09/transfer";
 pub const ENUMERATION: &str = "http://schemas.xmlsoap.org/ws/2004/09/enumeration";

@@ -150,8 +150,11 @@ pub fn decode_receive(
 }
 
 fn exit_code(state: &Element) -> Result<Option<u32>, WsmanError> {
-    let Some(code) = state.find(namespace::SHELL, "ExitCode") else { return Ok(None) };
-    let text = code.text();
+    // An element with Windows, an attribute with OMI.
+    let told = state.find(namespace::SHELL, "ExitCode").map(Element::text);
+    let Some(text) = told.or_else(|| state.attr("", "ExitCode").map(str::to_owned)) else {
+        return Ok(None);
+    };
     // Unsigned on the wire; some servers write the same bits with a sign.
     let number = text.trim().parse::<i64>().ok().and_then(|number| {
         u32::try_from(number).ok().or_else(|| i32::try_from(number).ok().map(i32::cast_unsigned))

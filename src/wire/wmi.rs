@@ -112,7 +112,7 @@ fn instance(item: &Element) -> Instance {
     for property in item.elements() {
         instance.properties.entry(property.name.clone()).or_default().push(text(property));
         // `Action.Type` of an instance that is embedded in `Action`.
-        for inner in property.elements().filter(|inner| inner.namespace != namespace::CIM) {
+        for inner in property.elements().filter(|inner| !is_date(property, inner)) {
             let name = format!("{}.{}", property.name, inner.name);
             instance.properties.entry(name).or_default().push(text(inner));
         }
@@ -120,11 +120,22 @@ fn instance(item: &Element) -> Instance {
     instance
 }
 
-/// Dates stand in an element of their own (`cim:Datetime`), everything else is plain text.
+/// Dates stand in an element of their own, everything else is plain text.
 fn text(property: &Element) -> Option<String> {
     if property.is_nil() {
         return None;
     }
-    let wrapped = property.elements().find(|child| child.namespace == namespace::CIM);
+    let wrapped = property.elements().find(|child| is_date(property, child));
     Some(wrapped.unwrap_or(property).text())
+}
+
+/// `cim:Datetime` and its like (DSP0230 5.2). In an `XmlFragment`, whose properties have no namespace,
+/// the wrapper has been seen without one too; it is then the property's only element.
+fn is_date(property: &Element, child: &Element) -> bool {
+    if child.namespace == namespace::CIM {
+        return true;
+    }
+    let is_wrapper =
+        ["Datetime", "Date", "Time", "Interval", "CIM_DateTime"].contains(&&*child.name);
+    is_wrapper && child.namespace.is_empty() && property.elements().count() == 1
 }

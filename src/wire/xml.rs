@@ -141,6 +141,15 @@ impl Element {
     }
 }
 
+/// A boolean of XML Schema; some hosts write it in capitals.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// Whether XML 1.0 can carry the text at all: no control characters but TAB, LF and CR, no
 /// non-characters.
 pub fn is_carriable(text: &str) -> bool {

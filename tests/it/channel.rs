@@ -36,6 +36,8 @@ use crate::tls::ended;
 enum Act {
     /// Sends the request's envelope back, sealed, with this status.
     Echo(u16),
+    /// As that, with a cookie; from then on every request must bring it along.
+    Lead,
     /// Sends a body in clear.
     Clear(u16, &'static str, &'static str),
     /// Closes the connection after reading the request.
@@ -52,21 +54,32 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        let mut session = log_on(&mut socket);
+        let mut cookie = "";
+        let mut session = log_on(&mut socket, cookie);
         for act in script {
             if let Act::Drop(told) = act {
                 drop(socket);
                 told.send(()).unwrap();
                 socket = listener.accept().unwrap().0;
-                session = log_on(&mut socket);
+                session = log_on(&mut socket, cookie);
                 continue;
             }
-            let (_, body) = request(&mut socket);
+            let (head, body) = request(&mut socket);
+            assert!(head.to_lowercase().contains(cookie), "{head}");
             let envelope = session.unseal(&body).unwrap();
             match act {
                 Act::Echo(status) => {
                     let sealed = session.seal(&envelope).unwrap();
                     reply(&mut socket, status, multipart::CONTENT_TYPE, &sealed);
+                }
+                Act::Lead => {
+                    let sealed = session.seal(&envelope).unwrap();
+                    let kind = format!(
+                        "{}\r\nSet-Cookie: MS-WSMAN=a1; path=/wsman",
+                        multipart::CONTENT_TYPE
+                    );
+                    reply(&mut socket, 200, &kind, &sealed);
+                    cookie = "\ncookie: ms-wsman=a1\r";
                 }
                 Act::Clear(status, kind, body) => reply(&mut socket, status, kind, body.as_bytes()),
                 Act::Close => break,
@@ -105,7 +118,7 @@ fn host(script: Vec<Act>) -> (Target, JoinHandle<usize>) {
     (target, thread)
 }
 
-fn log_on(socket: &mut TcpStream) -> Session {
+fn log_on(socket: &mut TcpStream, cookie: &str) -> Session {
     let names = acceptor::Names {
         netbios_domain: "LAB".to_owned(),
         netbios_computer: "FS01".to_owned(),
@@ -113,6 +126,7 @@ fn log_on(socket: &mut TcpStream) -> Session {
         dns_computer: "fs01.lab.test".to_owned(),
     };
     let (head, body) = request(socket);
+    assert!(head.to_lowercase().contains(cookie), "{head}");
     assert!(body.is_empty() && head.to_lowercase().contains("content-length: 0"), "{head}");
     let (challenge, server) =
         acceptor::challenge(&token(&head), &names, [7; 8], FileTime(1 << 57)).unwrap();
@@ -189,7 +203,8 @@ const SOAP: &str = "application/soap+xml;charset=UTF-8";
 
 #[tokio::test]
 async fn faults_are_replies_and_the_connection_goes_on() {
-    check(vec![Act::Echo(200), Act::Echo(500), Act::Echo(200)], &["<envelope/>"; 3]).await;
+    check(vec![Act::Echo(200), Act::Lead, Act::Echo(500), Act::Echo(200)], &["<envelope/>"; 4])
+        .await;
 }
 
 #[tokio::test]
@@ -207,11 +222,11 @@ async fn a_connection_closed_before_the_answer_is_lost() {
     check(vec![Act::Echo(200), Act::Close], &["<envelope/>", "lost", "not connected"]).await;
 }
 
-/// As http.sys does after two minutes without a request.
+/// As http.sys does after two minutes without a request; a load balancer's cookie goes along.
 #[tokio::test]
 async fn a_connection_dropped_while_idle_is_replaced_with_its_context() {
     let (told, dropped) = std::sync::mpsc::channel();
-    let (target, thread) = host(vec![Act::Echo(200), Act::Drop(told), Act::Echo(200)]);
+    let (target, thread) = host(vec![Act::Lead, Act::Drop(told), Act::Echo(200)]);
     let password = Secret::new("pw".to_owned());
     let account = Arc::new(Login::from(Account { user: r"LAB\u".to_owned(), password }));
     let (guard, stats) = (AccountGuard::default(), Stats::default());

@@ -58,6 +58,9 @@ mod peers_files;
 #[cfg(unix)]
 mod peers_kerberos;
 #[cfg(test)]
+#[cfg(unix)]
+mod peers_kerberos_doctor;
+#[cfg(test)]
 mod peers_lab;
 #[cfg(test)]
 mod peers_maintenance;

@@ -17,14 +17,14 @@ use crate::peer_server::USER;
 
 const TENANT: &str = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com";
 
-struct Bench {
-    kdc: Kdc,
-    server: PeerServer,
+pub(crate) struct Bench {
+    pub(crate) kdc: Kdc,
+    pub(crate) server: PeerServer,
     folder: tempfile::TempDir,
 }
 
 /// Hosts that differ in what they offer and in how they write.
-fn hosts() -> Value {
+pub(crate) fn hosts() -> Value {
     let listen = "127.0.0.1:0";
     json!([
         {"name": "FS01", "listen": listen, "roles": ["fileserver"]},
@@ -37,7 +37,7 @@ fn hosts() -> Value {
 }
 
 /// Two Exchange servers of one organisation, which take raw Kerberos only, as Exchange does.
-fn exchange() -> Value {
+pub(crate) fn exchange() -> Value {
     let listen = |path: &str| json!({"address": "127.0.0.1:0", "paths": [path]});
     let setup = json!({"HKLM\\SOFTWARE\\Microsoft\\ExchangeServer\\v15\\Setup": {
         "MsiProductMajor": ["REG_DWORD", 15], "MsiProductMinor": ["REG_DWORD", 2],
@@ -50,7 +50,7 @@ fn exchange() -> Value {
 }
 
 impl Bench {
-    fn start(hosts: &Value) -> Option<Self> {
+    pub(crate) fn start(hosts: &Value) -> Option<Self> {
         let kdc = Kdc::start()?;
         let fleet = json!({"users": {USER: PASSWORD}, "hosts": hosts,
             "defaults": {"domain": "peers.test", "os": "2016"}});
@@ -60,10 +60,10 @@ impl Bench {
         Some(bench)
     }
 
-    fn inventory(&self, address: &str) -> String {
+    pub(crate) fn inventory(&self, address: &str) -> String {
         let mut text = format!(
             "all:\n  vars:\n    rms_tenant_url: {TENANT}\n    \
-             rms_connector_url: https://rmsconnector.contoso.com\n    rms_organization: Contoso\n    \
+             rms_connector_url: http://rmsconnector.contoso.com\n    rms_organization: Contoso\n    \
              ansible_winrm_scheme: http\n    ansible_winrm_transport: kerberos\n    \
              ansible_host: {address}\n  children:\n"
         );
@@ -83,12 +83,12 @@ impl Bench {
         text
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// From here on it is a password that tickets are got with.
-    fn by_password(&self) {
+    pub(crate) fn by_password(&self) {
         self.write(
             "credentials.yml",
             &format!(
@@ -98,7 +98,7 @@ impl Bench {
         );
     }
 
-    fn kinit(&self) {
+    pub(crate) fn kinit(&self) {
         kinit(self.command("kinit").arg(ALICE));
     }
 
@@ -123,7 +123,7 @@ impl Bench {
 
     /// Both outputs, when the exit code is the expected one.
     #[track_caller]
-    fn expect(&self, arguments: &[&str], password: &str, exit: i32) -> String {
+    pub(crate) fn expect(&self, arguments: &[&str], password: &str, exit: i32) -> String {
         let output = self.run(arguments, password);
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -132,7 +132,7 @@ impl Bench {
     }
 
     /// Logons that the server took from alice, by host.
-    fn logons(&self) -> usize {
+    pub(crate) fn logons(&self) -> usize {
         let stats = self.server.stats();
         let accounts = stats["accounts"].as_object().unwrap();
         let alice = accounts.iter().find(|(name, _)| name.to_lowercase().starts_with("alice"));
@@ -313,7 +313,10 @@ fn between(port: u16, shown: std::sync::Arc<rustls::ServerConfig>, roots: &str) 
 }
 
 /// One HTTP message, as long as its Content-Length says.
-fn pass(from: &mut impl std::io::Read, to: &mut impl std::io::Write) -> std::io::Result<()> {
+pub(crate) fn pass(
+    from: &mut impl std::io::Read,
+    to: &mut impl std::io::Write,
+) -> std::io::Result<()> {
     let mut message = Vec::new();
     while !message.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -349,7 +352,7 @@ fn peers_kerberos_over_tls_is_bound_to_the_certificate_that_the_host_has() {
     let inventory = |ports: &[(&str, u16)]| {
         let mut text = format!(
             "all:\n  vars:\n    rms_tenant_url: {TENANT}\n    \
-             rms_connector_url: https://rmsconnector.contoso.com\n    \
+             rms_connector_url: http://rmsconnector.contoso.com\n    \
              ansible_winrm_scheme: https\n    ansible_winrm_transport: kerberos\n    \
              ansible_host: localhost\n    rms_ca_file: {}\n    rms_role: fci\n  hosts:\n",
             authority.file()

@@ -37,7 +37,7 @@ impl Served {
         };
         let mut inventory = String::from(
             "all:\n  vars:\n    rms_tenant_url: https://5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.\
-             aadrm.com\n    rms_connector_url: https://rmsconnector.contoso.com\n    \
+             aadrm.com\n    rms_connector_url: http://rmsconnector.contoso.com\n    \
              ansible_winrm_scheme: http\n    ansible_winrm_transport: ntlm\n    ansible_host: \
              127.0.0.1\n  children:\n",
         );
@@ -180,7 +180,7 @@ fn a_farm_is_verified_and_watched_by_the_way_of_its_step() {
             "use-this-rms-server, set: { IrmEnabled: false }, destructive: accepted",
         ),
     );
-    let set = ["CertificateServerUrl https://rmsconnector.contoso.com"];
+    let set = ["CertificateServerUrl http://rmsconnector.contoso.com"];
     served.check(&["apply", "-p", "p.yml", "--yes", "--confirm", "SP01"], 0, &set);
     let first = served.run(&[]);
     served.check(&["verify", "--run", &first, "--detailed-exitcode"], 0, &set);

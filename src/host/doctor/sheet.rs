@@ -77,6 +77,7 @@ impl Sheet {
                     .to_owned(),
             ],
             HostError::NotConnected { .. }
+            | HostError::TicketRefused { .. }
             | HostError::Lost { .. }
             | HostError::Fault(_)
             | HostError::Cmdlet { .. }
@@ -164,7 +165,9 @@ fn due(patient: &Patient) -> impl Iterator<Item = Check> {
 pub(super) fn trouble(error: &HostError) -> Trouble {
     match error {
         HostError::NotConnected { .. } | HostError::Lost { .. } => Trouble::Unreachable,
-        HostError::Denied { .. } | HostError::Guarded { .. } => Trouble::Refused,
+        HostError::Denied { .. } | HostError::TicketRefused { .. } | HostError::Guarded { .. } => {
+            Trouble::Refused
+        }
         HostError::Fault(_)
         | HostError::Unexpected { .. }
         | HostError::Cmdlet { .. }

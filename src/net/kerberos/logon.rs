@@ -33,6 +33,7 @@ use crate::wire::context::SecurityContext;
 use crate::wire::multipart::Protocol;
 use crate::wire::session;
 use crate::wire::session::Session;
+use crate::wire::spnego::krb_error;
 
 /// How many threads may wait for a key distribution centre at once.
 static TURNS: Semaphore = Semaphore::const_new(8);
@@ -174,7 +175,7 @@ impl Attempt<'_> {
                     });
                 }
                 (status @ (200 | 204 | 401), Some(answer)) => {
-                    let (back, next) = self.step(context, Some(answer)).await?;
+                    let (back, next) = self.step(context, mechanism, answer).await?;
                     context = back;
                     match (status, next) {
                         (200 | 204, None) if context.complete() => {
@@ -258,18 +259,31 @@ impl Attempt<'_> {
         blocking(work).await.map_err(|trouble| self.trouble(trouble))
     }
 
+    /// Takes in the host's token. One that refuses a ticket concerns the host alone: the domain has
+    /// judged the account by then.
     async fn step(
         &mut self,
         mut context: Kerberos,
-        token: Option<Vec<u8>>,
+        mechanism: Mechanism,
+        token: Vec<u8>,
     ) -> Result<(Kerberos, Option<Vec<u8>>), HostError> {
+        let code = krb_error::code(&token);
         let work = move || -> Result<_, Trouble> {
-            match context.step(token.as_deref()) {
+            match context.step(Some(&token)) {
                 Ok(next) => Ok((context, next)),
                 Err(error) => Err(Trouble::Library(cause(&mut context, &error))),
             }
         };
-        blocking(work).await.map_err(|trouble| self.trouble(trouble))
+        blocking(work).await.map_err(|trouble| match trouble {
+            Trouble::Library(error) if by_ticket(mechanism) => {
+                let Service { class, host } = self.service;
+                HostError::TicketRefused {
+                    service: format!("{class}/{host}"),
+                    detail: refused_by_host(code, &error.text, self.service),
+                }
+            }
+            trouble => self.trouble(trouble),
+        })
     }
 
     fn trouble(&mut self, trouble: Trouble) -> HostError {
@@ -368,6 +382,25 @@ fn refusal(offered: &[&str], service: &Service) -> String {
     }
 }
 
+/// What a host says of a ticket that the domain gave us (RFC 4120 7.5.9); `seen` is the library's word
+/// for it.
+fn refused_by_host(code: Option<u32>, seen: &str, service: &Service) -> String {
+    let Service { class, host } = service;
+    let meaning = match code {
+        Some(31 | 35 | 41 | 44 | 45) => format!(
+            "it cannot read it: the service principal belongs to another account (`setspn -Q \
+             {class}/{host}` shows whose it is), or the password of the host's computer account has \
+             changed since (get a new ticket)"
+        ),
+        Some(32 | 33 | 37) => "its clock differs from the domain's by more than five minutes: set \
+                               it there (`w32tm /resync`)"
+            .to_owned(),
+        Some(14) => "it takes no ticket of that encryption type".to_owned(),
+        Some(_) | None => format!("for no reason that is known; its token means: {seen}"),
+    };
+    code.map_or_else(|| meaning.clone(), |code| format!("KRB-ERROR {code}: {meaning}"))
+}
+
 fn unexpected(reply: &Reply) -> HostError {
     HostError::Unexpected { expected: "a Kerberos logon".to_owned(), got: reply.words() }
 }
@@ -382,6 +415,19 @@ mod tests {
         assert!(only_kerberos(&["Basic realm=\"x\"", "Kerberos"]));
         assert!(!only_kerberos(&["Negotiate", "Kerberos"]));
         assert!(!only_kerberos(&[]));
+    }
+
+    #[test]
+    fn a_hosts_own_error_is_told_from_the_domains() {
+        let service = Service { class: "HTTP", host: "fs01".to_owned() };
+        let check = |code, expected: &str| {
+            let text = refused_by_host(code, "said so", &service);
+            assert!(text.contains(expected), "{text}");
+        };
+        check(Some(37), "w32tm /resync");
+        check(Some(41), "setspn -Q HTTP/fs01");
+        check(Some(60), "KRB-ERROR 60: for no reason that is known; its token means: said so");
+        check(None, "said so");
     }
 
     #[test]

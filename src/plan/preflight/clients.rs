@@ -22,7 +22,9 @@ use crate::plan::product::exchange_setup;
 
 const MSIPC: &str = r"SOFTWARE\Microsoft\MSIPC\CurrentVersion";
 /// Where its folder stands: key and name.
-const PROGRAMS: (&str, &str) = (r"SOFTWARE\Microsoft\Windows\CurrentVersion", "ProgramFilesDir");
+/// Where programs are installed.
+pub(super) const PROGRAMS: (&str, &str) =
+    (r"SOFTWARE\Microsoft\Windows\CurrentVersion", "ProgramFilesDir");
 const MSIPC_FILE: &str = r"Active Directory Rights Management Services Client 2.1\msipc.dll";
 /// The service of the File Server Resource Manager.
 pub const RESOURCE_MANAGER: &str = "SrmSvc";

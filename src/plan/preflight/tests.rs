@@ -316,6 +316,27 @@ fn a_workstation_a_connector_and_a_missing_role_service_block() {
         seen.listings.insert(key, Listing::Known(Vec::new()));
     };
     check(SHAREPOINT, connector, None, (Check::NotConnectorServer, Status::Block, 1));
+    let page = r"D:\Programs\Microsoft Rights Management connector\Web Service\Web.config";
+    let file = |version: Option<&'static str>| {
+        move |seen: &mut Observation| {
+            let told = Asked::Told(version.map(str::to_owned));
+            seen.particulars.files.insert(page.to_owned(), told);
+        }
+    };
+    check(SHAREPOINT, file(Some("")), None, (Check::NotConnectorServer, Status::Block, 1));
+    check(SHAREPOINT, file(None), None, (Check::NotConnectorServer, Status::Ok, 0));
+    let programs = KeyPath::new(r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall");
+    let uninstall = |name: &'static str| {
+        let programs = programs.clone();
+        move |seen: &mut Observation| {
+            let told = Asked::Told(vec![name.to_owned()]);
+            seen.particulars.subkeys.insert(programs, told);
+        }
+    };
+    let program = uninstall("Microsoft Rights Management connector");
+    check(FCI, program, None, (Check::NotConnectorServer, Status::Block, 1));
+    let program = uninstall("Microsoft Rights Management client");
+    check(FCI, program, None, (Check::NotConnectorServer, Status::Ok, 0));
     let bare = |seen: &mut Observation| seen.particulars.services = Asked::Told([].into());
     check(FCI, bare, None, (Check::ProductVersion, Status::Block, 1));
     let unread =

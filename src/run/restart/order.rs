@@ -241,6 +241,7 @@ fn not_taken(error: &HostError) -> Restarted {
     match error {
         HostError::NotConnected { .. }
         | HostError::Denied { .. }
+        | HostError::TicketRefused { .. }
         | HostError::Guarded { .. }
         | HostError::Unsupported(_) => Restarted::Failed(error.failure()),
         // It was sent. A host that is going down answers with faults too, so that it may be on its

@@ -26,6 +26,11 @@ impl<'a> Reader<'a> {
         Self(bytes)
     }
 
+    /// What has not been read.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.0.is_empty()
     }

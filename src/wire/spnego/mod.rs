@@ -5,6 +5,7 @@
 //! ([MS-SPNG] 3.3.5.1); the message numbers go on, so that the first sealed message is number 1.
 
 mod der;
+pub mod krb_error;
 pub mod token;
 #[cfg(test)]
 mod vectors;
