@@ -109,7 +109,8 @@ fn of_files(name: &str, files: &Files, console: &Console) -> Result<(HostName, A
             domains.iter().map(|own| format!("{} (at most {} down)", own.id, own.max_unavailable));
         answers.push(("not at once with", domains.collect::<Vec<_>>().join(", ")));
         let conditions = &loaded.playbook.conditions;
-        let worst = worst::before_plan(&settings.care, settings.timeout, conditions, true);
+        let writes = worst::of_writes(host.operation_timeout);
+        let worst = worst::before_plan(&settings.care, settings.timeout, conditions, writes);
         let window = host.window.as_deref();
         let at = place("rms_window").map(|at| format!(" ({at})")).unwrap_or_default();
         let text =

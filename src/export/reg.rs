@@ -9,6 +9,7 @@ use crate::export::values::Values;
 use crate::export::values::alike;
 use crate::export::values::before;
 use crate::export::values::hosts;
+use crate::export::values::in_common;
 use crate::export::values::same;
 use crate::export::values::wanted;
 use crate::model::host::HostName;
@@ -25,7 +26,7 @@ use crate::model::registry::State;
 pub fn files(plan: &Plan, digest: &str) -> Result<Vec<File>, ExportError> {
     let mut files = Vec::new();
     for (group, members) in alike(plan) {
-        let Some(values) = same(&members, wanted) else { continue };
+        let Some(values) = same(&members, in_common) else { continue };
         let whom = format!("every {group} server of the plan ({})", members.len());
         let name = format!("roles/{group}");
         files.push(forward(plan, digest, &name, &whom, &values)?);

@@ -10,7 +10,9 @@ use crate::model::plan::Scope;
 use crate::model::product::Product;
 use crate::model::product::Role;
 use crate::model::registry::State;
+use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
+use crate::plan::url::one_form;
 
 /// Values in the order of their paths.
 pub type Values = Vec<(ValuePath, State)>;
@@ -54,7 +56,7 @@ pub fn hosts(plan: &Plan) -> impl Iterator<Item = &PlannedHost> {
 pub fn sets(plan: &Plan) -> Vec<ValueSet> {
     let mut sets: Vec<ValueSet> = Vec::new();
     for host in hosts(plan) {
-        let values = wanted(host);
+        let values = in_common(host);
         let same = |set: &&mut ValueSet| {
             set.role == host.role && set.product == host.product && set.values == values
         };
@@ -85,7 +87,7 @@ pub fn alike(plan: &Plan) -> Vec<(&'static str, Vec<&PlannedHost>)> {
     }
     let mut found = Vec::new();
     for (role, members) in roles {
-        if same(&members, wanted).is_some() {
+        if same(&members, in_common).is_some() {
             found.push((role.id(), members));
             continue;
         }
@@ -95,10 +97,23 @@ pub fn alike(plan: &Plan) -> Vec<(&'static str, Vec<&PlannedHost>)> {
                 products.entry(product).or_default().push(host);
             }
         }
-        let alike = products.into_iter().filter(|(_, members)| same(members, wanted).is_some());
+        let alike = products.into_iter().filter(|(_, members)| same(members, in_common).is_some());
         found.extend(alike.map(|(product, members)| (product.id(), members)));
     }
     found
+}
+
+/// What the plan wants on a host, as it is said of several. URLs that differ in case alone are the
+/// same to whoever reads them (`connector.md` 1.3), and what stands there may be written in another way
+/// than what is wanted.
+pub fn in_common(host: &PlannedHost) -> Values {
+    let mut values = wanted(host);
+    for (_, state) in &mut values {
+        if let State::Present(Value::Sz(text)) = state {
+            *text = one_form(text);
+        }
+    }
+    values
 }
 
 /// The one list that `of` gives for all of these hosts; `None` if they differ.

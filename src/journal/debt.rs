@@ -100,9 +100,8 @@ impl Debt {
             | Outcome::Unreachable(_)
             | Outcome::NotStarted
             | Outcome::Blocked
-                if !self.verified =>
+                if !self.verified && self.written.is_empty() =>
             {
-                self.written.clear();
                 self.marked = false;
             }
             Outcome::Unchanged

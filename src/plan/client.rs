@@ -95,8 +95,8 @@ pub fn leads_to_connector(observation: &Observation, ours: Ours<'_>) -> bool {
 }
 
 /// Names of connectors that some server of the fleet was sent to before ours: what redirections of a
-/// tenant lead to that is no known connector of the inventory.
-pub fn earlier_connectors(survey: &Survey, connectors: &BTreeSet<String>) -> BTreeSet<String> {
+/// tenant lead to that the inventory knows neither as a connector nor as an AD RMS cluster.
+pub fn earlier_connectors(survey: &Survey, known: &BTreeSet<String>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for host in survey.hosts.values() {
         let HostSurvey::Read(observation) = host else { continue };
@@ -110,7 +110,7 @@ pub fn earlier_connectors(survey: &Survey, connectors: &BTreeSet<String>) -> BTr
                 let is_tenant = url_host(name.as_str()).is_some_and(|host| is_azure(&host));
                 let is_connectors = is_tenant && is_bare_origin(name.as_str());
                 let host = value.as_sz().and_then(url_host).filter(|host| !is_azure(host));
-                names.extend(host.filter(|host| is_connectors && !connectors.contains(host)));
+                names.extend(host.filter(|host| is_connectors && !known.contains(host)));
             }
         }
     }

@@ -84,9 +84,10 @@ pub fn make(input: &PlanInput<'_>) -> Plan {
         .filter(|host| host.role == Some(Role::Connector))
         .map(|host| host.name.clone())
         .collect();
-    let own = input.hosts.iter().filter_map(|host| host.connector.as_ref());
-    let own: BTreeSet<String> = own.map(|connector| connector.host().to_owned()).collect();
-    let earlier = client::earlier_connectors(input.survey, &own);
+    // What is named as an AD RMS cluster was no connector.
+    let known = input.hosts.iter().flat_map(|host| host.connector.iter().chain(&host.adrms));
+    let known: BTreeSet<String> = known.map(|origin| origin.host().to_owned()).collect();
+    let earlier = client::earlier_connectors(input.survey, &known);
     let twins = identity::twins(input.survey);
     let context = Context {
         playbook: input.playbook,

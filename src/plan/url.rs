@@ -61,6 +61,19 @@ pub fn same_url(left: &str, right: &str) -> bool {
     }
 }
 
+/// The one form of what [`same_url`] takes for the same place: in lower case as far as case is
+/// nothing there.
+pub fn one_form(text: &str) -> String {
+    match split(text) {
+        Some(Parts { origin, path, .. }) if text.trim() == text => {
+            let path =
+                if is_service_path(path) { path.to_ascii_lowercase() } else { path.to_owned() };
+            origin.to_ascii_lowercase() + &path
+        }
+        Some(_) | None => text.to_owned(),
+    }
+}
+
 /// Whether a text is of a form in which `*` stands for any host: `https://*/_wmcs/licensing`.
 pub fn has_form(text: &str, form: &str) -> bool {
     let Some((head, tail)) = form.split_once('*') else { return same_url(text, form) };
@@ -82,6 +95,7 @@ mod tests {
     fn check(left: &str, right: &str, same: bool) {
         assert_eq!(same_url(left, right), same, "{left} / {right}");
         assert_eq!(same_url(right, left), same, "{right} / {left}");
+        assert_eq!(one_form(left) == one_form(right), same, "{left} / {right}");
     }
 
     #[test]

@@ -7,28 +7,35 @@ use crate::model::conditions::Conditions;
 use crate::model::gate::Gate;
 use crate::model::plan::PlannedHost;
 
-/// Registry work on one host, from its logon to its last read-back.
-pub const WRITE_SECONDS: u32 = 180;
+/// Registry work on one host, from its logon to its last read-back, where calls are short.
+const WRITE_SECONDS: u32 = 180;
 /// So long the automatic services of a restarted host have, at most; Windows' own updating of
 /// clusters gives them as much.
 pub const SETTLE_SECONDS: u32 = 900;
 
-/// All that is still to be done on a host.
-pub fn of_host(host: &PlannedHost, conditions: &Conditions, restarts: bool) -> u32 {
-    before_plan(&host.care, host.restart_timeout, conditions, restarts)
+/// Registry work on a host whose calls have so many seconds each: one that hangs, and another that
+/// reads what became of it. No value is begun when less than one call is left.
+pub fn of_writes(call: u32) -> u32 {
+    WRITE_SECONDS.max(call.saturating_mul(2))
 }
 
-/// The same before there is a plan.
-pub fn before_plan(care: &Care, timeout: u32, conditions: &Conditions, restarts: bool) -> u32 {
+/// All that is still to be done on a host.
+pub fn of_host(host: &PlannedHost, conditions: &Conditions, restarts: bool) -> u32 {
+    let writes = of_writes(host.operation_timeout);
     if !restarts {
-        return WRITE_SECONDS;
+        return writes;
     }
+    before_plan(&host.care, host.restart_timeout, conditions, writes)
+}
+
+/// The same with a restart, before there is a plan.
+pub fn before_plan(care: &Care, timeout: u32, conditions: &Conditions, writes: u32) -> u32 {
     let out = match &care.drain {
         Drain::None => 0,
         Drain::ExchangeDag | Drain::FailoverCluster => timeout,
         Drain::Hook(name) => conditions.hooks.get(name).map_or(0, |hook| hook.timeout),
     };
-    sum([WRITE_SECONDS, out, from(care, timeout, conditions)])
+    sum([writes, out, from(care, timeout, conditions)])
 }
 
 /// From the order to restart on: the restart, its services, its gates, and the way back.
@@ -96,8 +103,14 @@ mod tests {
     fn check(edit: impl FnOnce(&mut Care), timeout: u32, expected: u32) {
         let mut care = Care::default();
         edit(&mut care);
-        assert_eq!(before_plan(&care, timeout, &conditions(), true), expected);
-        assert_eq!(before_plan(&care, timeout, &conditions(), false), WRITE_SECONDS);
+        assert_eq!(before_plan(&care, timeout, &conditions(), of_writes(60)), expected);
+    }
+
+    #[test]
+    fn a_call_that_may_hang_for_long_is_counted() {
+        assert_eq!(of_writes(60), 180);
+        assert_eq!(of_writes(1800), 3600);
+        assert_eq!(of_writes(u32::MAX), u32::MAX);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedWork;
+use crate::plan::worst;
 
 /// A run between two of its records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,15 +132,27 @@ impl Standing {
         }
     }
 
-    /// Hosts of the stage's batches and restarts whose turn is still to come.
+    /// Hosts of the stage's batches and restarts whose turn is still to come: of a run that has ended,
+    /// those that a resume would see to.
     pub fn ahead(&self, work: &PlannedWork) -> Vec<HostName> {
         let PlannedWork::Hosts { batches, restarts, .. } = work else { return Vec::new() };
         let mut hosts: Vec<HostName> = Vec::new();
         for host in batches.iter().flatten().chain(restarts) {
-            let waits = matches!(
-                self.hosts.get(host),
-                Some(HostStanding::Waiting | HostStanding::Verified)
-            );
+            let waits = match self.hosts.get(host) {
+                Some(HostStanding::Waiting | HostStanding::Verified) => true,
+                Some(HostStanding::Ended(outcome)) if self.ended.is_some() => match outcome {
+                    Outcome::NotStarted
+                    | Outcome::InDoubt(_)
+                    | Outcome::Failed(_)
+                    | Outcome::Unreachable(_) => true,
+                    Outcome::RestartOwed { .. } => restarts.contains(host),
+                    Outcome::Unchanged
+                    | Outcome::Changed { .. }
+                    | Outcome::Refused(_)
+                    | Outcome::Blocked => false,
+                },
+                Some(HostStanding::Busy(_) | HostStanding::Ended(_)) | None => false,
+            };
             if waits && !hosts.contains(host) {
                 hosts.push(host.clone());
             }
@@ -175,7 +188,11 @@ impl Standing {
             }
             Event::StageEnded { .. } => self.is_stage_over = true,
             Event::BatchStarted { batch, batches, .. } => self.batch = Some((*batch, *batches)),
-            Event::HostStarted { host, phase } => self.busy(host, *phase, None, record.ts),
+            Event::HostStarted { host, phase } => {
+                let own = plan.hosts.get(host).filter(|_| *phase == Phase::Registry);
+                let budget = own.map(|host| worst::of_writes(host.operation_timeout));
+                self.busy(host, *phase, budget, record.ts);
+            }
             Event::PhaseStarted { host, phase, budget } => {
                 self.busy(host, *phase, Some(*budget), record.ts);
             }
@@ -217,6 +234,11 @@ impl Standing {
                 self.step(organisation, step, StepStanding::Verified);
             }
             Event::StepHeld { organisation, step, reason } => {
+                // What was begun stays so until somebody sees its end.
+                let key = (organisation.clone(), step.clone());
+                if self.steps.get(&key) == Some(&StepStanding::Begun) {
+                    return;
+                }
                 self.step(organisation, step, StepStanding::Held(reason.clone()));
             }
             Event::StepFailed { organisation, step, failure } => {

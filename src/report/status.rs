@@ -259,7 +259,8 @@ impl Status<'_> {
 
     /// What is still to come, stage by stage, the one under way first.
     fn ahead(&self) -> Vec<String> {
-        let from = self.standing.stage.unwrap_or(0);
+        let is_over = self.standing.ended.is_some();
+        let from = self.standing.stage.filter(|_| !is_over).unwrap_or(0);
         let stages = self.plan.stages.iter().enumerate().skip(from);
         let told = stages.filter_map(|(place, stage)| self.stage_ahead(place, stage));
         told.collect()

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use crate::event::Event;
 use crate::event::Phase;
 use crate::event::SinkError;
@@ -17,7 +19,9 @@ use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedHost;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
+use crate::plan::worst;
 use crate::run::action::Configured;
+use crate::run::gates::later;
 use crate::run::history::HostHistory;
 use crate::run::lease;
 use crate::run::mark;
@@ -39,6 +43,7 @@ pub async fn configure<C: Connect, K: Clock>(
     restarts: bool,
 ) -> Result<Configured, SinkError> {
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Registry })?;
+    let began = means.clock.now();
     let past = means.past(&host.name);
     let (mut link, standing) = match ready(means, host, &past).await {
         Ok(ready) => ready,
@@ -59,7 +64,9 @@ pub async fn configure<C: Connect, K: Clock>(
         begun: past.intended.last().map_or(0, |index| index + 1),
         created: past.created.clone(),
     };
-    let work = Work { restarts, past: &past, standing: &standing };
+    let call = host.operation_timeout;
+    let until = later(began, worst::of_writes(call).saturating_sub(call));
+    let work = Work { restarts, past: &past, standing: &standing, until };
     match write(means, host, &work, &mut link, &mut ledger).await {
         Ok(()) => {
             let cleared = clear_keys(means, host, &mut link).await;
@@ -87,6 +94,8 @@ struct Work<'a> {
     past: &'a HostHistory,
     /// Places of changes that stand already.
     standing: &'a BTreeSet<usize>,
+    /// From then on no value is begun.
+    until: Timestamp,
 }
 
 /// Connects and compares everything the plan saw. Nothing is written before all of it holds.
@@ -180,6 +189,8 @@ async fn write<C: Connect, K: Clock>(
     for (index, change) in host.changes.iter().enumerate() {
         if work.standing.contains(&index) {
             adopt(means, host, work.past, index, ledger)?;
+        } else if means.clock.now() >= work.until {
+            return Err(out_of_time(host, index).into());
         } else {
             change_one(means, host, link, index, change, ledger).await?;
         }
@@ -193,6 +204,18 @@ async fn write<C: Connect, K: Clock>(
         mark::settle(means, host, link).await?;
     }
     Ok(())
+}
+
+/// INVARIANT: no value is begun that may not be read back within the time that a window was asked for.
+fn out_of_time(host: &PlannedHost, index: usize) -> Failure {
+    let text = format!(
+        "{} of {} values were written when the time for it was over ({} s)",
+        index,
+        host.changes.len(),
+        worst::of_writes(host.operation_timeout)
+    );
+    Failure::new(FailureKind::Fault, text)
+        .hint("`rmsfleet doctor HOST` shows how fast it answers; then resume the run")
 }
 
 async fn change_one<C: Connect, K: Clock>(

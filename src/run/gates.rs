@@ -184,7 +184,7 @@ async fn until_green<C: Connect, K: Clock>(
             return Ok(Gated::Failed(format!("gate `{}` stays red: {red}", place.name)));
         }
         before = seen;
-        means.clock.sleep(PACE).await;
+        pause(means, deadline).await;
     }
 }
 
@@ -254,8 +254,14 @@ async fn approval<C: Connect, K: Clock>(
         if means.clock.now() >= deadline {
             return Ok(Gated::Awaiting(format!("nobody approved `{}` in time", place.name)));
         }
-        means.clock.sleep(PACE).await;
+        pause(means, deadline).await;
     }
+}
+
+/// Until the next look, and no longer than a gate has: what is so after its time is too late.
+async fn pause<C: Connect, K: Clock>(means: &Means<'_, C, K>, deadline: Timestamp) {
+    let left = Duration::try_from(deadline.duration_since(means.clock.now())).unwrap_or_default();
+    means.clock.sleep(PACE.min(left)).await;
 }
 
 /// One look at a gate, at all hosts that it is about.
@@ -449,6 +455,6 @@ pub(super) fn first_red(seen: &Seen) -> Option<String> {
     })
 }
 
-fn later(time: Timestamp, seconds: u32) -> Timestamp {
+pub(super) fn later(time: Timestamp, seconds: u32) -> Timestamp {
     time.saturating_add(SignedDuration::from_secs(seconds.into())).unwrap_or(time)
 }

@@ -17,9 +17,12 @@ use crate::event::ledger::Ledger;
 use crate::model::care::Care;
 use crate::model::care::Drain;
 use crate::model::conditions::Conditions;
+use crate::model::hook::Turn;
 use crate::model::host::HostName;
 use crate::model::maintenance::Act;
 use crate::model::maintenance::Membership;
+use crate::model::outcome::Failure;
+use crate::model::outcome::FailureKind;
 use crate::model::outcome::Outcome;
 use crate::model::registry::KeyPath;
 use crate::model::step::StepState;
@@ -44,6 +47,8 @@ pub struct History {
     pub stage: Option<String>,
     /// How far each stage came.
     pub reached: BTreeMap<String, Reached>,
+    /// The stage in which an earlier process died, if a later one has not seen to it.
+    died_in: Option<String>,
     /// The last process told that nothing new starts.
     halted: bool,
     /// The last process came to its end.
@@ -75,6 +80,10 @@ pub struct Past {
 pub struct HostHistory {
     /// Its registry work or its restart has begun: it may hold more than its records say.
     pub begun: bool,
+    /// That work goes on, or its process died in it.
+    pub working: bool,
+    /// A process died in that work, and no later one has seen the host well.
+    pub doubtful: bool,
     /// Announced and not taken back: it may have been written.
     pub intended: BTreeSet<usize>,
     /// Written, read back, and not announced to be taken back.
@@ -172,7 +181,7 @@ impl History {
                 host.verified.intersection(&host.intended).copied().collect();
             let mut possible: BTreeSet<usize> =
                 host.intended.difference(&verified).copied().collect();
-            if host.begun && !self.ended {
+            if host.is_doubtful() {
                 // The last record may be lost although its act has begun.
                 possible.insert(host.intended.last().map_or(0, |last| last + 1));
             }
@@ -197,8 +206,23 @@ impl History {
     /// The stage whose step may have been done although no record tells of it: it was under way, and
     /// the last record may be lost.
     pub fn begun(&self) -> Option<&str> {
-        let stage = self.stage.as_deref().filter(|_| !self.ended)?;
+        let stage = self.stage.as_deref().filter(|_| !self.ended).or(self.died_in.as_deref())?;
         (!self.steps.keys().any(|(_, told)| told == stage)).then_some(stage)
+    }
+
+    /// What was begun on a host, and ended in a way that leaves it to a later process; `None` for a
+    /// host that nobody worked on. A process that does not come to the host must not say less of it.
+    pub fn left(&self, name: &HostName) -> Option<Outcome> {
+        let host = self.hosts.get(name)?;
+        match &host.outcome {
+            Some(told) if told.is_well() => Some(told.clone()),
+            _ if host.is_doubtful() => {
+                let text = "an earlier part of this run ended in the middle of the work on it";
+                Some(Outcome::InDoubt(Failure::new(FailureKind::InDoubt, text)))
+            }
+            Some(Outcome::NotStarted) | None => None,
+            Some(told) => Some(told.clone()),
+        }
     }
 
     /// The host's part; an empty one if nothing is recorded.
@@ -221,11 +245,20 @@ impl History {
             Event::RunStarted { .. } => self.segments = 1,
             Event::RunResumed { segment, .. } => {
                 self.segments = *segment;
+                if !self.ended {
+                    self.died_in = self.stage.clone().or(self.died_in.take());
+                }
+                for host in self.hosts.values_mut().filter(|host| host.working) {
+                    (host.working, host.doubtful) = (false, true);
+                }
                 self.ended = false;
                 self.halted = false;
                 self.leases_left.clear();
             }
-            Event::RunEnded { .. } => self.ended = true,
+            Event::RunEnded { .. } => {
+                self.ended = true;
+                self.hosts.values_mut().for_each(|host| host.working = false);
+            }
             Event::HostStarted { host, phase } => match phase {
                 Phase::Registry
                 | Phase::Drain
@@ -233,7 +266,8 @@ impl History {
                 | Phase::Settle
                 | Phase::Gates
                 | Phase::Back => {
-                    self.at(host).begun = true;
+                    let host = self.at(host);
+                    (host.begun, host.working) = (true, true);
                 }
                 Phase::Survey | Phase::Peers | Phase::Step => {}
             },
@@ -309,7 +343,12 @@ impl History {
             Event::HookEnded { host, hook, ok, said: _ } => {
                 self.at(host).hook = Some(Hooked { name: hook.clone(), ended_well: *ok });
             }
-            Event::HostEnded { host, outcome } => self.at(host).outcome = Some(outcome.clone()),
+            Event::HostEnded { host, outcome } => {
+                let host = self.at(host);
+                host.doubtful &= !outcome.is_well();
+                host.working = false;
+                host.outcome = Some(outcome.clone());
+            }
             Event::StepIntended { organisation, step, .. } => {
                 self.steps.insert((organisation.clone(), step.clone()), StepHistory::InDoubt);
             }
@@ -322,12 +361,19 @@ impl History {
             }
             // What was announced stays in doubt: a failure does not tell where it ended.
             Event::StepFailed { organisation, step, .. }
-            | Event::StepHeld { organisation, step, .. } => {
+            | Event::StepHeld { organisation, step, .. }
+                if self.died_in.as_ref() != Some(step) =>
+            {
                 let key = (organisation.clone(), step.clone());
                 self.steps.entry(key).or_insert(StepHistory::Open);
             }
-            event @ (Event::StageHookIntended { .. } | Event::StageHookEnded { .. }) => {
+            event @ (Event::StageHookIntended { errand, .. }
+            | Event::StageHookEnded { errand, .. }) => {
                 self.hooks.take(event);
+                // Where nothing was stopped, the hooks that follow the work follow its gates too.
+                if let (Turn::After | Turn::Undo, Some(stage)) = (errand.turn, &errand.stage) {
+                    self.reached.entry(stage.clone()).or_default().ended |= !self.halted;
+                }
             }
             Event::HostsLeftOut { hosts, limit: _ } => {
                 self.left_out = hosts.iter().cloned().collect();
@@ -351,7 +397,10 @@ impl History {
                 self.reached.entry(stage.clone()).or_default().ended |= !self.halted;
             }
             Event::Halted { .. } => self.halted = true,
-            Event::PlanApproved { .. }
+            // A step that was held in the stage where a process died: nobody looked at it since.
+            Event::StepFailed { .. }
+            | Event::StepHeld { .. }
+            | Event::PlanApproved { .. }
             | Event::HostSurveyed { .. }
             | Event::RestartOwed { .. }
             | Event::RestartForeign { .. }
@@ -395,6 +444,11 @@ impl HostHistory {
         let (Drain::Hook(name), Some(last)) = (&care.drain, &self.hook) else { return false };
         let has_undo = conditions.hooks.get(name).is_some_and(|hook| hook.undo.is_some());
         has_undo && (last.name == *name || !last.ended_well)
+    }
+
+    /// Whether the last record of a process may be lost here although its act has begun.
+    fn is_doubtful(&self) -> bool {
+        self.working || self.doubtful
     }
 
     /// The order whose end nobody knows.

@@ -48,6 +48,7 @@ use crate::imagined::step_stage;
 
 mod claims;
 mod disk;
+mod halted;
 mod hooks;
 mod maintenance;
 mod passed;
@@ -313,6 +314,18 @@ fn go_on_as(
     disk: &Memory,
     dies: Option<(usize, Death)>,
 ) -> (Memory, Result<RunReport, RunError>) {
+    go_on_under(Stop::Go, run, fleet, plan, disk, dies)
+}
+
+/// Goes on while somebody stops the run at once.
+fn go_on_under(
+    stop: Stop,
+    run: &str,
+    fleet: &Fleet,
+    plan: &Plan,
+    disk: &Memory,
+    dies: Option<(usize, Death)>,
+) -> (Memory, Result<RunReport, RunError>) {
     let bytes = disk.bytes();
     let (journal, chain) = match (reader::parse(&bytes), chain::verify(&bytes, Some("0123"))) {
         (Ok(journal), Ok(chain)) => (journal, chain),
@@ -330,12 +343,13 @@ fn go_on_as(
     let now = move || clock.with(|world| world.now);
     let boxed = Box::new(disk.clone());
     let mut sink = writer::follow(boxed, run, &chain, now, told(fleet)).unwrap();
-    let context = RunContext { run, ..context(fleet, plan, &mut sink) };
+    let stop = watch::channel(stop).1;
+    let context = RunContext { run, stop, ..context(fleet, plan, &mut sink) };
     let report = wait(resume(context, &past));
     (disk, report)
 }
 
-fn pass_time(fleet: &Fleet, seconds: i64) {
+pub(crate) fn pass_time(fleet: &Fleet, seconds: i64) {
     fleet.with(|world| {
         world.now = world.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     });

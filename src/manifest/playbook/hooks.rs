@@ -1,6 +1,8 @@
 //! `hooks`, and the lists of their names around stages and the run.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::manifest::diagnostic::Diagnostics;
 use crate::manifest::fields::Fields;
@@ -24,8 +26,16 @@ pub(super) fn around(
     diagnostics: &mut Diagnostics,
 ) -> Around {
     let mut names = |key: &'static str| {
-        let list = |node: &Node| scalar::list(node, |item| one_of(item, known));
-        fields.read(key, diagnostics, list).unwrap_or_default()
+        let seen = RefCell::new(BTreeSet::new());
+        let once = |item: &Node| {
+            let name = one_of(item, known)?;
+            if seen.borrow_mut().insert(name.clone()) {
+                return Ok(name);
+            }
+            Err(Mismatch::new(format!("names hook `{name}` twice"))
+                .help("a hook runs once in one place: take one of them out".to_owned()))
+        };
+        fields.read(key, diagnostics, |node| scalar::list(node, once)).unwrap_or_default()
     };
     Around { before: names("hooks_before"), after: names("hooks_after") }
 }

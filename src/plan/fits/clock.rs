@@ -63,10 +63,10 @@ fn has(hosts: &[&Host]) -> &'static str {
 
 /// The most that a host may take, as the plan will count it; the second number is without restart.
 fn worst(case: &Case<'_>, host: &Host) -> (u32, u32) {
-    let writes = worst::WRITE_SECONDS;
+    let writes = worst::of_writes(host.operation_timeout);
     let conditions = &case.playbook.conditions;
     let restarted = domain::restart_settings(host, case.playbook)
-        .map(|settings| worst::before_plan(&settings.care, settings.timeout, conditions, true));
+        .map(|settings| worst::before_plan(&settings.care, settings.timeout, conditions, writes));
     (restarted.unwrap_or(writes), writes)
 }
 

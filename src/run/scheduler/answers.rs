@@ -35,7 +35,7 @@ impl Scheduler<'_> {
                 self.hosts.insert(host.clone(), Standing::Verified(values));
             }
             Configured::Verified(values) => self.end(host, owed(planned, values)),
-            Configured::Stopped => self.end(host, Outcome::NotStarted),
+            Configured::Stopped => self.end_as_left(host),
             Configured::Abandoned(failure) => self.end(host, outcome_of(failure)),
             Configured::Failed(failure) => {
                 if is_lost(&failure) {
@@ -181,6 +181,12 @@ impl Scheduler<'_> {
             self.ready.push_back(Action::Halt { reason });
         }
         self.ending = self.ending.max(ending);
+    }
+
+    /// Ends a host on which this process has done nothing: as an earlier one left it.
+    pub(super) fn end_as_left(&mut self, host: &HostName) {
+        let left = self.inherited.left.get(host).cloned();
+        self.end(host, left.unwrap_or(Outcome::NotStarted));
     }
 
     pub(super) fn end(&mut self, host: &HostName, outcome: Outcome) {

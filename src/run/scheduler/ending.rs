@@ -70,7 +70,7 @@ impl Scheduler<'_> {
         for name in names {
             let Some(planned) = self.plan.hosts.get(&name) else { continue };
             match self.hosts.get(&name) {
-                Some(Standing::Waiting) => self.end(&name, Outcome::NotStarted),
+                Some(Standing::Waiting) => self.end_as_left(&name),
                 Some(Standing::Equal) => {
                     let outcome = self.inherited.settled.get(&name).cloned();
                     self.end(&name, outcome.unwrap_or_else(|| owed(planned, 0)));

@@ -37,6 +37,10 @@ pub(super) struct Inherited {
     reached: BTreeMap<usize, Reached>,
     /// Stages whose step was done, or was so before.
     steps: BTreeSet<usize>,
+    /// Stages whose step was announced, and its end not seen.
+    pub(super) doubtful: BTreeSet<usize>,
+    /// How earlier processes left the hosts that have their turn again.
+    pub(super) left: BTreeMap<HostName, Outcome>,
 }
 
 /// What a resume does with a host.
@@ -63,7 +67,10 @@ impl<'p> Scheduler<'p> {
             };
             let Some(standing) = scheduler.hosts.get_mut(name) else { continue };
             match turn(plan, planned, past) {
-                Turn::AsPlanned => {}
+                Turn::AsPlanned => scheduler
+                    .inherited
+                    .left
+                    .extend(history.left(name).map(|left| (name.clone(), left))),
                 Turn::Underway => {
                     *standing = Standing::Verified(planned.changes.len());
                     scheduler.inherited.underway.insert(name.clone());
@@ -109,7 +116,11 @@ impl<'p> Scheduler<'p> {
             let outcome = match history.step(&step.organisation, &planned.name) {
                 Some(StepHistory::Verified(after)) => StepOutcome::Verified(after.clone()),
                 Some(StepHistory::Unchanged) => StepOutcome::Unchanged,
-                Some(StepHistory::InDoubt | StepHistory::Open) | None => continue,
+                Some(StepHistory::InDoubt) => {
+                    scheduler.inherited.doubtful.insert(stage);
+                    continue;
+                }
+                Some(StepHistory::Open) | None => continue,
             };
             scheduler.steps.insert(stage, outcome);
             scheduler.inherited.steps.insert(stage);

@@ -1,7 +1,6 @@
 //! The turn of an organisation step: gated by what it needs, held, or sent.
 
 use crate::model::host::HostName;
-use crate::model::outcome::Outcome;
 use crate::plan::window;
 use crate::run::action::Action;
 use crate::run::action::StepOutcome;
@@ -72,7 +71,7 @@ impl Scheduler<'_> {
         for host in hosts {
             let waits = self.hosts.get(host) == Some(&Standing::Waiting);
             if waits && self.is_kept_back(host) {
-                self.end(host, Outcome::NotStarted);
+                self.end_as_left(host);
             }
         }
     }
@@ -90,6 +89,11 @@ impl Scheduler<'_> {
     }
 
     pub(super) fn hold(&mut self, stage: usize, reason: String) {
+        let reason = if self.inherited.doubtful.contains(&stage) {
+            format!("begun in an earlier part of this run, and its end was not seen; now {reason}")
+        } else {
+            reason
+        };
         self.steps.insert(stage, StepOutcome::Held(reason.clone()));
         self.ready.push_back(Action::StepHeld { stage, reason });
     }

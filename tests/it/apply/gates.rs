@@ -154,6 +154,20 @@ fn says_go(fleet: &Fleet, seconds: i64) {
 }
 
 #[test]
+fn a_word_that_is_said_too_late_opens_nothing() {
+    let check = |said, expected| {
+        let fleet = ready(&["FS1", "FS2"]);
+        let gate = Gate::Approval { prompt: "go?".to_owned(), role: None, timeout: 6 };
+        let mut plan = gated(&[("human-go", gate)]);
+        plan.stages[0].gates.before = vec!["human-go".to_owned()];
+        says_go(&fleet, said);
+        assert_eq!(apply(&fleet, &plan).unwrap().exit, expected, "said after {said} s");
+    };
+    check(6, Exit::Ok);
+    check(7, Exit::Paused);
+}
+
+#[test]
 fn a_word_that_was_said_before_its_gate_opened_opens_nothing() {
     let fleet = ready(&["FS1", "FS2"]);
     let mut plan = gated(&[("first", approval()), ("second", approval())]);

@@ -38,6 +38,7 @@ mod gates;
 mod lease;
 mod maintenance;
 mod programs;
+mod slow;
 mod step;
 mod stop;
 

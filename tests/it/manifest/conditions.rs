@@ -116,4 +116,6 @@ fn conditions_that_cannot_hold_are_told() {
     let around = on_host(r"['C:\T\lb.exe', drain]")
         .replace("hosts: all", "hosts: all\n    hooks_before: [away]");
     check(&around, "there is none here", "run_on: MGMT01");
+    let twice = broken("hosts: all", "hosts: all\n    hooks_before: [away, away]");
+    check(&twice, "names hook `away` twice", "take one of them out");
 }
