@@ -122,3 +122,25 @@ pub fn same(hosts: &[&PlannedHost], of: fn(&PlannedHost) -> Values) -> Option<Va
     let first = lists.next()?;
     lists.all(|other| other == first).then_some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sample::Fleet;
+
+    #[test]
+    fn servers_that_write_a_url_in_another_case_hold_the_same() {
+        let mut fleet = Fleet::new(&["FS1", "FS2"]);
+        let key = r"SOFTWARE\Microsoft\MSDRM\ServiceLocation\EnterprisePublishing";
+        fleet.set("FS1", key, "", "https://RMS.contoso.com/_wmcs/Licensing");
+        let plan = fleet.plan();
+        let hosts: Vec<&PlannedHost> = plan.hosts.values().collect();
+        assert_ne!(wanted(hosts[0]), wanted(hosts[1]), "each keeps what it holds");
+        assert_eq!(sets(&plan).len(), 1);
+        assert_eq!(alike(&plan).len(), 1);
+        let common = same(&hosts, in_common).unwrap();
+        let url = State::Present(Value::Sz("https://rms.contoso.com/_wmcs/licensing".to_owned()));
+        assert!(common.iter().any(|(_, state)| *state == url), "{common:?}");
+        assert_eq!(same(&hosts, before), None, "what was there goes back as it was");
+    }
+}

@@ -11,6 +11,7 @@ use crate::model::facts::Observation;
 use crate::model::facts::Survey;
 use crate::model::host::Host;
 use crate::model::host::HostName;
+use crate::model::host::PriorAdrms;
 use crate::model::host::RestartPolicy;
 use crate::model::host::Transport;
 use crate::model::lease;
@@ -264,6 +265,21 @@ fn decide(
         paid,
     });
     planned.verdict = decided.verdict;
+    if planned.verdict.need == RestartNeed::NotRequired
+        && !planned.changes.is_empty()
+        && !host.adrms.is_empty()
+        && host.prior_adrms == PriorAdrms::Auto
+    {
+        planned.notes.push(note(
+            "prior-adrms-open",
+            format!(
+                "the inventory names AD RMS clusters for {}, and nothing on it tells of them any \
+                 more: a migration's own steps take such traces away; if Rights Management was in \
+                 use there before, say `rms_prior_adrms: used`, and it is restarted",
+                host.name
+            ),
+        ));
+    }
     let required = planned.verdict.need == RestartNeed::Required;
     let always = domain::restart_settings(host, context.playbook)
         .is_some_and(|settings| settings.when == RestartWhen::Always);

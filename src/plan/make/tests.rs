@@ -1,5 +1,7 @@
 use super::*;
 use crate::model::facts::Access;
+use crate::model::host::PriorAdrms;
+use crate::model::origin::Origin;
 use crate::model::outcome::Failure;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Reading;
@@ -207,6 +209,34 @@ fn leftovers_and_other_connectors_block_also_where_all_values_are_right() {
     fleet.waivers.clear();
     check(&fleet, "EX1", "0 stay no-change migration-leftover");
     check(&fleet, "EX2", "0 stay no-change");
+}
+
+#[test]
+fn a_named_adrms_cluster_is_no_connectors_earlier_name() {
+    let mut fleet = Fleet::new(&["EX1", "EX2"]);
+    fleet.set("EX2", LICENSE, TENANT, "https://adrms.contoso.com");
+    fleet.set("EX1", MSDRM, "", "https://adrms.contoso.com/_wmcs/certification");
+    check(&fleet, "EX1", "3 restart exchange.if-adrms other-connector");
+    for host in &mut fleet.hosts {
+        host.adrms = vec![Origin::parse("https://adrms.contoso.com").unwrap()];
+    }
+    let plan = fleet.plan();
+    let blockers = plan.hosts.values().flat_map(|host| &host.blockers);
+    let ids: Vec<&str> = blockers.map(|own| own.id.as_str()).collect();
+    assert!(!ids.contains(&"other-connector"), "{ids:?}");
+}
+
+#[test]
+fn named_adrms_clusters_ask_for_an_answer_where_no_evidence_is_left() {
+    let noted = |prior| {
+        let mut fleet = Fleet::new(&["EX1"]);
+        fleet.hosts[0].adrms = vec![Origin::parse("https://adrms.contoso.com").unwrap()];
+        fleet.hosts[0].prior_adrms = prior;
+        noted(&fleet.plan(), "EX1", "prior-adrms-open")
+    };
+    assert!(noted(PriorAdrms::Auto));
+    assert!(!noted(PriorAdrms::Never));
+    assert!(!noted(PriorAdrms::Used));
 }
 
 #[test]
