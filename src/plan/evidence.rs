@@ -251,18 +251,26 @@ fn redirection(
         (Whose::Third(from), Target::Is(Whose::Third(to))) if row == 4 && from != to => {
             // Phase 4 of a migration, towards a connector of another name.
             say(from_row, Weight::For, line.clone());
-            traces.other_connectors.push(line);
+            let list = if ours.is_adrms(&to) {
+                &mut traces.leftovers
+            } else {
+                &mut traces.other_connectors
+            };
+            list.push(line);
         }
         (Whose::Third(_), _) => say(from_row, Weight::For, line),
         (_, Target::Strange(what)) => {
             say(row, Weight::Unknown, format!("{key} {name} holds {what}"));
         }
-        (Whose::Tenant, Target::Is(Whose::Third(_))) => {
+        (Whose::Tenant, Target::Is(Whose::Third(to))) => {
             say(row, Weight::For, line.clone());
-            if row == 4 && !is_bare_origin(name.as_str()) {
-                traces.leftovers.push(line);
-            } else {
-                traces.other_connectors.push(line);
+            let (is_bare, is_adrms) = (is_bare_origin(name.as_str()), ours.is_adrms(&to));
+            // Of a cluster that the inventory names, ours takes the place.
+            match (is_bare, is_adrms) {
+                (true, true) => {}
+                (false, true) => traces.leftovers.push(line),
+                (false, false) if row == 4 => traces.leftovers.push(line),
+                (_, false) => traces.other_connectors.push(line),
             }
         }
         (_, Target::Is(Whose::Third(_) | Whose::ConnectorOtherForm)) => {
@@ -298,6 +306,7 @@ mod tests {
             connector: host.connector.as_ref(),
             nodes,
             earlier: &NONE,
+            adrms: &host.adrms,
         }
     }
 

@@ -228,6 +228,7 @@ fn decide(
         connector: host.connector.as_ref(),
         nodes: context.nodes,
         earlier: context.earlier,
+        adrms: &host.adrms,
     };
     let mut traces = evidence::traces(role, observation, ours);
     let asked = surroundings::Asked {

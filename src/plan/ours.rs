@@ -16,6 +16,15 @@ pub struct Ours<'a> {
     pub nodes: &'a [HostName],
     /// Names that servers of the fleet used for the connector before; in lower case.
     pub earlier: &'a BTreeSet<String>,
+    /// AD RMS clusters that the inventory names; they are evidence, and no connectors.
+    pub adrms: &'a [Origin],
+}
+
+impl Ours<'_> {
+    /// Whether a host, in lower case, is an AD RMS cluster by the inventory's word.
+    pub fn is_adrms(&self, host: &str) -> bool {
+        self.adrms.iter().any(|cluster| cluster.host() == host)
+    }
 }
 
 /// Whom a URL points to.

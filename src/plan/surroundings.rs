@@ -248,6 +248,7 @@ mod tests {
             connector: host.connector.as_ref(),
             nodes,
             earlier: &NONE,
+            adrms: &host.adrms,
         }
     }
 

@@ -100,7 +100,7 @@ fn an_unread_organisation_leaves_the_restart_unknown_until_answered() {
     fleet.survey.organisation_failures.insert(HostName::new("EX1"), failure);
     check(&fleet, "EX1", "3 stay exchange.if-adrms restart-unknown");
     assert_eq!(fleet.plan().blockers[0].id, "organisation-unread");
-    fleet.host("EX1").prior_adrms = crate::model::host::PriorAdrms::Never;
+    fleet.host("EX1").prior_adrms = PriorAdrms::Never;
     check(&fleet, "EX1", "3 stay inventory");
 }
 
