@@ -27,6 +27,7 @@ use crate::host::link::Clock;
 use crate::journal::control;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
+use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::net::clock::SystemClock;
@@ -36,6 +37,7 @@ use crate::plan::check_usable;
 use crate::plan::fold::compress;
 use crate::plan::opening;
 use crate::plan::seal::hex;
+use crate::plan::undo::left_behind;
 use crate::run::action::Options;
 
 pub fn run(request: &ApplyRequest, console: &mut Console) -> Result<Exit, Stop> {
@@ -88,14 +90,16 @@ pub async fn carry_out(
     plan::show(plan, Some(&sealed.digest), console)?;
     usable(&sealed, SystemClock.now())?;
     if !plan.has_work() {
+        let left = plan.undoes.as_ref().map_or(0, |undoes| undoes.left);
         // Where hosts are blocked, the plan has said what cannot be done, and why.
-        if !plan.hosts.values().any(PlannedHost::is_blocked) {
+        if !plan.hosts.values().any(PlannedHost::is_blocked) && left == 0 {
             console.did("Unchanged", "every value is as wanted: nothing to do")?;
         }
         if console.output.stats {
             stats::show(&stats, console)?;
         }
-        return Ok(plan::exit(plan, false));
+        tell_left_behind(plan, console)?;
+        return Ok(if left > 0 { Exit::UndoIncomplete } else { plan::exit(plan, false) });
     }
     let absent = absent::of_plan(plan);
     if let (Some(first), false) = (absent.first(), rehearse) {
@@ -137,6 +141,14 @@ pub async fn carry_out(
     }
     let rollout = Rollout { sealed, wired, stats, farm, folder, options, held, past: None };
     Box::pin(roll_out(rollout, request, console)).await
+}
+
+/// What the way back leaves as it is.
+pub fn tell_left_behind(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
+    for text in left_behind(plan) {
+        console.did("Stays", text)?;
+    }
+    Ok(())
 }
 
 /// A rehearsal asks nothing, and says what a run would be refused for.

@@ -2,26 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::io;
 
 use crate::cli::console::Console;
 use crate::cli::load;
+use crate::cli::recorded::recorded;
 use crate::cli::request::PlanRequest;
 use crate::cli::request::Source;
 use crate::cli::reread::reread;
-use crate::cli::runs;
-use crate::cli::show;
 use crate::cli::stop::Stop;
 use crate::cli::verify::tell;
 use crate::error::Exit;
-use crate::journal::reader::ReadError;
-use crate::journal::store::Store;
 use crate::model::host::HostName;
 use crate::model::plan::Plan;
 use crate::plan::compare;
 use crate::plan::compare::Expected;
 use crate::plan::desired::desired;
-use crate::run::written::LastWrites;
 
 pub fn run(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
     let runtime = crate::cli::runtime()?;
@@ -31,7 +26,7 @@ pub fn run(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
 }
 
 async fn drift(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
-    let Some((plan, mut expected)) = recorded(request, console)? else {
+    let Some((plan, mut expected)) = recorded(&request.state, console)?.into_expected() else {
         console.did("Unchanged", "no recorded run has written anything: nothing to compare")?;
         return Ok(Exit::Ok);
     };
@@ -42,33 +37,6 @@ async fn drift(request: &PlanRequest, console: &mut Console) -> Result<Exit, Sto
     let hosts = compare::compare(&expected, &read.survey);
     let steps = compare::steps(&plan, &read.survey, true);
     tell("drift", &plan, hosts, &steps, request, console)
-}
-
-type Recorded = (Plan, BTreeMap<HostName, Vec<Expected>>);
-
-/// What the recorded runs on real hosts have left behind, the latest word on each value; and a plan
-/// that knows how to reach the hosts.
-fn recorded(request: &PlanRequest, console: &mut Console) -> Result<Option<Recorded>, Stop> {
-    let folders = Store::new(&request.state).list().map_err(|error| runs::stop(&error))?;
-    let mut writes = LastWrites::default();
-    for folder in folders {
-        let journal = match folder.read() {
-            Ok(journal) => journal,
-            Err(ReadError::Empty) => continue,
-            Err(ReadError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                continue;
-            }
-            Err(error) => {
-                console.did("Skipped", &format!("run {}: {error}", folder.id))?;
-                continue;
-            }
-        };
-        let plan = show::open(&folder.plan())?.plan;
-        if !plan.lab {
-            writes.take(&folder.id, plan, &journal.records);
-        }
-    }
-    Ok(writes.into_expected())
 }
 
 /// Other forms that the rule pack knows, where there is an inventory to render them with.

@@ -173,8 +173,9 @@ Examples:
   rmsfleet undo 20260109 --waive FS07:window             take this host back outside its window
 
 What the run's journal says was written is taken back where the host still holds it: organisation
-steps first, then values, keys that the run created and that are empty, and the restarts the rules
-ask for. What was in doubt is read first. What holds something else by now is left alone.
+steps that followed servers first, then values, keys that the run created and that are empty, and
+the restarts the rules ask for. What was in doubt is read first. What holds something else by now is
+left alone, and so is what another run has written since this one was undone.
 An undo is a run of its own: resume goes on with it, undo takes it back.
 Exit 11: not everything is back and read back.
 Next: rmsfleet runs show RUN";

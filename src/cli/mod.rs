@@ -36,6 +36,7 @@ pub mod papers;
 pub mod passing;
 pub mod plan;
 pub mod prepare;
+pub mod recorded;
 pub mod recovery;
 pub mod reopen;
 pub mod request;

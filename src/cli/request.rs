@@ -183,13 +183,28 @@ impl Request {
                 }
                 Action::Verify(Box::new(VerifyRequest { wanted, plan }))
             }
-            Verb::Drift => Action::Drift(Box::new(shared.plan(None, &LabArgs::default())?)),
+            Verb::Drift => {
+                let plan = shared.plan(None, &LabArgs::default())?;
+                if plan.limit.is_some() {
+                    return Err(UsageError::new(
+                        "--limit says nothing to drift: it reads every host that a run has written",
+                        "show one of them with --host NAME",
+                    ));
+                }
+                Action::Drift(Box::new(plan))
+            }
             Verb::Export(verb) => {
                 let (channel, ExportArgs { file, out, lab }) = match verb {
                     ExportVerb::Reg(args) => (Channel::Reg, args),
                     ExportVerb::Gpo(args) => (Channel::Gpo, args),
                 };
                 let plan = shared.plan(None, &lab)?;
+                if shared.shared.host.is_some() {
+                    return Err(UsageError::new(
+                        "--host says nothing to export: it writes the files of every host",
+                        "make them of a plan for one host: rmsfleet plan --limit NAME -o FILE",
+                    ));
+                }
                 if file.is_some() {
                     shared.refuse_another(plan.limit.is_some())?;
                 }

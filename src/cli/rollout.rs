@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tokio::sync::watch;
 
 use crate::cli::again;
+use crate::cli::apply::tell_left_behind;
 use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
 use crate::cli::console::Console;
@@ -180,6 +181,9 @@ pub async fn roll_out(
         red: &red,
         next: &next,
     };
+    if !rehearsal {
+        tell_left_behind(plan, console)?;
+    }
     conclude(&recap, &folder.id, &labels, console)?;
     if console.output.stats {
         stats::show(&stats, console)?;

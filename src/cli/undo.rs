@@ -7,6 +7,7 @@ use crate::cli::console::TOOL;
 use crate::cli::plan;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::uuid;
+use crate::cli::recorded::recorded;
 use crate::cli::reopen::of_programs;
 use crate::cli::request::PlanRequest;
 use crate::cli::request::UndoRequest;
@@ -51,6 +52,7 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
         console.did("Unchanged", &text)?;
         return Ok(Exit::Ok);
     }
+    let since = recorded(&request.plan.state, console)?.since(&folder.id);
     let waivers = waivers(&request.plan, &sealed.plan)?;
     let Reread { survey, wired, stats } =
         reread(&sealed.plan, &probes, of_programs(&sealed.plan), &request.plan, console).await?;
@@ -62,7 +64,9 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
         original: &sealed,
         written: &written,
         survey: &survey,
+        since: &since,
         waivers: &waivers,
+        waived_servers: &request.plan.consent.waive_servers,
     });
     let blocked = plan.hosts.values().any(PlannedHost::is_blocked);
     if let Some(out) = &request.plan.out {

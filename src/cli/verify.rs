@@ -51,7 +51,9 @@ async fn verify(request: &VerifyRequest, console: &mut Console) -> Result<Exit, 
     let mut probes = compare::probes(&expected);
     compare::ask(&plan, &mut probes);
     let read = reread(&plan, &probes, BTreeSet::new(), &request.plan, console).await?;
-    let hosts = compare::compare(&expected, &read.survey);
+    let mut hosts = compare::compare(&expected, &read.survey);
+    hosts.extend(compare::left_out(&plan));
+    hosts.sort_by(|left, right| left.host.cmp(&right.host));
     let steps = compare::steps(&plan, &read.survey, false);
     tell("verify", &plan, hosts, &steps, &request.plan, console)
 }
@@ -82,13 +84,15 @@ pub fn tell(
 /// Unknown weighs more than different: 6 where hosts were not reached, 7 where something else kept
 /// values from being read.
 fn exit(hosts: &[HostFindings], steps: &[StepFinding], detailed: bool) -> Exit {
-    let unreached = |host: &HostFindings| {
-        host.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Unreachable)
-    };
-    let unread = hosts.iter().filter(|host| host.verdict() == Verdict::Unread);
-    let (lost, other): (Vec<_>, Vec<_>) = unread.partition(|host| unreached(host));
-    let step_unread = steps.iter().any(|step| step.holds.is_none());
-    if !other.is_empty() || step_unread {
+    let unread_hosts = hosts.iter().filter(|host| host.verdict() == Verdict::Unread);
+    let unread_steps = steps.iter().filter(|step| step.holds.is_none());
+    let unread = unread_hosts
+        .map(|host| host.failure.as_ref())
+        .chain(unread_steps.map(|step| step.failure.as_ref()));
+    let (lost, other): (Vec<_>, Vec<_>) = unread.partition(|failure| {
+        failure.is_some_and(|failure| failure.kind == FailureKind::Unreachable)
+    });
+    if !other.is_empty() {
         return Exit::Blocked;
     }
     if !lost.is_empty() {
@@ -98,4 +102,26 @@ fn exit(hosts: &[HostFindings], steps: &[StepFinding], detailed: bool) -> Exit {
         hosts.iter().any(|host| host.verdict() == Verdict::Differs || host.restart_owed.is_some())
             || steps.iter().any(|step| step.holds == Some(false));
     if detailed && differs { Exit::Changes } else { Exit::Ok }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Failure;
+    use crate::plan::compare::Standing;
+
+    #[test]
+    fn a_step_that_nobody_could_be_asked_about_ends_as_its_reason_does() {
+        let step = |kind| StepFinding {
+            organisation: "Contoso".to_owned(),
+            holds: None,
+            standing: Standing::Unread("no answer".to_owned()),
+            told: "no answer".to_owned(),
+            failure: Some(Failure::new(kind, "no answer")),
+        };
+        let (lost, fault) = (step(FailureKind::Unreachable), step(FailureKind::Fault));
+        assert_eq!(exit(&[], std::slice::from_ref(&lost), false), Exit::Unreachable);
+        assert_eq!(exit(&[], &[lost, fault], false), Exit::Blocked);
+        assert_eq!(exit(&[], &[], false), Exit::Ok);
+    }
 }

@@ -158,6 +158,13 @@ impl PlannedHost {
         !self.blockers.is_empty()
     }
 
+    /// Whether a server that its organisation or farm names is this host.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.as_str().eq_ignore_ascii_case(name)
+            || self.name.short().eq_ignore_ascii_case(name)
+            || self.identity.as_ref().is_some_and(|own| own.computer.eq_ignore_ascii_case(name))
+    }
+
     /// Whether the run has anything to do here.
     pub fn has_work(&self) -> bool {
         let writes = !self.changes.is_empty() || !self.empty_keys.is_empty();
@@ -199,6 +206,14 @@ pub struct Undoes {
     pub digest: String,
     /// How many times ends were swapped: 1 for an undo, 2 for the undo of an undo.
     pub depth: u32,
+    /// Values of the run that a person has decided to leave as they are.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub left: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Undoes {

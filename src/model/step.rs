@@ -76,6 +76,10 @@ pub enum Act {
         settings: Vec<Setting>,
         /// The session configuration of the host that has the farm's cmdlets.
         configuration: String,
+        /// The server that the farm must still be pointed at. It is compared, and never written:
+        /// the cmdlet cannot set it to nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<SettingValue>,
     },
     /// `Remove-Item` of everything in a folder of one server.
     ClearFolder { folder: String },
@@ -228,7 +232,8 @@ impl Act {
         }
     }
 
-    fn settings_mut(&mut self) -> Option<&mut Vec<Setting>> {
+    /// The same, to be changed.
+    pub fn settings_mut(&mut self) -> Option<&mut Vec<Setting>> {
         match self {
             Self::ExchangeIrm { settings, .. }
             | Self::SharepointIrm { settings, .. }
@@ -256,18 +261,10 @@ impl Act {
     #[must_use]
     pub fn inverse(&self) -> Option<Self> {
         let swapped = |settings: &[Setting]| -> Vec<Setting> {
-            settings
-                .iter()
-                .filter(|setting| {
-                    setting.before != SettingValue::Untold
-                        && !setting.before.is_same(&setting.after)
-                })
-                .map(|setting| Setting {
-                    name: setting.name.clone(),
-                    before: setting.after.clone(),
-                    after: setting.before.clone(),
-                })
-                .collect()
+            let moved = settings.iter().filter(|setting| {
+                setting.before != SettingValue::Untold && !setting.is_satisfied()
+            });
+            moved.map(Setting::swapped).collect()
         };
         match self {
             Self::ExchangeIrm { settings, before, .. } => {
@@ -285,12 +282,8 @@ impl Act {
             Self::RefreshCertificates | Self::ClearFolder { .. } | Self::CycleServices { .. } => {
                 None
             }
-            Self::SharepointIrm { settings, configuration } => {
-                let mut settings = swapped(settings);
-                // The cmdlet cannot set the server to nothing; off is off, whatever it is.
-                settings.retain(|setting| setting.after != SettingValue::Text(String::new()));
-                let configuration = configuration.clone();
-                (!settings.is_empty()).then_some(Self::SharepointIrm { settings, configuration })
+            Self::SharepointIrm { settings, configuration, server } => {
+                farm_inverse(settings, configuration, server.as_ref())
             }
             Self::FileObject { object, name, settings } => {
                 let settings = swapped(settings);
@@ -303,6 +296,47 @@ impl Act {
         }
     }
 
+    /// What it sets, for acts that set the same thing at different times; `None` where nothing is
+    /// left to compare with.
+    pub fn object(&self) -> Option<String> {
+        match self {
+            Self::ExchangeIrm { .. } => Some("exchange".to_owned()),
+            Self::SharepointIrm { .. } => Some("farm".to_owned()),
+            Self::FileObject { object, name, .. } => Some(format!("{} {name}", object.class())),
+            Self::RefreshCertificates | Self::ClearFolder { .. } | Self::CycleServices { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Begins each setting where an earlier act on the same object began it.
+    pub fn begin_with(&mut self, earlier: &Self) {
+        let Some(settings) = self.settings_mut() else { return };
+        for setting in settings {
+            if let Some(own) = earlier.settings().iter().find(|own| own.name == setting.name) {
+                setting.before = own.before.clone();
+            }
+        }
+    }
+
+    /// Whether it turns something on that was off, which is used at once.
+    pub fn turns_on(&self) -> bool {
+        let on = |setting: &Setting| setting.after == SettingValue::Bool(true);
+        self.settings().iter().any(|setting| on(setting) && !setting.is_satisfied())
+    }
+
+    /// The server that must still stand where the act does not write one.
+    pub fn guarded_server(&self) -> Option<&SettingValue> {
+        match self {
+            Self::SharepointIrm { server, .. } => server.as_ref(),
+            Self::ExchangeIrm { .. }
+            | Self::RefreshCertificates
+            | Self::ClearFolder { .. }
+            | Self::CycleServices { .. }
+            | Self::FileObject { .. } => None,
+        }
+    }
+
     /// Whether the file server's object is there when the act is done.
     pub fn makes(&self) -> bool {
         self.settings()
@@ -311,7 +345,50 @@ impl Act {
     }
 }
 
+/// The name of the farm's server among its settings.
+pub const FARM_SERVER: &str = "CertificateServerUrl";
+
+/// The cmdlet turns off what it is not told, so that everything goes along; but a server that stays
+/// is only named where IRM is on afterwards, and compared in any case.
+fn farm_inverse(
+    settings: &[Setting],
+    configuration: &str,
+    guarded: Option<&SettingValue>,
+) -> Option<Act> {
+    let nothing = SettingValue::Text(String::new());
+    let told = settings.iter().filter(|own| own.before != SettingValue::Untold);
+    let mut settings: Vec<Setting> = told.map(Setting::swapped).collect();
+    let is_off = |own: &Setting| own.name == "IrmEnabled" && own.after == SettingValue::Bool(false);
+    let off = settings.iter().any(is_off);
+    let mut server = None;
+    settings.retain(|own| {
+        let stays = own.after == nothing || (off && own.is_satisfied());
+        if own.name == FARM_SERVER && stays {
+            server = Some(own.before.clone());
+        }
+        own.name != FARM_SERVER || !stays
+    });
+    if settings.iter().all(Setting::is_satisfied) {
+        return None;
+    }
+    // What was compared when IRM went off is named when it goes on again.
+    if let (Some(own), None) = (guarded, &server) {
+        if off {
+            server = Some(own.clone());
+        } else {
+            let name = FARM_SERVER.to_owned();
+            settings.push(Setting { name, before: own.clone(), after: own.clone() });
+        }
+    }
+    Some(Act::SharepointIrm { settings, configuration: configuration.to_owned(), server })
+}
+
 impl Setting {
+    fn swapped(&self) -> Self {
+        let Self { name, before, after } = self.clone();
+        Self { name, before: after, after: before }
+    }
+
     /// Whether nothing has to be written for it.
     pub fn is_satisfied(&self) -> bool {
         self.before.is_same(&self.after)

@@ -29,7 +29,10 @@ use crate::plan::url::has_form;
 
 pub use steps::StepFinding;
 pub use steps::ask;
+pub(in crate::plan) use steps::ask_of;
+pub(in crate::plan) use steps::found;
 pub use steps::fresh;
+pub use steps::object;
 pub use steps::steps;
 
 /// One value that a host should hold.
@@ -171,6 +174,30 @@ pub fn compare(expected: &BTreeMap<HostName, Vec<Expected>>, survey: &Survey) ->
         None => unread(host, None),
     });
     compared.collect()
+}
+
+/// Hosts that the plan was made for and has no values of, because they were blocked then: nobody
+/// can say that they hold what it wants.
+pub fn left_out(plan: &Plan) -> Vec<HostFindings> {
+    let hosts = plan.hosts.values().filter(|host| host.scope == Scope::InScope);
+    hosts
+        .filter(|host| of_host(host).is_empty())
+        .filter_map(|host| Some((host, host.blockers.first()?)))
+        .map(|(host, first)| {
+            let why = first.text.clone();
+            let kind = if first.id == "unreachable" {
+                FailureKind::Unreachable
+            } else {
+                FailureKind::Fault
+            };
+            let failure = Failure {
+                kind,
+                chain: vec!["blocked when planned, not in this plan".to_owned(), why],
+                hint: Some("rmsfleet plan".to_owned()),
+            };
+            unread(&host.name, Some(failure))
+        })
+        .collect()
 }
 
 fn unread(host: &HostName, failure: Option<Failure>) -> HostFindings {
@@ -338,5 +365,26 @@ mod tests {
         };
         let seen = sample::observation("FS1", Role::Fci);
         assert!(matches!(finding(&one, &seen).standing, Standing::Unread(_)));
+    }
+
+    #[test]
+    fn a_host_that_was_blocked_when_planned_is_named_and_never_ok() {
+        let mut fleet = sample::Fleet::new(&["FS1", "FS2", "FS3"]);
+        for (name, kind) in [("FS1", FailureKind::Unreachable), ("FS2", FailureKind::Denied)] {
+            let failure = Failure::new(kind, "no answer");
+            fleet.survey.hosts.insert(HostName::new(name), HostSurvey::Failed(failure));
+        }
+        let plan = fleet.plan();
+        let names: Vec<_> = expected(&plan).into_keys().collect();
+        assert_eq!(names, [HostName::new("FS3")]);
+        let told: Vec<_> = left_out(&plan)
+            .into_iter()
+            .map(|own| (own.host.to_string(), own.verdict(), own.failure.unwrap().kind))
+            .collect();
+        let expected = [
+            ("FS1".to_owned(), Verdict::Unread, FailureKind::Unreachable),
+            ("FS2".to_owned(), Verdict::Unread, FailureKind::Fault),
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -123,7 +123,7 @@ fn step(
         endpoint: via.endpoint.clone(),
         credential: via.credential.clone(),
         user: via.user.clone(),
-        act: Act::SharepointIrm { settings, configuration: via.sharepoint.clone() },
+        act: Act::SharepointIrm { settings, configuration: via.sharepoint.clone(), server: None },
         satisfied,
         needs: Vec::new(),
         missing: Vec::new(),

@@ -20,13 +20,22 @@ use crate::model::plan::Undoes;
 use crate::model::preflight::Waiver;
 use crate::model::probe::Probe;
 use crate::model::registry::KeyPath;
+use crate::plan::compare;
 use crate::plan::lint;
 use crate::plan::probe;
 use crate::plan::seal::Sealed;
 use crate::plan::waiver;
 
 mod host;
+mod since;
 mod stages;
+mod steps;
+
+pub use since::Again;
+pub use since::Since;
+
+/// The id of notes on what stays as the run left it.
+const LEFT_BEHIND: &str = "left-behind";
 
 /// What a run has written, or may have. Places count within a host's changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,8 +95,23 @@ pub struct UndoInput<'a> {
     pub written: &'a Written,
     /// The hosts and organisations as they are now, asked by [`questions`].
     pub survey: &'a Survey,
+    /// What other recorded runs have done since.
+    pub since: &'a Since,
     /// `--waive HOST:BLOCKER`.
     pub waivers: &'a [Waiver],
+    /// `--waive-server NAME`: only on the first way again is there something to waive.
+    pub waived_servers: &'a [String],
+}
+
+impl UndoInput<'_> {
+    /// How many times ends are swapped then.
+    fn depth(&self) -> u32 {
+        self.original.plan.undoes.as_ref().map_or(1, |undoes| undoes.depth.saturating_add(1))
+    }
+
+    fn is_forward(&self) -> bool {
+        self.depth().is_multiple_of(2)
+    }
 }
 
 /// What must be read before a run can be taken back: of each host that it may have written.
@@ -107,7 +131,9 @@ pub fn questions(original: &Plan, written: &Written) -> BTreeMap<HostName, Probe
         probe.listings.extend(part.keys.iter().cloned());
     }
     for (_, step) in stages::steps(original, written) {
-        probes.entry(step.via.clone()).or_default().organisation = true;
+        // What cannot be read is asked for as well: then there is something to take back.
+        probes.entry(step.via.clone()).or_default();
+        compare::ask_of(step, &mut probes);
     }
     probes
 }
@@ -122,11 +148,23 @@ pub fn undo(input: &UndoInput<'_>) -> Plan {
         original.hosts.values().map(|own| (own.name.clone(), host::undo(own, input))).collect();
     stages::hold_back(input, &mut hosts);
     windows(&mut hosts, input.waivers);
+    let drifted = drifted(&hosts);
     let mut notes = waiver::apply(&mut hosts, input.waivers);
-    let depth = original.undoes.as_ref().map_or(1, |undoes| undoes.depth.saturating_add(1));
-    let undoes = Undoes { run: input.run.to_owned(), digest: input.original.digest.clone(), depth };
+    let undoes = Undoes {
+        run: input.run.to_owned(),
+        digest: input.original.digest.clone(),
+        depth: input.depth(),
+        left: drifted.saturating_sub(self::drifted(&hosts)),
+    };
     let dealt = stages::stages(input, &undoes, &mut hosts);
     notes.extend(dealt.notes);
+    notes.extend(undone(input));
+    notes.extend(waived_servers(input));
+    if undoes.left > 0 {
+        let text =
+            format!("{} values of run {} stay as they are, as waived", undoes.left, input.run);
+        notes.push(note(LEFT_BEHIND, text));
+    }
     if !input.written.ended {
         let text = "the run did not come to its end; what it left in doubt was read for this plan";
         notes.push(note("run-open", text));
@@ -166,6 +204,49 @@ pub fn undo(input: &UndoInput<'_>) -> Plan {
     let faults = lint::lint(&plan);
     plan.blockers.extend(faults);
     plan
+}
+
+/// Values that somebody has changed since and that keep their hosts back.
+fn drifted(hosts: &BTreeMap<HostName, PlannedHost>) -> usize {
+    let blockers = hosts.values().flat_map(|host| &host.blockers);
+    blockers.filter(|blocker| blocker.id == "drifted").count()
+}
+
+/// Runs that have taken the run back before, each with what was written over it since.
+fn undone(input: &UndoInput<'_>) -> Vec<Note> {
+    let runs = input.since.undone_by();
+    runs.into_iter()
+        .map(|by| {
+            let mut written: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+            for ((host, _), again) in &input.since.values {
+                if let (true, Some(run)) = (again.undone_by == by, &again.written_by) {
+                    written.entry(run).or_default().insert(host.as_str());
+                }
+            }
+            let since = written.iter().map(|(run, hosts)| {
+                let hosts: Vec<&str> = hosts.iter().copied().collect();
+                format!("; run {run} has written the same values since on {}", hosts.join(", "))
+            });
+            let since: String = since.collect();
+            note(
+                "undone-already",
+                format!("run {} is undone already by run {by}{since}", input.run),
+            )
+        })
+        .collect()
+}
+
+fn waived_servers(input: &UndoInput<'_>) -> Option<Note> {
+    let names = input.waived_servers.join(", ");
+    let is_unused = !input.is_forward() && !names.is_empty();
+    let text = "the waiver had no effect: what goes back asks for no complete list of servers";
+    is_unused.then(|| note("waiver-unused", format!("{names}: {text}")))
+}
+
+/// What stays as the run left it although the plan takes the run back, in words.
+pub fn left_behind(plan: &Plan) -> impl Iterator<Item = &str> {
+    let notes = plan.notes.iter().filter(|note| note.id == LEFT_BEHIND);
+    notes.map(|note| note.text.as_str())
 }
 
 /// A window holds for the way back too, and a person may take a host out of it by name: then there

@@ -10,7 +10,7 @@ use crate::model::preflight::Waiver;
 
 /// What may be waived beside the checks: findings about which a person can know more than the
 /// survey. What could not be read, or would be denied, is no matter of opinion.
-pub const WAIVABLE: [&str; 10] = [
+pub const WAIVABLE: [&str; 11] = [
     "product-version",
     "identity",
     "migration-leftover",
@@ -18,6 +18,7 @@ pub const WAIVABLE: [&str; 10] = [
     "access-unknown",
     "window",
     "drifted",
+    "undone-already",
     "step-stays",
     "leased",
     "single-copy",

@@ -21,6 +21,7 @@ use crate::model::plan::PlannedHost;
 use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::step::Act;
+use crate::model::step::FARM_SERVER;
 use crate::model::step::Setting;
 use crate::plan::fold::ChangeSet;
 use crate::plan::fold::compress;
@@ -193,6 +194,14 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
         };
         let text = format!("{}  {name}  {change}", step.act.verb());
         lines.extend(wrap(&format!("{sign} "), &text, 8, options.width));
+    }
+    if let Some(server) = step.act.guarded_server() {
+        lines.extend(wrap(
+            "  ",
+            &format!("only while {FARM_SERVER} is {server}"),
+            8,
+            options.width,
+        ));
     }
     if step.act.settings().is_empty() {
         lines.push(format!("    ~ {}", step.act.verb()));

@@ -87,8 +87,10 @@ pub fn exit<'a>(
 /// The exit code of a run that takes another back. What could not be taken back, or was left alone
 /// because somebody has changed it, is [`Exit::UndoIncomplete`] (`features.md` 3.3: only a fault of
 /// the tool itself weighs more); a run that ended before its turn and may go on says so instead.
+/// `waived` is how many values stay because a person decided so: they are not back either.
 pub fn undo_exit<'a, O>(
     ending: Ending,
+    waived: usize,
     outcomes: impl Fn() -> O,
     steps: impl IntoIterator<Item = &'a StepOutcome> + Clone,
 ) -> Exit
@@ -111,9 +113,11 @@ where
         StepOutcome::Refused(_) | StepOutcome::Failed(_) => false,
     };
     if left || !steps.clone().into_iter().all(undone) {
-        Exit::UndoIncomplete
-    } else {
-        exit(ending, outcomes(), steps)
+        return Exit::UndoIncomplete;
+    }
+    match exit(ending, outcomes(), steps) {
+        Exit::Ok if waived > 0 => Exit::UndoIncomplete,
+        other => other,
     }
 }
 
@@ -208,6 +212,16 @@ mod tests {
         let held = std::slice::from_ref(&held);
         check(Ending::Paused, &[changed()], held, Exit::Paused);
         check(Ending::Completed, &[failed()], held, Exit::Partial);
+    }
+
+    #[test]
+    fn values_that_stay_on_a_waiver_are_not_taken_back() {
+        let outcome = changed();
+        let ended = |waived| {
+            let outcomes = || std::iter::once((&outcome, true));
+            undo_exit(Ending::Completed, waived, outcomes, &[])
+        };
+        assert_eq!((ended(0), ended(1)), (Exit::Ok, Exit::UndoIncomplete));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod restart;
 pub mod restore;
 pub mod scheduler;
 pub mod settled;
+pub mod since;
 pub mod standing;
 pub mod step;
 pub mod survey;

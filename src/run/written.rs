@@ -11,16 +11,16 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedStage;
 use crate::model::plan::PlannedWork;
 use crate::model::registry::ValuePath;
-use crate::model::step::Act;
 use crate::plan::compare::Expected;
 use crate::plan::compare::WrittenBy;
+use crate::plan::compare::object;
 use crate::run::history::History;
 use crate::run::history::StepHistory;
 
 /// Runs taken in one after another.
 #[derive(Debug, Default)]
 pub struct LastWrites {
-    runs: Vec<(Timestamp, String, Plan, Vec<Record>)>,
+    pub(super) runs: Vec<(Timestamp, String, Plan, Vec<Record>)>,
 }
 
 impl LastWrites {
@@ -87,14 +87,8 @@ fn last_word(steps: &mut BTreeMap<String, PlannedStage>, history: &History, stag
     if !matches!(history.step(&step.organisation, &stage.name), Some(StepHistory::Verified(_))) {
         return;
     }
-    let what = match &step.act {
-        Act::ExchangeIrm { .. } => "exchange".to_owned(),
-        Act::SharepointIrm { .. } => "farm".to_owned(),
-        Act::FileObject { object, name, .. } => format!("{} {name}", object.class()),
-        // They leave nothing to compare with.
-        Act::RefreshCertificates | Act::ClearFolder { .. } | Act::CycleServices { .. } => return,
-    };
-    let key = format!("{what} {}", step.identity).to_lowercase();
+    // What leaves nothing to compare with has no key.
+    let Some(key) = object(step) else { return };
     let mut step = (**step).clone();
     if let Some(PlannedStage { work: PlannedWork::Step(earlier), .. }) = steps.get(&key) {
         step.act.keep(&earlier.act);
@@ -103,7 +97,7 @@ fn last_word(steps: &mut BTreeMap<String, PlannedStage>, history: &History, stag
 }
 
 /// When each change of each host was read back, the last time.
-fn verified(records: &[Record]) -> BTreeMap<(HostName, usize), Timestamp> {
+pub(super) fn verified(records: &[Record]) -> BTreeMap<(HostName, usize), Timestamp> {
     let times = records.iter().filter_map(|record| match &record.event {
         Event::ChangeVerified { host, index } => Some(((host.clone(), *index), record.ts)),
         _ => None,

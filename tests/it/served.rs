@@ -191,3 +191,23 @@ fn a_farm_is_verified_and_watched_by_the_way_of_its_step() {
     // The last run wanted it so.
     served.check(&["drift", "--detailed-exitcode"], 0, &["IrmEnabled False"]);
 }
+
+#[test]
+fn a_farm_goes_back_once_and_what_a_later_run_wrote_stays() {
+    let served = Served::start(&[("SPWFE", "sharepoint")]);
+    served.write("p.yml", FARM);
+    let apply = ["apply", "-p", "p.yml", "--yes", "--confirm", "SP01"];
+    served.check(&apply, 0, &[]);
+    let first = served.run(&[]);
+    let undo = ["undo", first.as_str(), "--yes", "--confirm", "SP01"];
+    served.check(&undo, 0, &["CertificateServerUrl of farm SP01 stays http://rmsconnector"]);
+    let back = served.run(&[&first]);
+    // The farm is read: there is nothing left to take back, and none of it is invented.
+    let said = served.check(&undo, 0, &["nothing to do"]);
+    assert!(said.contains(&format!("run {first} is undone already by run {back}")), "{said}");
+    served.check(&apply, 0, &[]);
+    let again = served.run(&[&first, &back]);
+    let said = served.check(&undo, 11, &["undone-already"]);
+    assert!(said.contains(&format!("rmsfleet undo {again}")), "{said}");
+    served.check(&["drift", "--detailed-exitcode"], 0, &["IrmEnabled True"]);
+}

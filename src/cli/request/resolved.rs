@@ -260,7 +260,8 @@ impl Resolved<'_> {
     /// What goes back is told by the run and by its hosts; only what stands in the way is up to a
     /// person.
     pub(super) fn refuse_another_but_waivers(&self, plan: &PlanRequest) -> Result<(), UsageError> {
-        let shared = Shared { waive: Vec::new(), ..self.shared.clone() };
+        let (waive, waive_server) = (Vec::new(), Vec::new());
+        let shared = Shared { waive, waive_server, ..self.shared.clone() };
         match sealed::maker_of_another(&shared, plan.limit.is_some()) {
             None => Ok(()),
             Some(flag) => Err(UsageError::new(

@@ -79,6 +79,15 @@ fn what_makes_a_plan_is_refused_beside_a_sealed_one() {
 }
 
 #[test]
+fn what_a_command_takes_no_notice_of_is_refused() {
+    assert!(resolve("drift --limit FS01", &[]).is_err(), "it reads every host");
+    assert!(resolve("drift --host FS01", &[]).is_ok());
+    assert!(resolve("export reg --host FS01 -o files", &[]).is_err(), "it writes every host's");
+    assert!(resolve("export reg --limit FS01 -o files", &[]).is_ok());
+    assert!(resolve("undo r1 --waive-server EX7", &[]).is_ok());
+}
+
+#[test]
 fn the_lab_is_not_made_from_a_variable_meant_for_the_fleet() {
     let set = [("RMSFLEET_INVENTORY", "prod.yml")];
     assert_eq!(plan("apply --lab", &set).files.inventory, Source::EmbeddedLab);

@@ -1,5 +1,7 @@
 //! One host's part of an undo: the values that go back, those that stay, and whether it restarts.
 
+use std::collections::BTreeMap;
+
 use crate::model::change::Change;
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Observation;
@@ -22,6 +24,7 @@ use crate::plan::host::blocker;
 use crate::plan::host::leased;
 use crate::plan::host::not_read;
 use crate::plan::probe;
+use crate::plan::undo::Again;
 use crate::plan::undo::UndoInput;
 use crate::plan::undo::WrittenHost;
 use crate::plan::undo::note;
@@ -94,6 +97,7 @@ fn take_back(
         Reading::Known(State::Present(mark)) => planned.restart_owed = Some(mark.to_string()),
         Reading::Unreadable(why) => unreadable(planned, &probe::restart_mark().to_string(), &why),
     }
+    taken_back(planned, original, written, seen, input);
     // The last that was written goes back first.
     let places: Vec<usize> = written.places().collect();
     for place in places.into_iter().rev() {
@@ -109,6 +113,45 @@ fn take_back(
     let touched = planned.changes.iter().map(|change| change.path.key.clone()).chain(marks);
     let rights = diff::rights(touched, seen);
     planned.blockers.extend(rights);
+}
+
+/// What was taken back already and holds what the run wrote all the same was written by somebody
+/// else: it is not the run's to take back.
+fn taken_back(
+    planned: &mut PlannedHost,
+    original: &PlannedHost,
+    written: &WrittenHost,
+    seen: &Observation,
+    input: &UndoInput<'_>,
+) {
+    let mut again: BTreeMap<&Again, usize> = BTreeMap::new();
+    for change in written.places().filter_map(|place| original.changes.get(place)) {
+        let own = input.since.values.get(&(original.name.clone(), change.path.clone()));
+        if let (Some(own), Reading::Known(found)) = (own, seen.value(&change.path))
+            && found == change.after
+        {
+            *again.entry(own).or_default() += 1;
+        }
+    }
+    for (Again { undone_by, written_by }, values) in again {
+        let (who, what) = match written_by {
+            Some(run) => (format!("run {run}"), format!("to take that back: rmsfleet undo {run}")),
+            None => ("somebody".to_owned(), "find out who wrote them".to_owned()),
+        };
+        let text = format!(
+            "run {} is undone here already by run {undone_by}, and {who} has written the same {} \
+             since",
+            input.run,
+            if values == 1 { "value".to_owned() } else { format!("{values} values") },
+        );
+        planned.blockers.push(Blocker {
+            hint: Some(format!(
+                "{what}; to take them back with this run: --waive {}:undone-already",
+                planned.name
+            )),
+            ..blocker("undone-already", &text)
+        });
+    }
 }
 
 /// INVARIANT: only what still holds what the run wrote goes back.

@@ -19,10 +19,17 @@ use crate::model::plan::PlannedWork;
 use crate::model::plan::Scope;
 use crate::model::plan::Undoes;
 use crate::model::program::RunOn;
-use crate::model::step::Act;
+use crate::model::step::FARM_SERVER;
+use crate::model::step::SettingValue;
+use crate::plan::compare::found;
+use crate::plan::compare::object;
+use crate::plan::undo::LEFT_BEHIND;
 use crate::plan::undo::UndoInput;
 use crate::plan::undo::Written;
 use crate::plan::undo::note;
+use crate::plan::undo::steps::Back;
+use crate::plan::undo::steps::Way;
+use crate::plan::undo::steps::back;
 use crate::plan::url::url_host;
 
 /// The stages, and what is to say about them.
@@ -36,10 +43,10 @@ pub(super) struct Dealt {
 pub(super) fn steps<'a>(
     original: &'a Plan,
     written: &'a Written,
-) -> impl Iterator<Item = (&'a str, &'a OrganisationStep)> {
+) -> impl DoubleEndedIterator<Item = (&'a PlannedStage, &'a OrganisationStep)> {
     original.stages.iter().filter_map(|stage| match &stage.work {
         PlannedWork::Step(step) if written.has_step(&step.organisation, &stage.name) => {
-            Some((stage.name.as_str(), &**step))
+            Some((stage, &**step))
         }
         PlannedWork::Step(_) | PlannedWork::Hosts { .. } => None,
     })
@@ -48,8 +55,14 @@ pub(super) fn steps<'a>(
 /// Blocks the servers below a step that nothing takes back: IRM must not stay on over servers that
 /// no longer know where to get it, unless somebody decides so by name.
 pub(super) fn hold_back(input: &UndoInput<'_>, hosts: &mut BTreeMap<HostName, PlannedHost>) {
-    for (_, step) in steps(&input.original.plan, input.written) {
-        let Err(text) = back(step, input) else { continue };
+    for Back { step, way, .. } in back(input, hosts) {
+        let text = match way {
+            Way::Stays(text) => text,
+            Way::Step(OrganisationStep { held: Some(why), .. }) => {
+                format!("{} for {} stays: {why}", step.act.verb(), step.organisation)
+            }
+            Way::Step(_) | Way::Needless => continue,
+        };
         for name in &step.needs {
             if let Some(host) = hosts.get_mut(name).filter(|host| host.has_work()) {
                 host.blockers.push(Blocker {
@@ -66,8 +79,9 @@ pub(super) fn hold_back(input: &UndoInput<'_>, hosts: &mut BTreeMap<HostName, Pl
 
 /// Deals the hosts that have work out to stages, and says which wait for a step.
 ///
-/// A configuring run ends with its steps, so an undo begins with them, and the servers that a step
-/// rests on are not touched before it is taken back. The undo of an undo goes the first way again.
+/// Steps that followed servers go back before them, the last one first, and the servers that a step
+/// rests on are not touched before it is taken back. Steps that came before every server go back
+/// after them: what they switch on again is used at once.
 pub(super) fn stages(
     input: &UndoInput<'_>,
     undoes: &Undoes,
@@ -96,58 +110,58 @@ pub(super) fn stages(
         kept_hooks(around)
     };
     let mut servers = Vec::new();
-    let mut steps = Vec::new();
     for stage in &original.stages {
-        match &stage.work {
-            PlannedWork::Hosts { batches, budget, restarts } => {
-                let work = host_stage(batches, *budget, restarts, hosts);
-                servers.extend(work.map(|work| PlannedStage {
-                    name: stage.name.clone(),
-                    work,
-                    gates: gates(&stage.gates, false),
-                    hooks: hooks(&stage.hooks),
-                    own: stage.own,
-                }));
-            }
-            PlannedWork::Step(step) if input.written.has_step(&step.organisation, &stage.name) => {
-                match back(step, input) {
-                    Ok(work) => steps.push(PlannedStage {
-                        name: stage.name.clone(),
-                        work: PlannedWork::Step(Box::new(work)),
-                        gates: gates(&stage.gates, true),
-                        hooks: hooks(&stage.hooks),
-                        own: stage.own,
-                    }),
-                    Err(text) => dealt.notes.push(note("step-stays", text)),
-                }
-            }
-            PlannedWork::Step(_) => {}
+        if let PlannedWork::Hosts { batches, budget, restarts } = &stage.work {
+            let work = host_stage(batches, *budget, restarts, hosts);
+            servers.extend(work.map(|work| PlannedStage {
+                name: stage.name.clone(),
+                work,
+                gates: gates(&stage.gates, false),
+                hooks: hooks(&stage.hooks),
+                own: stage.own,
+            }));
         }
     }
-    steps.reverse();
-    for stage in &mut steps {
-        let PlannedWork::Step(step) = &mut stage.work else { continue };
-        if undoes.is_forward() {
-            let waited = |name: &&HostName| {
-                let before = original.hosts.get(*name);
-                before.is_some_and(|host| host.after_step.as_ref() == Some(&stage.name))
-            };
-            let is_in = |host: &PlannedHost| host.scope == Scope::InScope;
-            let needs = hosts.iter().filter(|(name, host)| is_in(host) && waited(name));
-            step.needs = needs.map(|(name, _)| name.clone()).collect();
-        } else {
-            for name in std::mem::take(&mut step.needs) {
-                if let Some(host) = hosts.get_mut(&name).filter(|host| host.has_work()) {
+    let is_hosts = |stage: &PlannedStage| matches!(stage.work, PlannedWork::Hosts { .. });
+    let mut seen = original.stages.iter().skip_while(|stage| !is_hosts(stage)).peekable();
+    let followed: BTreeSet<&str> = match seen.peek() {
+        Some(_) => seen.map(|stage| stage.name.as_str()).collect(),
+        None => original.stages.iter().map(|stage| stage.name.as_str()).collect(),
+    };
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for Back { stage, step, way } in back(input, hosts) {
+        let mut work = match way {
+            Way::Step(work) => work,
+            Way::Stays(text) => {
+                dealt.notes.push(note("step-stays", text));
+                continue;
+            }
+            Way::Needless => continue,
+        };
+        dealt.notes.extend(unread(step, input));
+        dealt.notes.extend(left_behind(&work, step));
+        let is_first = followed.contains(stage.name.as_str());
+        work.needs = Vec::new();
+        if is_first {
+            let held = work.held.is_some();
+            for name in step.needs.iter().filter(|_| !held) {
+                if let Some(host) = hosts.get_mut(name).filter(|host| host.has_work()) {
                     host.after_step = Some(stage.name.clone());
                 }
             }
+        } else {
+            work.needs = rests_on(input, stage, step, &work, hosts);
         }
+        let stage = PlannedStage {
+            name: stage.name.clone(),
+            work: PlannedWork::Step(Box::new(work)),
+            gates: gates(&stage.gates, true),
+            hooks: hooks(&stage.hooks),
+            own: stage.own,
+        };
+        if is_first { first.push(stage) } else { last.push(stage) }
     }
-    dealt.stages = if undoes.is_forward() {
-        servers.into_iter().chain(steps).collect()
-    } else {
-        steps.into_iter().chain(servers).collect()
-    };
+    dealt.stages = first.into_iter().chain(servers).chain(last).collect();
     if !left_out.is_empty() {
         let names: Vec<&str> = left_out.iter().map(String::as_str).collect();
         let text = format!(
@@ -167,6 +181,56 @@ pub(super) fn stages(
         note("hook-left-out", text)
     }));
     dealt
+}
+
+/// The servers that must be as they are wanted before a step that follows them: those that waited
+/// for it in the run, and where it switches something on, all that rest on what it sets.
+fn rests_on(
+    input: &UndoInput<'_>,
+    stage: &PlannedStage,
+    step: &OrganisationStep,
+    work: &OrganisationStep,
+    hosts: &BTreeMap<HostName, PlannedHost>,
+) -> Vec<HostName> {
+    let original = &input.original.plan;
+    let key = object(step);
+    let resting: BTreeSet<&HostName> = steps(original, input.written)
+        .filter(|(_, other)| work.act.turns_on() && key.is_some() && object(other) == key)
+        .flat_map(|(_, other)| &other.needs)
+        .collect();
+    let waited = |name: &HostName| {
+        let before = original.hosts.get(name);
+        before.is_some_and(|host| host.after_step.as_ref() == Some(&stage.name))
+    };
+    let concerned = hosts.iter().filter(|(_, host)| host.scope == Scope::InScope);
+    let concerned = concerned.filter(|(name, _)| waited(name) || resting.contains(name));
+    concerned.map(|(name, _)| name.clone()).collect()
+}
+
+/// That nobody knows where the step would begin, if so.
+fn unread(step: &OrganisationStep, input: &UndoInput<'_>) -> Option<Note> {
+    let failure = found(step, input.survey).err()?;
+    let text = format!(
+        "{} for {} was not read ({}); the run reads it before it sets anything",
+        step.act.verb(),
+        step.organisation,
+        failure.text()
+    );
+    Some(note("step-unread", text))
+}
+
+/// What the way back cannot set to nothing.
+fn left_behind(work: &OrganisationStep, step: &OrganisationStep) -> Option<Note> {
+    let server = work.act.guarded_server()?;
+    let mut settings = step.act.settings().iter();
+    let nothing = SettingValue::Text(String::new());
+    settings.find(|own| own.name == FARM_SERVER && own.before == nothing)?;
+    let text = format!(
+        "{FARM_SERVER} of farm {} stays {server}: {} cannot set it to nothing, as it was before",
+        step.organisation,
+        step.act.verb()
+    );
+    Some(note(LEFT_BEHIND, text))
 }
 
 /// The hooks of a way back: what stands around work that goes on (alerts, a banner) stands around
@@ -249,32 +313,4 @@ fn kept(gates: &StageGates, conditions: &Conditions, connectors: &BTreeSet<Strin
         | None => true,
     };
     only(gates, stays)
-}
-
-/// The step that takes this one back, or why there is none.
-///
-/// It waits for no host: IRM goes off first, and the servers after it. Servers that the run's plan
-/// did not know hold it no more; they lose nothing that they were configured for.
-fn back(step: &OrganisationStep, input: &UndoInput<'_>) -> Result<OrganisationStep, String> {
-    let Some(act) = step.act.inverse() else {
-        return Err(format!(
-            "{} for {} cannot be taken back: what was there before is not known",
-            step.act.verb(),
-            step.organisation
-        ));
-    };
-    let settings = act.settings();
-    let now = input.survey.organisations.iter().find(|own| {
-        matches!(act, Act::ExchangeIrm { .. }) && own.dn.eq_ignore_ascii_case(&step.identity)
-    });
-    let satisfied = !settings.is_empty()
-        && now.is_some_and(|now| {
-            settings.iter().all(|one| now.irm.setting(&one.name).is_same(&one.after))
-        });
-    let unnamed = now.map(|now| now.servers.iter().map(|server| server.name.clone()));
-    let mut waived = step.waived.clone();
-    waived.extend(step.missing.iter().cloned().chain(unnamed.into_iter().flatten()));
-    waived.sort_unstable();
-    waived.dedup();
-    Ok(OrganisationStep { act, satisfied, missing: Vec::new(), waived, ..step.clone() })
 }

@@ -104,10 +104,9 @@ impl Scheduler<'_> {
         let ended = || outcomes.iter().map(|(host, own)| (own, self.was_to_restart(host)));
         let hooks = self.hooks.failure.clone().map(StepOutcome::Failed);
         let steps = self.steps.values().chain(&hooks);
-        let exit = if self.plan.undoes.is_some() {
-            undo_exit(self.ending, ended, steps)
-        } else {
-            exit(self.ending, ended(), steps)
+        let exit = match &self.plan.undoes {
+            Some(undoes) => undo_exit(self.ending, undoes.left, ended, steps),
+            None => exit(self.ending, ended(), steps),
         };
         self.ready.push_back(Action::Finish(exit));
     }

@@ -14,8 +14,8 @@ use crate::model::fileserver::named;
 use crate::model::irm::ExchangeServer;
 use crate::model::plan::OrganisationStep;
 use crate::model::plan::Plan;
-use crate::model::plan::PlannedHost;
 use crate::model::step::Act;
+use crate::model::step::FARM_SERVER;
 use crate::model::step::SettingValue;
 use crate::model::step::StepState;
 use crate::run::step::line::Line;
@@ -120,23 +120,29 @@ impl Seen {
         }
     }
 
+    /// What the act begins with, the server that it only compares included.
     pub(super) fn is_as_before(&self, act: &Act) -> bool {
-        act.settings().iter().all(|setting| {
-            let now = self.setting(&setting.name);
-            now == setting.before || now.is_same(&setting.before)
+        let mut all = begins_with(act);
+        all.all(|(name, before)| {
+            let now = self.setting(name);
+            now == *before || now.is_same(before)
         })
     }
 
     /// Why this is no longer what was planned for; `None` if it is.
     pub(super) fn moved(&self, plan: &Plan, step: &OrganisationStep) -> Option<String> {
         if !self.is_as_before(&step.act) {
-            let before = told(step.act.settings().iter().map(|one| (&*one.name, &one.before)));
+            let before = told(begins_with(&step.act));
             return Some(format!("expected {before}, found {}", self.told(&step.act)));
+        }
+        // What goes back needs no complete list of servers: nothing is asked of them.
+        if plan.undoes.as_ref().is_some_and(|undoes| !undoes.is_forward()) {
+            return None;
         }
         let known = |name: &str| {
             let named = |own: &String| own.eq_ignore_ascii_case(name);
             step.missing.iter().chain(&step.waived).any(named)
-                || plan.hosts.values().any(|host| is_named(host, name))
+                || plan.hosts.values().any(|host| host.is_named(name))
         };
         let fresh: Vec<&str> = self
             .servers
@@ -157,7 +163,7 @@ impl Seen {
             return told(settings.iter().map(|(name, value)| (&**name, value)));
         }
         let settings: Vec<_> =
-            act.settings().iter().map(|one| (&*one.name, self.setting(&one.name))).collect();
+            begins_with(act).map(|(name, _)| (name, self.setting(name))).collect();
         told(settings.iter().map(|(name, value)| (*name, value)))
     }
 
@@ -170,6 +176,11 @@ impl Seen {
             StepState::Told { .. } => SettingValue::Untold,
         }
     }
+}
+
+fn begins_with(act: &Act) -> impl Iterator<Item = (&str, &SettingValue)> {
+    let settings = act.settings().iter().map(|one| (&*one.name, &one.before));
+    settings.chain(act.guarded_server().map(|server| (FARM_SERVER, server)))
 }
 
 fn farm(irm: FarmIrm) -> StepState {
@@ -185,10 +196,4 @@ fn one(name: &str, value: SettingValue) -> StepState {
 fn told<'a>(settings: impl Iterator<Item = (&'a str, &'a SettingValue)>) -> String {
     let words: Vec<String> = settings.map(|(name, value)| format!("{name} {value}")).collect();
     words.join(" and ")
-}
-
-fn is_named(host: &PlannedHost, name: &str) -> bool {
-    host.name.as_str().eq_ignore_ascii_case(name)
-        || host.name.short().eq_ignore_ascii_case(name)
-        || host.identity.as_ref().is_some_and(|own| own.computer.eq_ignore_ascii_case(name))
 }

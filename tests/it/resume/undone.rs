@@ -22,6 +22,7 @@ use rmsfleet::model::registry::ValueName;
 use rmsfleet::model::registry::ValuePath;
 use rmsfleet::model::rollout::Limits;
 use rmsfleet::plan::Sealed;
+use rmsfleet::plan::undo::Since;
 use rmsfleet::plan::undo::UndoInput;
 use rmsfleet::plan::undo::Written;
 use rmsfleet::plan::undo::questions;
@@ -122,7 +123,9 @@ fn back_but(fleet: &Fleet, original: &Plan, disk: &Memory, run: &str, waivers: &
         original: &Sealed { plan: original.clone(), digest: "0123".to_owned() },
         written: &written,
         survey: &survey,
+        since: &Since::default(),
         waivers,
+        waived_servers: &[],
     })
 }
 
@@ -310,7 +313,8 @@ fn what_somebody_has_changed_since_stays_and_the_others_go_back() {
     let waived = [Waiver { host, id: "drifted".to_owned(), reason: None }];
     let undo = back_but(&fleet, &original, &disk, "run-1", &waived);
     let (_, report) = start_as("run-3", &fleet, &undo, None);
-    assert_eq!(report.unwrap().exit, Exit::Ok);
+    // What was left on somebody's word is not back either.
+    assert_eq!(report.unwrap().exit, Exit::UndoIncomplete);
     assert_eq!(fleet.value("FS1", &path("One")).as_deref(), Some("old"));
     assert_eq!(fleet.value("FS1", &path("Two")).as_deref(), Some("mine"));
     // A third time there is nothing left to do.

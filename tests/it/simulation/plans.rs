@@ -126,7 +126,7 @@ pub(super) fn random_plan(dice: &mut Dice) -> Plan {
     // An undo takes the organisation back first, and holds some hosts until then.
     if dice.chance(20) {
         let (run, digest) = ("run-0".to_owned(), "4567".to_owned());
-        plan.undoes = Some(Undoes { run, digest, depth: 1 });
+        plan.undoes = Some(Undoes { run, digest, depth: 1, left: 0 });
         plan.stages.rotate_left(1);
         let first = plan.stages[0].name.clone();
         for host in plan.hosts.values_mut().filter(|_| dice.chance(30)) {
