@@ -120,6 +120,16 @@ impl Seen {
         }
     }
 
+    /// What is told of an act that is done: for one that leaves nothing to read, no more than that it
+    /// was taken.
+    pub(super) fn proof(self, act: &Act) -> StepState {
+        if is_readable(act) {
+            return self.state;
+        }
+        let told = format!("{} was taken; what it did cannot be read back", act.verb());
+        StepState::Told { told }
+    }
+
     pub(super) fn is_as_before(&self, act: &Act) -> bool {
         act.settings().iter().all(|setting| {
             let now = self.setting(&setting.name);
@@ -191,4 +201,24 @@ fn is_named(host: &PlannedHost, name: &str) -> bool {
     host.name.as_str().eq_ignore_ascii_case(name)
         || host.name.short().eq_ignore_ascii_case(name)
         || host.identity.as_ref().is_some_and(|own| own.computer.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_that_leaves_nothing_to_read_is_told_as_taken_and_no_more() {
+        let seen = || Seen {
+            identity: String::new(),
+            state: one("entries", SettingValue::Text("0".to_owned())),
+            servers: Vec::new(),
+        };
+        let StepState::Told { told } = seen().proof(&Act::RefreshCertificates) else {
+            panic!("it was read")
+        };
+        assert!(told.ends_with("was taken; what it did cannot be read back"), "{told}");
+        let folder = "C:\\cache".to_owned();
+        assert_eq!(seen().proof(&Act::ClearFolder { folder }), seen().state);
+    }
 }
