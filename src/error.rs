@@ -15,7 +15,7 @@ pub enum Exit {
     Refused,
     /// The run completed, with failures within the budget.
     Partial,
-    /// The failure budget or a gate stopped the run.
+    /// The failure budget, a gate, a hook or a journal that takes no more lines stopped the run.
     Aborted,
     /// Only unreachable hosts, nothing failed.
     Unreachable,
@@ -31,7 +31,7 @@ pub enum Exit {
     UndoIncomplete,
     /// Bad flags or arguments.
     Usage,
-    /// An inventory, playbook, rule pack or plan file is invalid.
+    /// An inventory, playbook, rule pack or plan file is invalid, or a file cannot be read or written.
     Data,
     /// A host pattern matched nothing.
     NoMatch,

@@ -19,6 +19,7 @@ use crate::cli::request::ApplyRequest;
 use crate::cli::request::PlanRequest;
 use crate::cli::rollout::Rollout;
 use crate::cli::rollout::roll_out;
+use crate::cli::runs;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
 use crate::cli::stop::about_folder;
@@ -209,16 +210,13 @@ async fn in_time(
 
 /// A plan is used once; then it has a folder of its own.
 fn unused(store: &Store, plan: &str) -> Result<(), Stop> {
-    let used = store.used(plan).map_err(|error| Stop::because(Exit::Internal, &error))?;
-    if let Some(used) = used {
-        let at = used.at.strftime("%Y-%m-%d %H:%MZ");
-        return Err(Stop::new(
-            Exit::Refused,
-            format!("the plan was used by run {} at {at}; a plan is used once", used.run),
-        )
-        .hint("make a new one: rmsfleet plan -o FILE"));
-    }
-    Ok(())
+    let Some(used) = store.used(plan).map_err(|error| runs::stop(&error))? else { return Ok(()) };
+    let when = match used.at {
+        Some(at) => format!(" at {}", at.strftime("%Y-%m-%d %H:%MZ")),
+        None => ", whose journal is lost".to_owned(),
+    };
+    let text = format!("the plan was used by run {}{when}; a plan is used once", used.run);
+    Err(Stop::new(Exit::Refused, text).hint("make a new one: rmsfleet plan -o FILE"))
 }
 
 fn run_id() -> Result<String, Stop> {

@@ -33,6 +33,7 @@ use crate::plan::approval::NotApproved;
 use crate::plan::approval::Signers;
 use crate::plan::check_usable;
 use crate::plan::seal::sha256;
+use crate::report::plural;
 
 /// Keys that are looked for where none is named, below the home folder.
 const USUAL_KEYS: [&str; 3] = [".ssh/id_ed25519", ".ssh/id_ecdsa", ".ssh/id_rsa"];
@@ -86,7 +87,7 @@ pub fn run(
             .while_doing(format!("`{}` cannot be written", path.display()))
     })?;
     console.did("Approved", &format!("by {} in {}", approval.by, path.display()))?;
-    let standing = standing(&sealed, &bytes, file)?;
+    let standing = standing(&sealed.plan, &bytes, file)?;
     console.did("Counted", &standing.counted())?;
     if standing.enough.is_ok() {
         let lab = if sealed.plan.lab { " --lab" } else { "" };
@@ -120,7 +121,7 @@ impl Standing {
 }
 
 /// Looks at the signatures beside a plan that asks for approvals.
-pub fn standing(sealed: &Sealed, bytes: &[u8], file: &Path) -> Result<Standing, Stop> {
+pub fn standing(plan: &Plan, bytes: &[u8], file: &Path) -> Result<Standing, Stop> {
     let none = Approvals {
         required: 0,
         distinct_from_author: false,
@@ -128,7 +129,7 @@ pub fn standing(sealed: &Sealed, bytes: &[u8], file: &Path) -> Result<Standing, 
         signers: String::new(),
         author: String::new(),
     };
-    let Some(policy) = policy(&sealed.plan) else {
+    let Some(policy) = policy(plan) else {
         let enough = approval::enough(&none, &[]);
         return Ok(Standing { found: Vec::new(), enough, required: 0 });
     };
@@ -153,7 +154,7 @@ pub fn obtain(sealed: &Sealed, file: &Path) -> Result<Vec<Approval>, Stop> {
     if policy(&sealed.plan).is_none() {
         return Ok(Vec::new());
     }
-    let standing = standing(sealed, &read(file)?, file)?;
+    let standing = standing(&sealed.plan, &read(file)?, file)?;
     let mut useless = String::new();
     for (path, error) in &standing.found {
         if let Err(error) = error {
@@ -164,6 +165,20 @@ pub fn obtain(sealed: &Sealed, file: &Path) -> Result<Vec<Approval>, Stop> {
         Stop::new(Exit::Refused, format!("the plan is not approved: {why}{useless}"))
             .hint(format!("rmsfleet approve {}", file.display()))
     })
+}
+
+/// What has to be typed before the plan can be applied, as long as approvals of it are missing.
+pub fn missing(plan: &Plan, file: &Path) -> Result<Option<String>, Stop> {
+    let Some(policy) = policy(plan) else { return Ok(None) };
+    let counted = match standing(plan, &read(file)?, file).map(|standing| standing.enough) {
+        Ok(Ok(_)) => return Ok(None),
+        Ok(Err(NotApproved::TooFew { counted, .. })) => counted,
+        // Whatever keeps them from being counted is told by `approve`.
+        Ok(Err(NotApproved::NoAuthor)) | Err(_) => 0,
+    };
+    let required = usize::try_from(policy.required).unwrap_or(usize::MAX);
+    let missing = plural::count(required.saturating_sub(counted), "approval");
+    Ok(Some(format!("rmsfleet approve {}  ({missing} missing)", file.display())))
 }
 
 /// Keeps the signatures with the run that they allowed, as evidence.
@@ -188,7 +203,7 @@ pub fn events(approvals: &[Approval]) -> Vec<Event> {
 /// Lists what `show` tells of approvals.
 pub fn tell(sealed: &Sealed, file: &Path, console: &mut Console) -> Result<(), Stop> {
     let Some(policy) = policy(&sealed.plan) else { return Ok(()) };
-    let standing = match standing(sealed, &read(file)?, file) {
+    let standing = match standing(&sealed.plan, &read(file)?, file) {
         Ok(standing) => standing,
         Err(stop) => return console.say(&format!("Approvals cannot be told: {stop}")),
     };

@@ -10,6 +10,7 @@ use crate::cli::stop::Stop;
 use crate::cli::usage::Format;
 use crate::error::Exit;
 use crate::model::visible::visible;
+use crate::report::commands::in_folder;
 use crate::report::json;
 use crate::report::out::Out;
 use crate::report::style::Style;
@@ -65,15 +66,14 @@ impl Console {
         self.say(&format!("{next}  {command}"))
     }
 
-    /// A command about a run, with the folder in which the run is found if that was typed.
-    pub fn typed(&self, command: &str) -> String {
-        let words =
-            ["resume", "undo", "status", "watch", "runs", "pause", "promote", "abort", "lock"];
-        let about = command.split(' ').nth(1).is_some_and(|verb| words.contains(&verb));
-        match &self.output.run_dir {
-            Some(folder) if about => format!("{command}{}", again::run_dir(folder)),
-            Some(_) | None => command.to_owned(),
-        }
+    /// A text whose commands about runs name the folder in which runs are found, if that was typed.
+    pub fn typed(&self, text: &str) -> String {
+        in_folder(text, self.run_dir().as_deref())
+    }
+
+    /// That folder as a flag with a space before it.
+    pub fn run_dir(&self) -> Option<String> {
+        self.output.run_dir.as_deref().map(again::run_dir)
     }
 
     /// A result for programs; silent for people, unless they also asked for a file.

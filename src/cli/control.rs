@@ -27,9 +27,7 @@ pub fn tell(
     console: &mut Console,
 ) -> Result<Exit, Stop> {
     let folder = runs::find(state, run)?;
-    let journal = folder.read().map_err(|error| {
-        Stop::because(Exit::Data, &error).while_doing(format!("run {}", folder.id))
-    })?;
+    let journal = folder.read().map_err(|error| runs::unread(&folder, &error))?;
     let summary = summarise(&journal.records);
     if let Some((exit, name)) = &summary.exit {
         let text = format!("run {} has ended: exit {exit} ({name})", folder.id);

@@ -89,6 +89,8 @@ fn resolve_and_dispatch(typed: Args, around: &Surroundings) -> Exit {
     match done.and_then(|exit| name_exit(&mut console, exit).map(|()| exit)) {
         Ok(exit) => exit,
         Err(stop) => {
+            let hint = stop.hint.as_ref().map(|hint| console.typed(hint));
+            let stop = Stop { hint, ..stop };
             complain(&stop, style);
             stop.exit
         }

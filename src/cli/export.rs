@@ -90,9 +90,10 @@ fn save(folder: &Path, files: &[File]) -> Result<(), Stop> {
 
 fn stop(error: &ExportError) -> Stop {
     let exit = match error {
-        ExportError::Name { .. } | ExportError::Data { .. } | ExportError::Absent { .. } => {
-            Exit::Data
-        }
+        ExportError::Name { .. }
+        | ExportError::Data { .. }
+        | ExportError::Absent { .. }
+        | ExportError::Variant { .. } => Exit::Data,
         ExportError::Nothing => Exit::NoMatch,
     };
     Stop::because(exit, error)

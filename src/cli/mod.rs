@@ -6,6 +6,8 @@ pub mod apply;
 pub mod approve;
 pub mod args;
 pub mod attend;
+pub mod beside;
+pub mod closing;
 pub mod completions;
 pub mod config;
 pub mod consent;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::cli::beside;
 use crate::cli::console::Console;
 use crate::cli::stop::Stop;
 use crate::cli::usage::Format;
@@ -119,13 +120,10 @@ fn plain(text: &str) -> String {
 
 /// Written beside and moved into place: a report is whole or not there.
 fn put(path: &Path, text: &str, is_told: bool, console: &mut Console) -> Result<(), Stop> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let written = parent
         .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(&beside, text))
-        .and_then(|()| fs::rename(&beside, path));
+        .and_then(|()| beside::write(path, text.as_bytes()));
     match written {
         Ok(()) if is_told => console.did("Reported", &path.display().to_string()),
         Ok(()) => Ok(()),

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::cli::absent;
 use crate::cli::again;
+use crate::cli::approve;
+use crate::cli::beside;
 use crate::cli::console::Console;
 use crate::cli::papers;
 use crate::cli::papers::Subject;
@@ -108,11 +110,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
         Stop::because(Exit::Data, error)
             .while_doing(format!("`{}` cannot be written", path.display()))
     };
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = std::path::PathBuf::from(beside);
-    std::fs::write(&beside, bytes).map_err(|error| fail(&error))?;
-    std::fs::rename(&beside, path).map_err(|error| fail(&error))
+    beside::write(path, bytes).map_err(|error| fail(&error))
 }
 
 /// Blockers are 7, unless hosts that did not answer are all there is; that is 6.
@@ -139,10 +137,17 @@ fn suggest(plan: &Plan, request: &PlanRequest, console: &mut Console) -> Result<
     let flags = again::plan(request);
     match &request.out {
         _ if !plan.has_work() || !plan.blockers.is_empty() => Ok(()),
-        Some(path) => console.next(&format!("rmsfleet apply {}{lab}", path.display())),
+        Some(path) => match approve::missing(plan, path)? {
+            Some(command) => console.next(&command),
+            None => console.next(&format!("rmsfleet apply {}{lab}", path.display())),
+        },
         None => {
             console.next(&format!("rmsfleet plan{flags} -o change.rmsplan"))?;
-            console.next(&format!("rmsfleet apply{flags}"))
+            // Approvals are given to a file.
+            match approve::needs_a_file(plan) {
+                Ok(()) => console.next(&format!("rmsfleet apply{flags}")),
+                Err(_) => Ok(()),
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::cli::again;
 use crate::cli::apply::tell_left_behind;
 use crate::cli::attend::Shared;
 use crate::cli::attend::attend;
+use crate::cli::closing;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
 use crate::cli::desk::Desk;
@@ -21,6 +22,8 @@ use crate::cli::recovery;
 use crate::cli::request::PlanRequest;
 use crate::cli::stats;
 use crate::cli::stop::Stop;
+use crate::cli::stop::about_folder;
+use crate::cli::stop::is_full;
 use crate::cli::tidy::tidy;
 use crate::cli::wired::Wired;
 use crate::error::Exit;
@@ -44,6 +47,7 @@ use crate::run::action::Options;
 use crate::run::action::StepOutcome;
 use crate::run::action::Stop as Urgency;
 use crate::run::driver::RunContext;
+use crate::run::driver::RunError;
 use crate::run::driver::RunReport;
 use crate::run::driver::execute;
 use crate::run::driver::resume;
@@ -76,13 +80,14 @@ pub async fn roll_out(
     let labels = Labels::new(plan.hosts.keys());
     let busy = plan.hosts.values().filter(|host| host.has_work()).count();
     let machine = console.lend_machine()?;
-    let screen = Shared::new(Screen::open(console.output.look, &labels, busy, machine));
+    let screen = Screen::open(console.output.look, &labels, busy, machine);
+    let screen = Shared::new(screen.run_dir(console.run_dir()));
     let earlier = match &past {
         None => Vec::new(),
         Some(_) => folder.read().map_err(|error| Stop::because(Exit::Internal, &error))?.records,
     };
-    let mut kept =
-        (!options.rehearsal && !plan.lab).then(|| recovery::Kept::new(plan, &folder, &earlier));
+    let mut kept = (!options.rehearsal && !plan.lab)
+        .then(|| recovery::Kept::new(plan, &folder, &earlier, console.output.run_dir.as_deref()));
     let observer = {
         let (screen, wired) = (screen.clone(), wired.clone());
         move |record: &Record| {
@@ -100,7 +105,8 @@ pub async fn roll_out(
         Some((_, chain)) => writer::reopen(&folder.journal(), &folder.id, chain, now, observer),
     };
     let mut sink = opened.map_err(|error| {
-        Stop::because(Exit::Internal, &error).while_doing("the journal cannot be written")
+        let hint = about_folder(&error);
+        Stop::because(Exit::Data, &error).while_doing("the journal cannot be written").hint(hint)
     })?;
     let began = SystemClock.now();
     let rehearsal = options.rehearsal;
@@ -153,9 +159,7 @@ pub async fn roll_out(
             Stop::new(Exit::Interrupted, "left at once; hosts in flight are in doubt")
                 .hint(format!("rmsfleet {again} {}", folder.id))
         })?
-        .map_err(|error| {
-            Stop::because(Exit::Internal, &error).hint(format!("rmsfleet {again} {}", folder.id))
-        })?;
+        .map_err(|error| broken_off(&error, &format!("rmsfleet {again} {}", folder.id), &folder))?;
     drop(held);
     let seconds = SystemClock.now().duration_since(began).as_secs_f64();
     if rehearsal {
@@ -167,10 +171,12 @@ pub async fn roll_out(
     let next: Vec<String> = next.iter().map(|command| console.typed(command)).collect();
     let subject = Subject { plan, digest: &sealed.digest, records: &records };
     papers::keep(&subject, &folder, if past.is_some() { "resume" } else { "apply" }, console)?;
-    let red = if rehearsal { red(&records) } else { Vec::new() };
+    let summary = summarise(&records);
+    let left_out = summary.left_out.iter().cloned().collect();
     let recap = Recap {
         outcomes: &report.outcomes,
-        written: summarise(&records).hosts.values().map(|host| host.verified).sum(),
+        left_out: &left_out,
+        written: summary.hosts.values().map(|host| host.verified).sum(),
         restarted: records
             .iter()
             .filter(|record| matches!(record.event, Event::RestartProved { .. }))
@@ -178,7 +184,7 @@ pub async fn roll_out(
         seconds,
         exit: report.exit,
         rehearsal,
-        red: &red,
+        trouble: &closing::trouble(plan, &records, &report.steps, rehearsal),
         next: &next,
     };
     if !rehearsal {
@@ -191,33 +197,36 @@ pub async fn roll_out(
     Ok(report.exit)
 }
 
+/// A run that its own machine has stopped. Whatever it was, a resume reads first.
+fn broken_off(error: &RunError, again: &str, folder: &RunFolder) -> Stop {
+    let (exit, hint) = match error {
+        RunError::Journal(_) if is_full(error) => {
+            let place = folder.path.display();
+            let hint = format!("first make room on the file system of `{place}`, then: {again}");
+            (Exit::Aborted, hint)
+        }
+        RunError::Journal(_) => {
+            let place = folder.path.display();
+            (Exit::Aborted, format!("first see why `{place}` takes no writes, then: {again}"))
+        }
+        RunError::Idle => (Exit::Internal, again.to_owned()),
+    };
+    Stop::because(exit, error).hint(hint)
+}
+
 fn conclude(
     recap: &Recap<'_>,
     run: &str,
     labels: &Labels,
     console: &mut Console,
 ) -> Result<(), Stop> {
-    console.say(&recap.render(console.style(), labels))?;
+    console.say(&console.typed(&recap.render(console.style(), labels)))?;
     let exit = recap.exit;
     let body = serde_json::json!({
         "run": run, "outcomes": recap.outcomes, "seconds": recap.seconds,
         "exit": exit.code(), "name": exit.name(), "next": recap.next, "rehearsal": recap.rehearsal,
     });
     console.document("result", &exit.to_string(), body)
-}
-
-/// Gates that a rehearsal saw red and went past, each once.
-fn red(records: &[Record]) -> Vec<String> {
-    let mut red: Vec<String> = Vec::new();
-    for record in records {
-        if let Event::GateFailed { stage, reason, .. } = &record.event {
-            let text = format!("{stage}: {reason}");
-            if !red.contains(&text) {
-                red.push(text);
-            }
-        }
-    }
-    red
 }
 
 /// What to type next, by how it ended. `is_open` says that a resume would find something to do.
@@ -283,4 +292,32 @@ fn next(
         }
     }
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::event::SinkError;
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_tool_and_wants_room_first() {
+        let folder = RunFolder { id: "r1".to_owned(), path: "/srv/runs/r1".into() };
+        let check = |kind: ErrorKind, expected: &str| {
+            let error = RunError::Journal(SinkError(io::Error::from(kind)));
+            let stop = broken_off(&error, "rmsfleet resume r1", &folder);
+            assert_eq!(stop.exit, Exit::Aborted);
+            assert_eq!(stop.hint.as_deref(), Some(expected));
+        };
+        check(
+            ErrorKind::StorageFull,
+            "first make room on the file system of `/srv/runs/r1`, then: rmsfleet resume r1",
+        );
+        check(
+            ErrorKind::PermissionDenied,
+            "first see why `/srv/runs/r1` takes no writes, then: rmsfleet resume r1",
+        );
+    }
 }

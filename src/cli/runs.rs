@@ -15,6 +15,7 @@ use crate::journal::chain::Broken;
 use crate::journal::chain::Chain;
 use crate::journal::reader;
 use crate::journal::reader::Journal;
+use crate::journal::reader::ReadError;
 use crate::journal::store::RunFolder;
 use crate::journal::store::Store;
 use crate::journal::store::StoreError;
@@ -28,6 +29,7 @@ use crate::report::json;
 use crate::report::plural;
 use crate::report::runs::RunRow;
 use crate::report::runs::RunState;
+use crate::report::runs::Undone;
 use crate::report::runs::table;
 use crate::report::style::Tint;
 use crate::report::words::Weight;
@@ -37,11 +39,13 @@ pub fn list(state: &Path, console: &mut Console) -> Result<Exit, Stop> {
     let folders = Store::new(state).list().map_err(|error| stop(&error))?;
     let mut rows: Vec<RunRow> = Vec::new();
     let mut documents = Vec::new();
+    let mut undone: Vec<(String, Undone)> = Vec::new();
     for folder in folders {
         match folder.read() {
             Ok(journal) => {
                 let summary = summarise(&journal.records);
                 documents.push(serde_json::to_value(&summary)?);
+                undone.extend(undoing(&folder.id, &summary));
                 rows.push(row(folder.id, &summary));
             }
             Err(error) => {
@@ -54,8 +58,6 @@ pub fn list(state: &Path, console: &mut Console) -> Result<Exit, Stop> {
             }
         }
     }
-    let undone: Vec<(String, String)> =
-        rows.iter().filter_map(|row| Some((row.undoes.clone()?, row.id.clone()))).collect();
     for (run, by) in undone {
         rows.iter_mut().filter(|row| row.id == run).for_each(|row| row.undone_by.push(by.clone()));
     }
@@ -68,9 +70,7 @@ pub fn list(state: &Path, console: &mut Console) -> Result<Exit, Stop> {
 /// Every event, as the run showed it, and what is left to do.
 pub fn show(state: &Path, run: &str, console: &mut Console) -> Result<Exit, Stop> {
     let folder = Store::new(state).find(run).map_err(|error| stop(&error))?;
-    let journal = folder.read().map_err(|error| {
-        Stop::because(Exit::Data, &error).while_doing(format!("run {}", folder.id))
-    })?;
+    let journal = folder.read().map_err(|error| unread(&folder, &error))?;
     match console.output.format {
         Format::Human => {
             if let Some(why) = distrust(&folder) {
@@ -115,16 +115,33 @@ pub fn find_or_latest(state: &Path, run: &str) -> Result<RunFolder, Stop> {
         return find(state, run);
     }
     let mut folders = Store::new(state).list().map_err(|error| stop(&error))?;
-    // Ids begin with their time; a folder in which nothing began is passed over.
-    folders.retain(|folder| folder.read().is_ok());
+    // Ids begin with their time; a folder in which nothing began is passed over, not one whose
+    // journal is lost: an older run would be told as the latest.
+    folders.retain(|folder| folder.read().is_ok() || folder.lost().is_some());
     folders.pop().ok_or_else(|| {
         Stop::new(Exit::NoMatch, "no runs are recorded here")
             .hint("choose another with --run-dir DIR")
     })
 }
 
+/// What to say of a run whose journal cannot be read.
+pub fn unread(folder: &RunFolder, error: &ReadError) -> Stop {
+    let doing = format!("run {}", folder.id);
+    if let ReadError::Lost { .. } = error {
+        let place = folder.path.display();
+        return Stop::because(Exit::Refused, error).while_doing(doing).hint(format!(
+            "its plan, and what else is left of it, stands in `{place}`; read the hosts with a new \
+             plan: rmsfleet plan"
+        ));
+    }
+    Stop::because(Exit::Data, error).while_doing(doing)
+}
+
 /// Reads plan and journal, and checks one against the other.
 pub fn check(folder: &RunFolder) -> Result<Checked, Stop> {
+    if let Some(error) = folder.lost() {
+        return Err(unread(folder, &error));
+    }
     let path = folder.journal();
     let doing = format!("run {}", folder.id);
     let bytes = std::fs::read(&path).map_err(|error| {
@@ -199,7 +216,7 @@ fn tell(folder: &RunFolder, journal: &Journal, console: &mut Console) -> Result<
     let style = console.style();
     // A journal is read for its details; `--quiet` still leaves only the problems.
     let least = console.output.look.verbosity.weight().min(Weight::Normal);
-    let mut lines = Lines::new(style, labels, least);
+    let mut lines = Lines::new(style, labels, least).run_dir(console.run_dir());
     for record in &journal.records {
         if let Some(line) = lines.line(record) {
             console.say(&line)?;
@@ -233,6 +250,14 @@ fn tell(folder: &RunFolder, journal: &Journal, console: &mut Console) -> Result<
     ))
 }
 
+/// The run that this one takes back, if it took anything back.
+fn undoing(id: &str, summary: &RunSummary) -> Option<(String, Undone)> {
+    let run = summary.undoes.clone().filter(|_| summary.has_written())?;
+    let is_whole = summary.exit.as_ref().is_some_and(|(code, _)| *code == Exit::Ok.code())
+        && summary.left_out.is_empty();
+    Some((run, Undone { by: id.to_owned(), is_whole }))
+}
+
 fn row(id: String, summary: &RunSummary) -> RunRow {
     RunRow {
         id,
@@ -264,5 +289,38 @@ pub fn stop(error: &StoreError) -> Stop {
     match hint {
         Some(hint) => stop.hint(hint),
         None => stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::summary::HostSummary;
+    use crate::model::host::HostName;
+
+    /// What an undo with so many values written and this end is told as: whole, partly, or not at
+    /// all.
+    #[track_caller]
+    fn check(rehearsal: bool, verified: usize, code: Option<u8>, expected: Option<bool>) {
+        let host = HostSummary { verified, ..HostSummary::default() };
+        let summary = RunSummary {
+            undoes: Some("r1".to_owned()),
+            rehearsal,
+            exit: code.map(|code| (code, String::new())),
+            hosts: [(HostName::new("FS1"), host)].into(),
+            ..RunSummary::default()
+        };
+        let got = undoing("r2", &summary);
+        assert!(got.iter().all(|(run, undone)| run == "r1" && undone.by == "r2"));
+        assert_eq!(got.map(|(_, undone)| undone.is_whole), expected);
+    }
+
+    #[test]
+    fn only_what_was_taken_back_makes_a_run_undone() {
+        check(false, 2, Some(0), Some(true));
+        check(false, 2, Some(11), Some(false));
+        check(false, 2, None, Some(false));
+        check(false, 0, Some(9), None);
+        check(true, 2, Some(0), None);
     }
 }

@@ -28,7 +28,10 @@ pub fn run(path: &Path, console: &mut Console) -> Result<Exit, Stop> {
     match check_usable(&sealed, SystemClock.now()) {
         Ok(()) => {
             let lab = if sealed.plan.lab { " --lab" } else { "" };
-            console.next(&format!("rmsfleet apply {}{lab}", path.display()))?;
+            let missing = approve::missing(&sealed.plan, path)?;
+            console.next(
+                &missing.unwrap_or_else(|| format!("rmsfleet apply {}{lab}", path.display())),
+            )?;
         }
         Err(refusal) => {
             let note =

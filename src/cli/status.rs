@@ -46,9 +46,7 @@ const SILENCE: SignedDuration = SignedDuration::from_secs(5);
 /// Where the run stands. Ends with what [`standing::exit`] says.
 pub fn status(state: &Path, run: &str, by: &By, console: &mut Console) -> Result<Exit, Stop> {
     let folder = runs::find_or_latest(state, run)?;
-    let journal = folder.read().map_err(|error| {
-        Stop::because(Exit::Data, &error).while_doing(format!("run {}", folder.id))
-    })?;
+    let journal = folder.read().map_err(|error| runs::unread(&folder, &error))?;
     let plan = show::open(&folder.plan())?.plan;
     let now = SystemClock.now();
     let pulse = pulse(state, &folder.id, &plan, by, now)?;
@@ -71,7 +69,8 @@ pub fn status(state: &Path, run: &str, by: &By, console: &mut Console) -> Result
         console.warn("Edited", why)?;
     }
     let look = console.output.look;
-    console.say(status.render(look.style, look.columns).trim_end())?;
+    let text = console.typed(status.render(look.style, look.columns).trim_end());
+    console.say(&text)?;
     let exit = standing::exit(&standing, &plan, &pulse);
     let body = serde_json::json!({
         "run": folder.id, "alive": matches!(pulse, Pulse::Alive { .. }),
@@ -169,7 +168,8 @@ async fn follow(state: &Path, run: &str, by: &By, console: &mut Console) -> Resu
     let labels = Labels::new(plan.hosts.keys());
     let hosts = plan.hosts.values().filter(|host| host.has_work()).count();
     let machine = console.lend_machine()?;
-    let screen = Shared::new(Screen::open(console.output.look, &labels, hosts, machine));
+    let screen = Screen::open(console.output.look, &labels, hosts, machine);
+    let screen = Shared::new(screen.run_dir(console.run_dir()));
     let watched = attend::attend_reading(tell(&folder, state, &plan, by, &screen), &screen).await;
     let machine = screen.lock().close();
     console.take_back(machine);

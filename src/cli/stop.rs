@@ -55,15 +55,24 @@ impl Stop {
 
 /// What to do about a file that cannot be written.
 pub fn about_folder(error: &(dyn Error + 'static)) -> &'static str {
+    if is_full(error) {
+        "make room there, then the same command again"
+    } else {
+        "choose another folder with --run-dir DIR"
+    }
+}
+
+/// Whether a file system without room is behind an error.
+pub fn is_full(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
         if error.downcast_ref::<std::io::Error>().is_some_and(|io| full.contains(&io.kind())) {
-            return "make room there, then the same command again";
+            return true;
         }
         cause = error.source();
     }
-    "choose another folder with --run-dir DIR"
+    false
 }
 
 impl fmt::Display for Stop {

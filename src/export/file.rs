@@ -21,6 +21,11 @@ pub enum ExportError {
     Data { format: &'static str, path: ValuePath },
     #[error("{format} cannot take {path} away: plan the way forward and export that")]
     Absent { format: &'static str, path: ValuePath },
+    #[error(
+        "{format} cannot take {path} away, a foreign variant that `variants: converge` deletes: plan \
+         with `variants: report` or `leave` and export that, and take it away by other means"
+    )]
+    Variant { format: &'static str, path: ValuePath },
     #[error("no host of the plan gets values: there is nothing to export")]
     Nothing,
 }

@@ -32,7 +32,7 @@ pub fn files(plan: &Plan, digest: &str) -> Result<Vec<File>, ExportError> {
     if sets.is_empty() {
         return Err(ExportError::Nothing);
     }
-    let policies = policies(&sets)?;
+    let policies = policies(plan, &sets)?;
     let count = policies.len();
     let head = head(plan, digest);
     let stamp = format!("rmsfleet plan sha256 {digest}");
@@ -67,7 +67,7 @@ pub struct Policy {
     pub values: Vec<(ValuePath, Value)>,
 }
 
-fn policies(sets: &[ValueSet]) -> Result<Vec<Policy>, ExportError> {
+fn policies(plan: &Plan, sets: &[ValueSet]) -> Result<Vec<Policy>, ExportError> {
     let mut of_kind: BTreeMap<String, usize> = BTreeMap::new();
     for set in sets {
         *of_kind.entry(kind(set)).or_default() += 1;
@@ -83,7 +83,7 @@ fn policies(sets: &[ValueSet]) -> Result<Vec<Policy>, ExportError> {
         policies.push(Policy {
             name: format!("RMS connector values for {kind}{which} (rmsfleet)"),
             hosts: set.hosts.iter().map(|host| host.as_str().to_owned()).collect(),
-            values: values(set)?,
+            values: values(plan, set)?,
         });
     }
     Ok(policies)
@@ -97,7 +97,7 @@ fn kind(set: &ValueSet) -> String {
     }
 }
 
-fn values(set: &ValueSet) -> Result<Vec<(ValuePath, Value)>, ExportError> {
+fn values(plan: &Plan, set: &ValueSet) -> Result<Vec<(ValuePath, Value)>, ExportError> {
     let mut values = Vec::new();
     for (path, state) in &set.values {
         if !is_plain(path.key.as_str()) || !is_plain(path.name.as_str()) {
@@ -105,7 +105,11 @@ fn values(set: &ValueSet) -> Result<Vec<(ValuePath, Value)>, ExportError> {
         }
         let value = match state {
             State::Absent => {
-                return Err(ExportError::Absent { format: FORMAT, path: path.clone() });
+                let (format, path) = (FORMAT, path.clone());
+                return Err(match plan.undoes {
+                    Some(_) => ExportError::Absent { format, path },
+                    None => ExportError::Variant { format, path },
+                });
             }
             State::Present(value) => value,
         };
@@ -246,3 +250,23 @@ foreach ($policy in $policies) {
     Write-Output "$($policy.Name): deletes $($policy.Values.Count) values at the next refresh"
 }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::plan::Undoes;
+    use crate::plan::sample;
+
+    #[test]
+    fn a_value_that_goes_is_refused_with_the_way_that_fits_the_plan() {
+        let mut plan = sample::plan();
+        let host = plan.hosts.values_mut().find(|host| !host.changes.is_empty()).unwrap();
+        host.changes[0].after = State::Absent;
+        let said = |plan: &Plan| files(plan, "0123abcd").unwrap_err().to_string();
+        let converges = said(&plan);
+        assert!(converges.contains("with `variants: report` or `leave`"), "{converges}");
+        plan.undoes = Some(Undoes { run: "r1".to_owned(), digest: String::new(), depth: 1, left: 0 });
+        let undoes = said(&plan);
+        assert!(undoes.ends_with("plan the way forward and export that"), "{undoes}");
+    }
+}

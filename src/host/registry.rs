@@ -8,8 +8,10 @@ use crate::model::facts::Access;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Kind;
 use crate::model::registry::Listing;
+use crate::model::registry::RAW_UNTOLD;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
+use crate::model::registry::TYPE_UNTOLD;
 use crate::model::registry::ValueName;
 use crate::model::registry::ValuePath;
 use crate::wire::catalogue;
@@ -62,7 +64,7 @@ pub async fn observe(link: &mut impl Reader, path: &ValuePath) -> Result<Reading
         (TYPE_MISMATCH, _) => match values(link, &path.key).await? {
             (DONE, listed) => match type_of(&listed, path) {
                 Some(number) => observe_as(link, path, number).await,
-                None => Ok(Reading::Unreadable("not a REG_SZ, and its type is not told".into())),
+                None => Ok(Reading::Unreadable(TYPE_UNTOLD.to_owned())),
             },
             (code, _) => Ok(unreadable(code)),
         },
@@ -256,8 +258,7 @@ async fn observe_as(
     let kind = match Kind::from_number(number) {
         None => return Ok(Reading::Unreadable(format!("registry type {number} has no getter"))),
         Some(Kind::ExpandSz) => {
-            let text = "REG_EXPAND_SZ, whose raw text cannot be read back";
-            return Ok(Reading::Unreadable(text.to_owned()));
+            return Ok(Reading::Unreadable(RAW_UNTOLD.to_owned()));
         }
         Some(kind) => kind,
     };

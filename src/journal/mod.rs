@@ -4,6 +4,7 @@ pub mod chain;
 pub mod control;
 mod debt;
 pub mod locks;
+mod lost;
 pub mod reader;
 pub mod store;
 pub mod summary;

@@ -29,6 +29,9 @@ pub enum ReadError {
     /// The writer was cut short in the first line: no act had begun.
     #[error("the journal has no whole line")]
     Empty,
+    /// It has no line, and something else proves that it had some.
+    #[error("the journal is lost: {proof} shows that the run had begun")]
+    Lost { proof: String },
     #[error("expected a journal that begins with `run-started`, found {found}")]
     Start { found: String },
     #[error(

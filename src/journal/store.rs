@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::event::Event;
+use crate::event::Record;
+use crate::journal::lost;
 use crate::journal::reader;
 use crate::journal::reader::Journal;
 use crate::journal::reader::ReadError;
@@ -30,7 +32,8 @@ pub struct RunFolder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used {
     pub run: String,
-    pub at: Timestamp,
+    /// `None`: its journal is lost.
+    pub at: Option<Timestamp>,
 }
 
 /// Why a run cannot be found or kept.
@@ -61,7 +64,29 @@ impl RunFolder {
     }
 
     pub fn read(&self) -> Result<Journal, ReadError> {
-        reader::read(&self.journal())
+        reader::read(&self.journal()).map_err(|error| self.or_lost(error))
+    }
+
+    /// Why the journal has no line although the run had begun; `None` if it has one, or nothing
+    /// tells of a beginning.
+    pub fn lost(&self) -> Option<ReadError> {
+        let error = self.start().err()?;
+        matches!(error, ReadError::Lost { .. }).then_some(error)
+    }
+
+    fn start(&self) -> Result<Record, ReadError> {
+        reader::read_start(&self.journal()).map_err(|error| self.or_lost(error))
+    }
+
+    fn or_lost(&self, error: ReadError) -> ReadError {
+        let proof = if lost::is_nothing(&error) { lost::proof(self) } else { None };
+        proof.map_or(error, |proof| ReadError::Lost { proof })
+    }
+
+    /// The id of the plan beside the journal.
+    fn plan_id(&self) -> Option<String> {
+        let sealed = crate::plan::open(&fs::read(self.plan()).ok()?).ok()?;
+        Some(sealed.plan.id)
     }
 }
 
@@ -139,22 +164,25 @@ impl Store {
     /// The run that has started this sealed plan: a plan is used once.
     ///
     /// A journal that cannot be read is an error, because it might be that run's. One that was
-    /// never begun is passed over: no act precedes the first line.
+    /// never begun is passed over: no act precedes the first line. For one that is lost the plan in
+    /// its folder speaks.
     pub fn used(&self, plan: &str) -> Result<Option<Used>, StoreError> {
         for run in self.list()? {
-            let start = match reader::read_start(&run.journal()) {
+            let start = match run.start() {
                 Ok(start) => start,
-                Err(ReadError::Empty) => continue,
-                Err(ReadError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    continue;
-                }
+                Err(error) if lost::is_nothing(&error) => continue,
+                Err(source @ ReadError::Lost { .. }) => match run.plan_id() {
+                    Some(id) if id == plan => return Ok(Some(Used { run: run.id, at: None })),
+                    Some(_) => continue,
+                    None => return Err(StoreError::Unreadable { run: run.id, source }),
+                },
                 Err(source) => return Err(StoreError::Unreadable { run: run.id, source }),
             };
             // A rehearsal uses nothing up.
             if let Event::RunStarted { plan: id, rehearsal: false, .. } = start.event
                 && id == plan
             {
-                return Ok(Some(Used { run: run.id, at: start.ts }));
+                return Ok(Some(Used { run: run.id, at: Some(start.ts) }));
             }
         }
         Ok(None)

@@ -81,6 +81,15 @@ impl RunSummary {
     pub fn restarts_owed(&self) -> usize {
         self.hosts.values().filter(|host| host.restart_owed.is_some()).count()
     }
+
+    /// Whether the run may have changed anything that it was planned to change, on a host or in an
+    /// organisation.
+    pub fn has_written(&self) -> bool {
+        let host = |host: &HostSummary| host.verified > 0 || host.is_in_doubt();
+        let step =
+            |step: &StepSummary| matches!(step, StepSummary::Verified | StepSummary::InDoubt);
+        !self.rehearsal && (self.hosts.values().any(host) || self.steps.values().any(step))
+    }
 }
 
 impl HostSummary {

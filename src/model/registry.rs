@@ -245,6 +245,11 @@ impl fmt::Display for State {
     }
 }
 
+/// Why a value cannot be read that is there, of another type than the text that was asked for.
+pub const TYPE_UNTOLD: &str = "not a REG_SZ, and its type is not told";
+/// Why a text with variables in it cannot be read.
+pub const RAW_UNTOLD: &str = "REG_EXPAND_SZ, whose raw text cannot be read back";
+
 /// What one read told us. There is no third case "probably absent": silence is not evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

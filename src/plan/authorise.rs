@@ -12,6 +12,7 @@ pub fn account(role: Role, observation: &Observation) -> Option<String> {
     // A DNS domain's first label is its NetBIOS name nearly always; the reader sees both.
     let domain = identity.domain.as_deref().and_then(|domain| domain.split('.').next());
     let domain = domain.map_or_else(String::new, |domain| format!("{}\\", domain.to_uppercase()));
+    let computer = format!("{domain}{}$", identity.computer.to_uppercase());
     Some(match role {
         Role::Exchange => format!(
             "the group {domain}Exchange Servers, as Exchange: everybody in it is a super user of \
@@ -22,16 +23,28 @@ pub fn account(role: Role, observation: &Observation) -> Option<String> {
             let timer = services.and_then(|services| services.get("sptimerv4"));
             let farm = timer.and_then(|timer| timer.account.as_deref()).map_or_else(
                 || "the farm's account".to_owned(),
-                |account| format!("{account}, the farm's account"),
+                // Over the network it is the computer that logs on.
+                |account| match is_the_computer(account) {
+                    true => {
+                        format!("a group with the computer account {computer}, the farm's account")
+                    }
+                    false => format!("{account}, the farm's account"),
+                },
             );
             format!("{farm}, and the application pools' account, as SharePoint")
         }
         Role::Fci => format!(
-            "the computer account {domain}{}$, or a group that it is in, as file server (FCI)",
-            identity.computer.to_uppercase()
+            "the computer account {computer}, or a group that it is in, as file server (FCI)"
         ),
         Role::Connector => return None,
     })
+}
+
+/// Whether a service account of Windows's own shows the computer's account to others.
+fn is_the_computer(account: &str) -> bool {
+    let name = account.rsplit('\\').next().unwrap_or(account);
+    let name: String = name.chars().filter(|letter| *letter != ' ').collect();
+    ["localsystem", "system", "networkservice"].contains(&name.to_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -53,5 +66,14 @@ mod tests {
             Asked::Told([("sptimerv4".to_owned(), account_of(r"CORP\svc-farm"))].into());
         let text = account(Role::Sharepoint, &seen).unwrap();
         assert!(text.starts_with(r"CORP\svc-farm, the farm's account, and the application pools'"));
+        let built_in =
+            ["LocalSystem", r"NT AUTHORITY\NETWORK SERVICE", r"NT AUTHORITY\NetworkService"];
+        for own in built_in {
+            seen.particulars.services =
+                Asked::Told([("sptimerv4".to_owned(), account_of(own))].into());
+            let text = account(Role::Sharepoint, &seen).unwrap();
+            let computer = r"a group with the computer account CORP\SP1$, the farm's account, and";
+            assert!(text.starts_with(computer), "{own}: {text}");
+        }
     }
 }

@@ -9,8 +9,10 @@ use crate::model::plan::Blocker;
 use crate::model::plan::Note;
 use crate::model::registry::KeyPath;
 use crate::model::registry::Listing;
+use crate::model::registry::RAW_UNTOLD;
 use crate::model::registry::Reading;
 use crate::model::registry::State;
+use crate::model::registry::TYPE_UNTOLD;
 use crate::model::registry::Value;
 use crate::model::registry::ValuePath;
 use crate::model::rollout::Variants;
@@ -39,7 +41,7 @@ pub fn diff(desired: &[Desired], observation: &Observation, variants: Variants) 
             Reading::Unreadable(reason) => diff.blockers.push(Blocker {
                 id: "unreadable".to_owned(),
                 text: format!("{}: {reason}", wanted.path),
-                hint: Some("give the account read access to the key, then plan again".to_owned()),
+                hint: Some(unreadable_hint(&reason).to_owned()),
             }),
             Reading::Known(before) if wanted.is_met_by(&before) => {
                 diff.equal.push((wanted.path.clone(), before));
@@ -166,6 +168,16 @@ pub fn stands_at(observation: &Observation, path: &ValuePath) -> Option<State> {
     }
 }
 
+/// What to do about a value that cannot be read.
+fn unreadable_hint(reason: &str) -> &'static str {
+    if [TYPE_UNTOLD, RAW_UNTOLD].contains(&reason) {
+        "it is there and of another type than REG_SZ: look at it on the host, delete it if nobody \
+         needs it, then plan again"
+    } else {
+        "give the account read access to the key, then plan again"
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,5 +296,14 @@ mod tests {
             &[(KEY, Access::NoKey), (r"SOFTWARE\Microsoft", Access::Denied)],
             Some("access-denied"),
         );
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_no_matter_of_rights() {
+        assert!(unreadable_hint("access denied").contains("read access"));
+        for reason in [TYPE_UNTOLD, RAW_UNTOLD] {
+            let hint = unreadable_hint(reason);
+            assert!(hint.contains("another type") && !hint.contains("access"), "{hint}");
+        }
     }
 }

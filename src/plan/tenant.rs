@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::facts::HostSurvey;
 use crate::model::facts::Survey;
 use crate::model::host::Host;
+use crate::model::host::HostName;
 use crate::model::origin::Origin;
 use crate::model::particulars::FarmIrm;
 use crate::model::plan::Blocker;
@@ -16,6 +17,7 @@ use crate::model::registry::State;
 use crate::model::tenant;
 use crate::model::tenant::is_azure;
 use crate::plan::farm;
+use crate::plan::fold::compress;
 use crate::plan::make::note;
 use crate::plan::organisation::organisation_of;
 use crate::plan::url::url_host;
@@ -60,11 +62,36 @@ pub fn findings(hosts: &[Host], survey: &Survey) -> (Vec<Note>, Vec<Blocker>) {
             }),
         }
     }
+    notes.extend(odd(hosts, survey));
     for (group, members) in groups(hosts, survey) {
         blockers.extend(two_tenants(&group, &members));
         notes.extend(two_connectors(&group, &members));
     }
     (notes, blockers)
+}
+
+/// Tenants that the inventory gives and that do not look like one: whoever approves the plan has not
+/// seen what was said when the inventory was read.
+fn odd(hosts: &[Host], survey: &Survey) -> Vec<Note> {
+    let told: Vec<&Origin> =
+        survey.tenants.iter().filter_map(|fetched| fetched.tenant.as_ref().ok()).collect();
+    let mut odd: BTreeMap<&Origin, Vec<HostName>> = BTreeMap::new();
+    for host in hosts.iter().filter(|host| host.in_scope() && host.role != Some(Role::Connector)) {
+        if let Some(tenant) = &host.tenant
+            && !tenant::is_shaped(tenant)
+            && !told.contains(&tenant)
+        {
+            odd.entry(tenant).or_default().push(host.name.clone());
+        }
+    }
+    let told = odd.into_iter().map(|(tenant, hosts)| {
+        let text = format!(
+            "{tenant}, the tenant of {}, does not look like a tenant of Azure RMS",
+            compress(&hosts)
+        );
+        note("tenant-url", text)
+    });
+    told.collect()
 }
 
 /// Servers that serve the same content: those of a connector, a DAG, a farm, an organisation.
@@ -216,10 +243,10 @@ mod tests {
         let other = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.na.aadrm.com";
         check(
             Ok(other),
-            1,
+            2,
             Some("tenant-url the inventory says https://t1.rms.eu.aadrm.com for EX1, SP1"),
         );
-        check(Err("the page is empty"), 0, Some("tenant-url the tenant's URL is not told"));
+        check(Err("the page is empty"), 1, Some("tenant-url the tenant's URL is not told"));
     }
 
     /// Which findings follow from one edit of a DAG of two and two farm servers.
@@ -240,8 +267,27 @@ mod tests {
                 assert!(text.contains(part), "{text}");
             }
         };
-        begin(found.iter().map(|note| &note.text).collect(), notes);
+        let is_of_peers = |text: &&String| !text.contains("does not look like");
+        begin(found.iter().map(|note| &note.text).filter(is_of_peers).collect(), notes);
         begin(doubts.iter().map(|one| &one.text).collect(), blockers);
+    }
+
+    #[test]
+    fn a_tenant_that_looks_like_none_is_told_to_whoever_approves() {
+        let told = |tenant: &str, survey: &Survey| {
+            let mut fleet = Fleet::new(&["EX1", "EX2"]);
+            for host in &mut fleet.hosts {
+                host.tenant = Origin::parse(tenant).ok();
+            }
+            let (notes, _) = findings(&fleet.hosts, survey);
+            notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
+        };
+        let evil = "https://evil.example.com";
+        let expected = "https://evil.example.com, the tenant of EX[1-2], does not look like a tenant of \
+                        Azure RMS";
+        assert_eq!(told(evil, &Survey::default()), [expected]);
+        let right = "https://5c6bb73b-1038-4eec-863d-49bded473437.rms.na.aadrm.com";
+        assert_eq!(told(right, &Survey::default()), [""; 0]);
     }
 
     #[test]

@@ -9,13 +9,17 @@ use jiff::Timestamp;
 use crate::event::Event;
 use crate::event::Record;
 use crate::model::host::HostName;
+use crate::model::outcome::Outcome;
 use crate::model::visible::Visible;
 use crate::model::visible::visible;
+use crate::report::commands::in_folder;
 use crate::report::plural;
 use crate::report::style::Style;
 use crate::report::style::Tint;
 use crate::report::words::About;
 use crate::report::words::Weight;
+use crate::report::words::Words;
+use crate::report::words::left_out;
 use crate::report::words::words;
 
 /// Verbs end in this column, counted from the first after the time.
@@ -68,18 +72,35 @@ pub struct Lines {
     labels: Labels,
     /// Events that weigh less are left out.
     least: Weight,
+    /// What commands about runs are told with.
+    run_dir: Option<String>,
     began: BTreeMap<HostName, Timestamp>,
+    /// By `--limit`.
+    left_out: BTreeSet<HostName>,
 }
 
 impl Lines {
     pub fn new(style: Style, labels: Labels, least: Weight) -> Self {
-        Self { style, labels, least, began: BTreeMap::new() }
+        Self {
+            style,
+            labels,
+            least,
+            run_dir: None,
+            began: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+        }
+    }
+
+    /// With the flag that names the folder of runs.
+    #[must_use]
+    pub fn run_dir(self, flag: Option<String>) -> Self {
+        Self { run_dir: flag, ..self }
     }
 
     /// The line for a record, if it weighs enough.
     pub fn line(&mut self, record: &Record) -> Option<String> {
         let took = self.took(record);
-        let words = words(&record.event);
+        let words = self.words(&record.event);
         if words.weight < self.least {
             return None;
         }
@@ -94,13 +115,30 @@ impl Lines {
             "{} {}  {about:<width$}  {}",
             self.style.paint(Tint::Faint, &record.ts.strftime("%H:%M:%SZ").to_string()),
             self.style.paint(words.tint, &format!("{:>VERB$}", words.verb)),
-            Visible(&words.text),
+            Visible(&in_folder(&words.text, self.run_dir.as_deref())),
         );
         if let Some(took) = took {
             line.push_str("  ");
             line.push_str(&self.style.paint(Tint::Faint, &plural::duration(took)));
         }
         Some(line.trim_end().to_owned())
+    }
+
+    /// What the event is told in, where what came before it matters.
+    fn words(&mut self, event: &Event) -> Words {
+        if let Event::HostsLeftOut { hosts, .. } = event {
+            self.left_out.extend(hosts.iter().cloned());
+        }
+        let told = words(event);
+        match event {
+            Event::HostEnded { host, outcome: Outcome::NotStarted }
+                if self.left_out.contains(host) =>
+            {
+                let (verb, tint, text) = left_out();
+                Words { verb, tint, text, ..told }
+            }
+            _ => told,
+        }
     }
 
     /// Seconds since the host's work began, for the events that end it.
@@ -127,7 +165,6 @@ mod tests {
     use crate::event::Phase;
     use crate::model::outcome::Failure;
     use crate::model::outcome::FailureKind;
-    use crate::model::outcome::Outcome;
 
     fn fs(number: u32) -> HostName {
         HostName::new(format!("FS{number:02}.corp.contoso.com"))
@@ -159,6 +196,38 @@ mod tests {
             ],
             &["22:14:08Z     Verified  FS12      2 values  0.21s"],
         );
+    }
+
+    #[test]
+    fn what_is_left_out_on_purpose_is_told_from_what_did_not_get_its_turn() {
+        let ended = |number| Event::HostEnded { host: fs(number), outcome: Outcome::NotStarted };
+        let left_out = Event::HostsLeftOut { limit: "!FS03".to_owned(), hosts: vec![fs(3)] };
+        check(
+            Weight::Normal,
+            vec![(0, left_out), (0, ended(3)), (0, ended(12))],
+            &[
+                "22:14:08Z     Left out  run       by --limit !FS03: FS03",
+                "22:14:08Z     Left out  FS03      by --limit: the run does not touch it",
+                "22:14:08Z  Not started  FS12      the run ended before its turn",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_command_names_the_folder_of_its_run() {
+        let hosts = [fs(3)];
+        let flag = Some(" --run-dir /srv/r".to_owned());
+        let mut lines = Lines::new(Style::PLAIN, Labels::new(&hosts), Weight::Normal).run_dir(flag);
+        let seen = "Go on? (somebody says go with: rmsfleet promote r1)".to_owned();
+        let event = Event::GateSeen {
+            stage: "pilot".to_owned(),
+            gate: "ask".to_owned(),
+            host: None,
+            green: false,
+            seen,
+        };
+        let line = lines.line(&record(0, event)).unwrap();
+        assert!(line.ends_with("with: rmsfleet promote --run-dir /srv/r r1)"), "{line}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod board;
+pub mod commands;
 pub mod compare;
 pub mod diff;
 pub mod doctor;

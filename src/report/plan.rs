@@ -207,7 +207,11 @@ fn step_box(plan: &Plan, step: &OrganisationStep, options: &RenderOptions) -> Ve
         lines.push(format!("    ~ {}", step.act.verb()));
     }
     if let Some(loss) = step.act.loss() {
-        let text = format!("cannot be taken back: {loss}");
+        // What is switched off can be switched on again; what happens meanwhile is told all the same.
+        let text = match step.act.inverse() {
+            Some(_) => loss,
+            None => format!("cannot be taken back: {loss}"),
+        };
         lines.extend(
             wrap("! ", &text, 4, options.width).iter().map(|line| style.paint(Tint::Bad, line)),
         );

@@ -20,12 +20,20 @@ pub struct RunRow {
     pub rehearsal: bool,
     /// The run that this one takes back.
     pub undoes: Option<String>,
-    /// The runs that take this one back.
-    pub undone_by: Vec<String>,
+    /// The runs that have taken something of this one back.
+    pub undone_by: Vec<Undone>,
     pub hosts: usize,
     pub state: RunState,
     pub restarts_owed: usize,
     pub in_doubt: usize,
+}
+
+/// A run that has taken another back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    pub by: String,
+    /// Nothing was left as the other run had written it.
+    pub is_whole: bool,
 }
 
 /// How a run stands.
@@ -75,8 +83,9 @@ pub fn table(rows: &[RunRow], style: Style) -> String {
         if let Some(run) = &row.undoes {
             extra.push_str(&format!("  undoes {}", visible(run)));
         }
-        for run in &row.undone_by {
-            extra.push_str(&format!("  undone by {}", visible(run)));
+        for Undone { by, is_whole } in &row.undone_by {
+            let partly = if *is_whole { "" } else { "partly " };
+            extra.push_str(&format!("  {partly}undone by {}", visible(by)));
         }
         if row.restarts_owed > 0 {
             extra.push_str(&format!("  {} owed", plural::count(row.restarts_owed, "restart")));
@@ -108,7 +117,10 @@ mod tests {
             lab: true,
             rehearsal: true,
             undoes: Some("r0".into()),
-            undone_by: vec!["r2".into()],
+            undone_by: vec![
+                Undone { by: "r2".into(), is_whole: false },
+                Undone { by: "r3".into(), is_whole: true },
+            ],
             hosts: 8,
             state: RunState::Ended { code: 4, name: "partial".into() },
             restarts_owed: 1,
@@ -119,7 +131,7 @@ mod tests {
         assert_eq!(
             line,
             "r1  1970-01-01 00:00   CORP\\anna                 8  partial (4)  lab  rehearsal  undoes r0  \
-             undone by r2  1 restart owed"
+             partly undone by r2  undone by r3  1 restart owed"
         );
     }
 }

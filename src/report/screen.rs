@@ -73,6 +73,12 @@ impl Screen {
         Self { out, lines, panel, machine }
     }
 
+    /// With the flag that names the folder of runs in what is told.
+    #[must_use]
+    pub fn run_dir(self, flag: Option<String>) -> Self {
+        Self { lines: self.lines.run_dir(flag), ..self }
+    }
+
     /// Shows one record.
     pub fn show(&mut self, record: &Record) -> io::Result<()> {
         if !self.machine.is_empty() {

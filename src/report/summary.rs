@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::error::Exit;
 use crate::model::host::HostName;
@@ -15,10 +16,13 @@ use crate::report::style::Sign;
 use crate::report::style::Style;
 use crate::report::style::Tint;
 use crate::report::words::ending;
+use crate::report::words::left_out;
 
 /// What the recap is made of.
 pub struct Recap<'a> {
     pub outcomes: &'a BTreeMap<HostName, Outcome>,
+    /// Hosts that the run was told to leave out.
+    pub left_out: &'a BTreeSet<HostName>,
     /// Values written and read back, on hosts that failed later too.
     pub written: usize,
     /// Restarts proved.
@@ -27,8 +31,8 @@ pub struct Recap<'a> {
     pub exit: Exit,
     /// Nothing was written: what would be is told as such.
     pub rehearsal: bool,
-    /// Gates that were red in a rehearsal, which goes on behind them.
-    pub red: &'a [String],
+    /// What is no host's: verb and words, in order.
+    pub trouble: &'a [(&'static str, String)],
     /// Commands to type next, best first.
     pub next: &'a [String],
 }
@@ -37,24 +41,24 @@ impl Recap<'_> {
     /// Trouble stands last, right above the prompt, worst first within it.
     pub fn render(&self, style: Style, labels: &Labels) -> String {
         let mut ordered: Vec<_> = self.outcomes.iter().collect();
-        ordered.sort_by_key(|(host, outcome)| (Reverse(severity(outcome)), *host));
+        ordered.sort_by_key(|(host, outcome)| (Reverse(self.severity(host, outcome)), *host));
         let width = labels.width().max(8);
         let mut text = String::from("\n");
         let (calm, trouble): (Vec<_>, Vec<_>) =
-            ordered.into_iter().partition(|(_, outcome)| severity(outcome) <= CALM);
+            ordered.into_iter().partition(|(host, own)| self.severity(host, own) <= CALM);
         for (host, outcome) in calm.iter().filter(|_| self.outcomes.len() <= LISTED) {
-            push_host(&mut text, style, labels.label(host), width, &self.told(outcome));
+            push_host(&mut text, style, labels.label(host), width, &self.told(host, outcome));
         }
         let rule = style.sign(Sign::Rule).repeat(12);
         text.push_str(&style.paint(Tint::Faint, &rule));
         text.push('\n');
         text.push_str(&self.totals(style));
         for (host, outcome) in &trouble {
-            push_host(&mut text, style, labels.label(host), width, &self.told(outcome));
+            push_host(&mut text, style, labels.label(host), width, &self.told(host, outcome));
         }
-        for red in self.red {
-            let verb = style.paint(Tint::Bad, &format!("{:>12}", "Red"));
-            text.push_str(&format!("{verb}  {}\n", Visible(red)));
+        for (verb, words) in self.trouble {
+            let verb = style.paint(Tint::Bad, &format!("{verb:>12}"));
+            text.push_str(&format!("{verb}  {}\n", Visible(words)));
         }
         for command in self.next {
             let command = Visible(command);
@@ -63,8 +67,17 @@ impl Recap<'_> {
         text
     }
 
+    fn is_left_out(&self, host: &HostName, outcome: &Outcome) -> bool {
+        *outcome == Outcome::NotStarted && self.left_out.contains(host)
+    }
+
+    /// How bad an end is; the recap is sorted by it.
+    fn severity(&self, host: &HostName, outcome: &Outcome) -> u8 {
+        if self.is_left_out(host, outcome) { LEFT_OUT } else { severity(outcome) }
+    }
+
     /// Verb, tint, words and hint of an outcome.
-    fn told(&self, outcome: &Outcome) -> Told {
+    fn told(&self, host: &HostName, outcome: &Outcome) -> Told {
         let hint = failure(outcome).and_then(|failure| failure.hint.clone());
         let (verb, tint, text) = match outcome {
             Outcome::Changed { values, restarted } if self.rehearsal => {
@@ -76,6 +89,7 @@ impl Recap<'_> {
                 let values = plural::count(*values, "value");
                 ("Would change", Tint::Change, format!("{values}, restart owed: {reason}"))
             }
+            own if self.is_left_out(host, own) => left_out(),
             other => ending(other),
         };
         Told { verb, tint, text, hint }
@@ -83,9 +97,9 @@ impl Recap<'_> {
 
     fn totals(&self, style: Style) -> String {
         let mut counts: BTreeMap<u8, (&str, usize)> = BTreeMap::new();
-        for outcome in self.outcomes.values() {
-            let verb = self.told(outcome).verb;
-            counts.entry(severity(outcome)).or_insert((verb, 0)).1 += 1;
+        for (host, outcome) in self.outcomes {
+            let verb = self.told(host, outcome).verb;
+            counts.entry(self.severity(host, outcome)).or_insert((verb, 0)).1 += 1;
         }
         let parts: Vec<String> = counts
             .values()
@@ -110,20 +124,21 @@ impl Recap<'_> {
 /// A larger fleet has no line for hosts that ended well: they have been named as they ended.
 const LISTED: usize = 16;
 /// Up to here nothing is wrong.
-const CALM: u8 = 1;
+const CALM: u8 = LEFT_OUT;
+/// What was asked for.
+const LEFT_OUT: u8 = 2;
 
-/// How bad an end is; the recap is sorted by it.
 fn severity(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Unchanged => 0,
-        Outcome::Changed { .. } => CALM,
-        Outcome::RestartOwed { .. } => 2,
-        Outcome::NotStarted => 3,
-        Outcome::Blocked => 4,
-        Outcome::Refused(_) => 5,
-        Outcome::Unreachable(_) => 6,
-        Outcome::Failed(_) => 7,
-        Outcome::InDoubt(_) => 8,
+        Outcome::Changed { .. } => 1,
+        Outcome::RestartOwed { .. } => 3,
+        Outcome::NotStarted => 4,
+        Outcome::Blocked => 5,
+        Outcome::Refused(_) => 6,
+        Outcome::Unreachable(_) => 7,
+        Outcome::Failed(_) => 8,
+        Outcome::InDoubt(_) => 9,
     }
 }
 
@@ -178,31 +193,38 @@ mod tests {
                 Outcome::Failed(failure(FailureKind::NotBack, "not\u{85}back").hint("look\nat C")),
             ),
             ("D", Outcome::Unchanged),
+            ("E", Outcome::NotStarted),
+            ("F", Outcome::NotStarted),
         ]
         .into_iter()
         .map(|(name, outcome)| (HostName::new(name), outcome))
         .collect();
         let next = ["rmsfleet runs show r1".to_owned()];
+        let left_out = [HostName::new("E")].into();
         let recap = Recap {
             outcomes: &outcomes,
+            left_out: &left_out,
             written: 2,
             restarted: 1,
             seconds: 7.25,
             exit: Exit::Aborted,
             rehearsal: false,
-            red: &[],
+            trouble: &[("Stopped", "gate `mail` stayed red".to_owned())],
             next: &next,
         };
         let text = recap.render(Style::PLAIN, &Labels::new(outcomes.keys()));
         let expected = "
+    Left out  E         by --limit: the run does not touch it
      Changed  B         2 values, restarted
    Unchanged  D         every value was as planned
 ────────────
-    Finished  4 hosts: 1 unchanged, 1 changed, 1 failed, 1 in doubt · 2 values written · \
+    Finished  6 hosts: 1 unchanged, 1 changed, 1 left out, 1 not started, 1 failed, 1 in doubt · 2 values written · \
              1 restart · 7.25s
     In doubt  A         lost
       Failed  C         not\\u{85}back
                         look\\u{a}at C
+ Not started  F         the run ended before its turn
+     Stopped  gate `mail` stayed red
 Next  rmsfleet runs show r1
 ";
         assert_eq!(text, expected);

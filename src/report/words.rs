@@ -202,7 +202,11 @@ pub fn words(event: &Event) -> Words {
         }
         Event::StepVerified { organisation, step, after } => {
             let what = if step.is_empty() { String::new() } else { format!("{step}: ") };
-            normal("Verified", name(organisation), format!("{what}{}", state(after)))
+            let verb = match after {
+                StepState::Told { .. } => "Done",
+                StepState::Settings { .. } | StepState::Irm(_) => "Verified",
+            };
+            normal(verb, name(organisation), format!("{what}{}", state(after)))
         }
         Event::StepUnchanged { organisation, step } => {
             let what = if step.is_empty() { String::new() } else { format!("{step}: ") };
@@ -318,6 +322,12 @@ pub fn words(event: &Event) -> Words {
             Words::new("Ended", tint, About::Run, text, Weight::Detail)
         }
     }
+}
+
+/// The end of a host that the run leaves out, which its outcome does not tell from one whose turn did
+/// not come.
+pub fn left_out() -> (&'static str, Tint, String) {
+    ("Left out", Tint::Change, "by --limit: the run does not touch it".to_owned())
 }
 
 /// A host's end: verb, colour, and the reason in words.

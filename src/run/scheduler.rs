@@ -262,7 +262,9 @@ impl<'p> Scheduler<'p> {
         };
         self.position = Position::Batch { batch, announced: true };
         self.keep_back(hosts);
-        if !hosts.is_empty() && !self.is_told(hosts) {
+        // One that is left out altogether is nothing to tell.
+        let is_left_out = |host| self.options.left_out.contains(host);
+        if !hosts.iter().all(is_left_out) && !self.is_told(hosts) {
             let hosts = hosts.clone();
             self.ready.push_back(Action::BatchStarted { stage: self.stage, batch, hosts });
         }

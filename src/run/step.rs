@@ -147,7 +147,7 @@ impl Work<'_> {
             Err(error) => Ended::Unclear(error),
             Ok(()) => match Seen::through(line, step).await {
                 Ok(after) if after.is_of(step) && after.is_done(&step.act) => {
-                    Ended::Well(StepDone::Verified(after.state))
+                    Ended::Well(StepDone::Verified(after.proof(&step.act)))
                 }
                 Ok(after) => Ended::Unclear(HostError::Unexpected {
                     expected: format!("what {} sets to read back", step.act.verb()),

@@ -38,7 +38,8 @@ fn bench() -> Option<TempDir> {
     ssh_keygen(at, &["-q", "-t", "ed25519", "-N", "", "-f", "eve"]);
     fs::write(at.join("allowed_signers"), signers).unwrap();
     fs::write(at.join("playbook.yml"), playbook()).unwrap();
-    check(at, "plan --lab -p playbook.yml -o x.rmsplan", 0, "Sealed");
+    let next = "Next  rmsfleet approve x.rmsplan  (2 approvals missing)";
+    check(at, "plan --lab -p playbook.yml -o x.rmsplan", 0, next);
     Some(folder)
 }
 
@@ -70,9 +71,11 @@ fn a_plan_goes_only_with_the_signatures_of_two_people() {
     check(at, "approve x.rmsplan --key eve --yes", 3, "not among the allowed signers");
     check(at, "approve x.rmsplan --key anna --yes", 0, "by anna@contoso.com");
     check(at, "apply --lab x.rmsplan", 3, "1 of 2 approvals");
+    check(at, "show x.rmsplan", 0, "Next  rmsfleet approve x.rmsplan  (1 approval missing)");
     check(at, "approve x.rmsplan --key anna", 8, "nobody can be asked");
     check(at, "approve x.rmsplan --key ben --yes", 0, "2 of 2 approvals");
     check(at, "show x.rmsplan", 0, "+ ben@contoso.com");
+    check(at, "show x.rmsplan", 0, "Next  rmsfleet apply x.rmsplan --lab");
     check(at, "apply --lab x.rmsplan", 0, "7 hosts: 7 changed");
     check(at, "apply --lab x.rmsplan", 3, "a plan is used once");
 }

@@ -313,7 +313,7 @@ fn a_plan_that_some_run_has_started_is_used() {
     let folder = folder();
     let store = store(&folder, &[("a1", "plan-1")]);
     let used = store.used("plan-1").unwrap().unwrap();
-    assert_eq!((used.run.as_str(), used.at), ("a1", noon()));
+    assert_eq!((used.run.as_str(), used.at), ("a1", Some(noon())));
     assert_eq!(store.used("plan-2").unwrap(), None);
 }
 

@@ -125,3 +125,43 @@ fn locks_are_listed_and_broken_on_purpose_only() {
     check(&folder, &["lock", "break", "farm:SP-1", "--force", "farm:SP-1"], 0, &["Broken"]);
     check(&folder, &["lock", "list"], 0, &["no locks are held"]);
 }
+
+#[test]
+fn a_journal_that_is_lost_is_not_a_run_that_never_began() {
+    let folder = folder();
+    let apply = ["apply", "--lab", "x.rmsplan"];
+    check(&folder, &["plan", "--lab", "-o", "x.rmsplan"], 0, &["Sealed"]);
+    check(&folder, &apply, 0, &["7 changed"]);
+    let run = fs::read_dir(folder.path().join("rmsfleet/runs")).unwrap().next().unwrap().unwrap();
+    let id = run.file_name().into_string().unwrap();
+    let journal = run.path().join("journal.jsonl");
+    let lost = |folder: &TempDir| {
+        let words = ["the journal is lost: `report.", "new plan: rmsfleet plan"];
+        for command in [["runs", "verify"], ["runs", "show"]] {
+            check(folder, &[&command[..], &[id.as_str()]].concat(), 3, &words);
+        }
+        check(folder, &["status"], 3, &words);
+        check(folder, &["runs", "list"], 0, &["unreadable: ", "the journal is lost"]);
+        let used = format!("used by run {id}, whose journal is lost; a plan is used once");
+        check(folder, &apply, 3, &[&used, "make a new one"]);
+    };
+    fs::write(&journal, "").unwrap();
+    lost(&folder);
+    fs::remove_file(&journal).unwrap();
+    lost(&folder);
+
+    // With nothing but its plan the folder is one in which nothing began.
+    for name in ["report.html", "report.md", "report.xml"] {
+        fs::remove_file(run.path().join(name)).unwrap();
+    }
+    check(&folder, &["runs", "verify", &id], 65, &["before its first act"]);
+    check(&folder, &apply, 0, &["7 changed"]);
+}
+
+#[test]
+fn commands_name_the_folder_of_runs_that_was_typed() {
+    let folder = folder();
+    let shown = ["rmsfleet runs show --run-dir own 20"];
+    check(&folder, &["apply", "--lab", "--run-dir", "own"], 0, &shown);
+    check(&folder, &["promote", "20", "--run-dir", "own"], 3, &["hint: rmsfleet", shown[0]]);
+}

@@ -39,9 +39,19 @@ fn check(
     answers: impl Fn(&Action) -> Option<Happened>,
     expected: &[&str],
 ) -> Scheduler<'static> {
-    let plan: &'static Plan = Box::leak(Box::new(plan.clone()));
     let confirmed = confirmed.iter().map(|name| (*name).to_owned()).collect();
-    let mut scheduler = Scheduler::new(plan, Options { confirmed, ..Options::default() });
+    check_with(plan, Options { confirmed, ..Options::default() }, answers, expected)
+}
+
+#[track_caller]
+fn check_with(
+    plan: &Plan,
+    options: Options,
+    answers: impl Fn(&Action) -> Option<Happened>,
+    expected: &[&str],
+) -> Scheduler<'static> {
+    let plan: &'static Plan = Box::leak(Box::new(plan.clone()));
+    let mut scheduler = Scheduler::new(plan, options);
     let mut log = Vec::new();
     let mut waiting = Vec::new();
     loop {
@@ -156,6 +166,23 @@ fn a_host_that_was_equal_is_read_again_before_the_step_that_needs_it() {
         ],
     );
     assert_eq!(scheduler.steps()[&1], StepOutcome::Verified(irm(true).into()));
+}
+
+#[test]
+fn a_batch_that_is_left_out_altogether_is_not_announced() {
+    check_with(
+        &small(0),
+        Options { left_out: [HostName::new("EX1")].into(), ..Options::default() },
+        well,
+        &[
+            "EX1 not started",
+            "batch 1",
+            "configure EX2",
+            "EX2 changed 1",
+            "step 1 held: not verified: EX1",
+            "exit 8 (paused)",
+        ],
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can only be said of the hosts together, or of a URL's meaning.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
@@ -14,15 +15,19 @@ use crate::model::host::HostName;
 use crate::model::product::Role;
 use crate::model::tenant;
 
-/// The names under which connector nodes are known, in lower case, with the node.
-pub(super) type Nodes<'h> = BTreeMap<String, &'h HostName>;
+/// The names under which hosts with a role are known, in lower case, with the host and its role.
+pub(super) type Nodes<'h> = BTreeMap<String, (&'h HostName, Role)>;
 
 pub(super) fn nodes(hosts: &[Host]) -> Nodes<'_> {
     let mut nodes = Nodes::new();
-    for host in hosts.iter().filter(|host| host.role == Some(Role::Connector)) {
-        let names = [host.name.as_str(), host.name.short(), host.endpoint.address.as_str()];
-        for name in names {
-            nodes.insert(name.to_lowercase(), &host.name);
+    for host in hosts {
+        let Some(role) = host.role else { continue };
+        let address = host.endpoint.address.as_str();
+        // Several servers behind one forwarded address are no names of it.
+        let is_name = role == Role::Connector || address.parse::<IpAddr>().is_err();
+        let names = [Some(host.name.as_str()), Some(host.name.short()), Some(address)];
+        for name in names.into_iter().take(if is_name { 3 } else { 2 }).flatten() {
+            nodes.insert(name.to_lowercase(), (&host.name, role));
         }
     }
     nodes
@@ -105,16 +110,27 @@ pub(super) fn urls(
     if let (Some(origin), Some(found)) = (&host.connector, variables.get("rms_connector_url")) {
         let at = found.value.span;
         let label = origin.host().split('.').next().unwrap_or_default();
-        let is_short = |node: &&&HostName| !node.as_str().contains('.');
+        let is_short = |(node, _): &&(&HostName, Role)| !node.as_str().contains('.');
         // A node of the inventory without a domain is the one with this label in any.
         let node = nodes.get(origin.host()).or_else(|| nodes.get(label).filter(is_short));
-        if let Some(node) = node {
+        if let Some((node, Role::Connector)) = node {
             diagnostics.push(
                 Diagnostic::error(
                     at,
                     format!("`rms_connector_url` names the single connector node `{node}`"),
                 )
                 .help("write the load-balanced name that all connector nodes share".to_owned()),
+            );
+        } else if let Some((node, role)) = node {
+            diagnostics.push(
+                Diagnostic::error(
+                    at,
+                    format!("`rms_connector_url` names `{node}`, a server of role `{role}`"),
+                )
+                .help(
+                    "the connector never runs on a server that it serves; write its own name"
+                        .to_owned(),
+                ),
             );
         } else if host.tenant.as_ref().is_some_and(|tenant| tenant.host() == origin.host()) {
             diagnostics.push(
@@ -128,6 +144,7 @@ pub(super) fn urls(
             );
         }
     }
+    old_clusters(host, variables, diagnostics);
     if let (Some(origin), Some(found)) = (&host.tenant, variables.get("rms_tenant_url"))
         && !tenant::is_shaped(origin)
     {
@@ -137,6 +154,33 @@ pub(super) fn urls(
                 "`rms_tenant_url` does not look like a tenant of Azure RMS",
             )
             .help("a tenant is `https://<id>.rms.<region>.aadrm.com`".to_owned()),
+        );
+    }
+}
+
+/// What an AD RMS cluster is redirected to is not itself one.
+fn old_clusters(host: &Host, variables: &Resolved<'_>, diagnostics: &mut Diagnostics) {
+    let Some(found) = variables.get("rms_adrms_urls") else { return };
+    let items = match &found.value.value {
+        Value::Sequence(items) => items.as_slice(),
+        Value::Null | Value::Scalar { .. } | Value::Mapping(_) | Value::Vault => &[],
+    };
+    // Without a mistake in the list each of its items is one URL.
+    for (place, adrms) in host.adrms.iter().enumerate() {
+        let at = items.get(place).map_or(found.value.span, |item| item.span);
+        let own = if host.connector.as_ref() == Some(adrms) {
+            "the connector's own URL"
+        } else if host.tenant.as_ref().is_some_and(|tenant| tenant.host() == adrms.host())
+            || tenant::is_azure(adrms.host())
+        {
+            "a tenant's URL"
+        } else {
+            continue;
+        };
+        diagnostics.push(
+            Diagnostic::error(at, format!("`rms_adrms_urls` has `{adrms}`, {own}")).help(
+                "write the licensing URLs of the AD RMS cluster that is left behind".to_owned(),
+            ),
         );
     }
 }

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::event::Record;
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
+use crate::model::step::StepState;
 
 /// A run, as far as its records go.
 #[derive(Debug, Default)]
@@ -81,8 +82,13 @@ impl Happened {
                 let text = format!("held: {reason}");
                 self.steps.insert((organisation.clone(), step.clone()), (false, text));
             }
-            Event::StepVerified { organisation, step, .. } => {
-                let text = "set, and read back as planned".to_owned();
+            Event::StepVerified { organisation, step, after } => {
+                let text = match after {
+                    StepState::Told { told } => told.clone(),
+                    StepState::Settings { .. } | StepState::Irm(_) => {
+                        "set, and read back as planned".to_owned()
+                    }
+                };
                 self.steps.insert((organisation.clone(), step.clone()), (true, text));
             }
             Event::StepUnchanged { organisation, step } => {

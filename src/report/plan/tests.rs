@@ -2,6 +2,9 @@ use super::*;
 use crate::model::facts::HostSurvey;
 use crate::model::outcome::Failure;
 use crate::model::outcome::FailureKind;
+use crate::model::plan::PlannedWork;
+use crate::model::step::Act;
+use crate::model::step::SettingValue;
 use crate::model::tls::TlsTrust;
 use crate::plan::sample::Fleet;
 
@@ -271,4 +274,27 @@ fn a_certificate_that_nobody_checks_stands_first_and_in_red() {
     let red = style.paint(Tint::Bad, "x");
     let start = red.split_once('x').unwrap().0;
     assert!(text.contains(&format!("{start}    ! FS2  tls-ignored")), "{text}");
+}
+
+#[test]
+fn what_an_undo_brings_back_is_not_called_lost() {
+    let with = |change: &dyn Fn(&mut Act)| {
+        let mut plan = tour().plan();
+        for stage in &mut plan.stages {
+            if let PlannedWork::Step(step) = &mut stage.work {
+                change(&mut step.act);
+            }
+        }
+        render(&plan, &options())
+    };
+    let off = with(&|act| {
+        let Act::ExchangeIrm { settings, .. } = act else { panic!("another act") };
+        for setting in settings {
+            (setting.before, setting.after) = (SettingValue::Bool(true), SettingValue::Bool(false));
+        }
+    });
+    check(&off, &["! Information Rights Management goes off for every mailbox"]);
+    assert!(!off.contains("cannot be taken back"), "{off}");
+    let gone = with(&|act| *act = Act::RefreshCertificates);
+    check(&gone, &["! cannot be taken back: nothing brings back what is removed"]);
 }

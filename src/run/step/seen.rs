@@ -120,6 +120,16 @@ impl Seen {
         }
     }
 
+    /// What is told of an act that is done: for one that leaves nothing to read, no more than that it
+    /// was taken.
+    pub(super) fn proof(self, act: &Act) -> StepState {
+        if is_readable(act) {
+            return self.state;
+        }
+        let told = format!("{} was taken; what it did cannot be read back", act.verb());
+        StepState::Told { told }
+    }
+
     /// What the act begins with, the server that it only compares included.
     pub(super) fn is_as_before(&self, act: &Act) -> bool {
         let mut all = begins_with(act);
@@ -196,4 +206,24 @@ fn one(name: &str, value: SettingValue) -> StepState {
 fn told<'a>(settings: impl Iterator<Item = (&'a str, &'a SettingValue)>) -> String {
     let words: Vec<String> = settings.map(|(name, value)| format!("{name} {value}")).collect();
     words.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_that_leaves_nothing_to_read_is_told_as_taken_and_no_more() {
+        let seen = || Seen {
+            identity: String::new(),
+            state: one("entries", SettingValue::Text("0".to_owned())),
+            servers: Vec::new(),
+        };
+        let StepState::Told { told } = seen().proof(&Act::RefreshCertificates) else {
+            panic!("it was read")
+        };
+        assert!(told.ends_with("was taken; what it did cannot be read back"), "{told}");
+        let folder = "C:\\cache".to_owned();
+        assert_eq!(seen().proof(&Act::ClearFolder { folder }), seen().state);
+    }
 }

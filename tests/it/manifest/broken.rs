@@ -231,6 +231,35 @@ fn one_node_is_no_connector_name() {
 }
 
 #[test]
+fn the_connector_never_runs_on_a_server_that_it_serves() {
+    let text = "all:\n  vars: { rms_connector_url: \"https://ex01.corp.contoso.com\" }\n  hosts:\n    \
+                FS01: { rms_role: fci }\n    EX01.corp.contoso.com: { rms_role: exchange }\n";
+    let words = "names `EX01.corp.contoso.com`, a server of role `exchange`";
+    check(text, (2, 30), words, "write its own name");
+    check(
+        &text.replace("EX01.corp.contoso.com:", "ex01:"),
+        (2, 30),
+        "a server of role",
+        "own name",
+    );
+}
+
+#[test]
+fn an_old_cluster_is_neither_the_connector_nor_a_tenant() {
+    let with = |url: &str| {
+        format!(
+            "all:\n  vars:\n    rms_connector_url: https://rms.contoso.com\n    rms_tenant_url: \
+             https://t1.contoso.com\n    rms_adrms_urls: [https://adrms.contoso.com, {url}]\n  hosts:\n    \
+             EX01: {{ rms_role: exchange }}\n"
+        )
+    };
+    let help = "AD RMS cluster that is left behind";
+    check(&with("https://RMS.contoso.com"), (5, 49), "the connector's own URL", help);
+    check(&with("http://t1.contoso.com"), (5, 49), "a tenant's URL", help);
+    check(&with("https://x.rms.eu.aadrm.com"), (5, 49), "a tenant's URL", help);
+}
+
+#[test]
 fn groups_of_equal_depth_must_agree() {
     let text = "all:\n  children:\n    a:\n      vars: { rms_site: ams }\n      hosts: { FS01: }\n    \
                 b:\n      vars: { rms_site: fra }\n      hosts: { FS01: }\n";
