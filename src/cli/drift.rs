@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::cli::console::Console;
 use crate::cli::load;
+use crate::cli::recorded::BrokenPlan;
 use crate::cli::recorded::recorded;
 use crate::cli::request::PlanRequest;
 use crate::cli::request::Source;
@@ -26,7 +27,9 @@ pub fn run(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
 }
 
 async fn drift(request: &PlanRequest, console: &mut Console) -> Result<Exit, Stop> {
-    let Some((plan, mut expected)) = recorded(&request.state, console)?.into_expected() else {
+    let Some((plan, mut expected)) =
+        recorded(&request.state, BrokenPlan::Stops, console)?.into_expected()
+    else {
         console.did("Unchanged", "no recorded run has written anything: nothing to compare")?;
         return Ok(Exit::Ok);
     };

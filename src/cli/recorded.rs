@@ -11,8 +11,21 @@ use crate::journal::reader::ReadError;
 use crate::journal::store::Store;
 use crate::run::written::LastWrites;
 
+/// What a plan that does not open is to the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokenPlan {
+    /// What the run left is the question.
+    Stops,
+    /// The question is another run, and the way back must not depend on it.
+    IsSkipped,
+}
+
 /// Reads them all; a journal that cannot be read is said and left out.
-pub fn recorded(state: &Path, console: &mut Console) -> Result<LastWrites, Stop> {
+pub fn recorded(
+    state: &Path,
+    broken: BrokenPlan,
+    console: &mut Console,
+) -> Result<LastWrites, Stop> {
     let folders = Store::new(state).list().map_err(|error| runs::stop(&error))?;
     let mut writes = LastWrites::default();
     for folder in folders {
@@ -27,7 +40,14 @@ pub fn recorded(state: &Path, console: &mut Console) -> Result<LastWrites, Stop>
                 continue;
             }
         };
-        let plan = show::open(&folder.plan())?.plan;
+        let plan = match (show::open(&folder.plan()), broken) {
+            (Ok(sealed), _) => sealed.plan,
+            (Err(stop), BrokenPlan::Stops) => return Err(stop),
+            (Err(stop), BrokenPlan::IsSkipped) => {
+                console.did("Skipped", &format!("run {}: {stop}", folder.id))?;
+                continue;
+            }
+        };
         if !plan.lab {
             writes.take(&folder.id, plan, &journal.records);
         }

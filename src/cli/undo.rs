@@ -7,6 +7,7 @@ use crate::cli::console::TOOL;
 use crate::cli::plan;
 use crate::cli::prepare::Prepared;
 use crate::cli::prepare::uuid;
+use crate::cli::recorded::BrokenPlan;
 use crate::cli::recorded::recorded;
 use crate::cli::reopen::of_programs;
 use crate::cli::request::PlanRequest;
@@ -21,6 +22,7 @@ use crate::error::Exit;
 use crate::host::link::Clock;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedHost;
+use crate::model::plan::PlannedWork;
 use crate::model::preflight::Waiver;
 use crate::net::clock::SystemClock;
 use crate::plan::undo::UndoInput;
@@ -52,7 +54,8 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
         console.did("Unchanged", &text)?;
         return Ok(Exit::Ok);
     }
-    let since = recorded(&request.plan.state, console)?.since(&folder.id);
+    let others = recorded(&request.plan.state, BrokenPlan::IsSkipped, console)?;
+    let since = others.since(&folder.id);
     let waivers = waivers(&request.plan, &sealed.plan)?;
     let Reread { survey, wired, stats } =
         reread(&sealed.plan, &probes, of_programs(&sealed.plan), &request.plan, console).await?;
@@ -80,10 +83,23 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
         return Ok(plan::exit(&plan, request.plan.detailed_exitcode));
     }
     let works = plan.has_work();
+    if works && is_held(&plan) {
+        plan::show_and_keep(&plan, None, console)?;
+        return Ok(Exit::UndoIncomplete);
+    }
     let prepared = Prepared { plan, wired, stats, farm: None };
     let exit = apply::carry_out(prepared, How::default(), &request.plan, console).await?;
     // Hosts that could not be planned for still hold what the run wrote.
     Ok(if blocked && !works { Exit::UndoIncomplete } else { exit })
+}
+
+/// Whether nothing of the plan can be done as things stand: there is nothing to ask leave for.
+fn is_held(plan: &Plan) -> bool {
+    let idle = !plan.hosts.values().any(PlannedHost::has_work);
+    idle && plan.stages.iter().all(|stage| match &stage.work {
+        PlannedWork::Hosts { .. } => true,
+        PlannedWork::Step(step) => step.satisfied || step.held.is_some(),
+    })
 }
 
 /// The waivers with the names that the run's plan has.

@@ -48,7 +48,7 @@ impl LastWrites {
             }
         }
         writes.retain(|(_, _, thing)| own.contains(thing));
-        writes.sort_by(|left, right| left.0.cmp(&right.0));
+        writes.sort_by_key(|(at, _, _)| *at);
         let mut again: BTreeMap<Thing, Again> = BTreeMap::new();
         for (_, id, thing) in writes {
             match leads.get(id) {

@@ -58,10 +58,13 @@ pub(super) fn hold_back(input: &UndoInput<'_>, hosts: &mut BTreeMap<HostName, Pl
     for Back { step, way, .. } in back(input, hosts) {
         let text = match way {
             Way::Stays(text) => text,
-            Way::Step(OrganisationStep { held: Some(why), .. }) => {
-                format!("{} for {} stays: {why}", step.act.verb(), step.organisation)
-            }
-            Way::Step(_) | Way::Needless => continue,
+            Way::Step(own) => match own.held {
+                Some(why) => {
+                    format!("{} for {} stays: {why}", step.act.verb(), step.organisation)
+                }
+                None => continue,
+            },
+            Way::Needless => continue,
         };
         for name in &step.needs {
             if let Some(host) = hosts.get_mut(name).filter(|host| host.has_work()) {
@@ -154,7 +157,7 @@ pub(super) fn stages(
         }
         let stage = PlannedStage {
             name: stage.name.clone(),
-            work: PlannedWork::Step(Box::new(work)),
+            work: PlannedWork::Step(work),
             gates: gates(&stage.gates, true),
             hooks: hooks(&stage.hooks),
             own: stage.own,
@@ -221,7 +224,7 @@ fn unread(step: &OrganisationStep, input: &UndoInput<'_>) -> Option<Note> {
 
 /// What the way back cannot set to nothing.
 fn left_behind(work: &OrganisationStep, step: &OrganisationStep) -> Option<Note> {
-    let server = work.act.guarded_server()?;
+    let server = work.act.guarded_server().filter(|_| work.held.is_none())?;
     let mut settings = step.act.settings().iter();
     let nothing = SettingValue::Text(String::new());
     settings.find(|own| own.name == FARM_SERVER && own.before == nothing)?;

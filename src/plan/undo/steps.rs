@@ -26,7 +26,7 @@ pub(super) struct Back<'a> {
 
 /// How a step is taken back.
 pub(super) enum Way {
-    Step(OrganisationStep),
+    Step(Box<OrganisationStep>),
     /// Nothing takes it back, in words.
     Stays(String),
     /// The steps on this object end where it stands already, and no server has to be changed while
@@ -56,13 +56,13 @@ pub(super) fn back<'a>(
     for (stage, step) in stages::steps(&input.original.plan, input.written).rev() {
         let way = match (inverse(step, input), object(step)) {
             (Err(text), _) => Way::Stays(text),
-            (Ok(own), None) => Way::Step(own),
+            (Ok(own), None) => Way::Step(Box::new(own)),
             (Ok(mut own), Some(key)) => {
                 let again = input.since.objects.get(&key);
                 let thread = threads.entry(key).or_insert_with(|| Thread::of(step, input));
                 thread.places.push(all.len());
                 thread.take(&mut own, input.run, again);
-                Way::Step(own)
+                Way::Step(Box::new(own))
             }
         };
         all.push(Back { stage, step, way });

@@ -148,7 +148,9 @@ impl World {
                             after: after.clone(),
                         })
                         .collect();
-                    settings.iter().for_each(|own| now.take(&own.name, &own.after));
+                    for own in &settings {
+                        now.take(&own.name, &own.after);
+                    }
                     let satisfied = settings.iter().all(Setting::is_satisfied);
                     let act = Act::ExchangeIrm { settings, before: now.clone(), sender: None };
                     let needs = needs.to_vec();
@@ -284,6 +286,7 @@ fn a_farm_that_was_pointed_elsewhere_since_is_left_alone() {
     let (_, step) = steps(&back)[0];
     let held = step.held.as_deref().unwrap();
     assert!(held.contains("reads https://other, and run r1 left https://rms"), "{held}");
+    assert_eq!(left_behind(&back).count(), 0, "it is not taken away from there");
     let ids: Vec<&str> =
         back.hosts[&HostName::new("SP1")].blockers.iter().map(|own| own.id.as_str()).collect();
     assert_eq!(ids, ["step-stays"]);
@@ -325,6 +328,21 @@ fn a_farm_that_had_another_server_keeps_its_rights_management_on() {
     assert_eq!(on.after, SettingValue::Bool(true));
     world.carry_out(&back);
     assert_eq!(world.farm()[FARM_SERVER], SettingValue::Text("https://old".into()));
+}
+
+#[test]
+fn a_person_who_takes_a_step_back_is_told_the_way_back() {
+    let mut world = World::new();
+    world.farm().insert("IrmEnabled".into(), SettingValue::Bool(false));
+    world.farm().insert(FARM_SERVER.into(), SettingValue::Text(String::new()));
+    let mut original = world.farm_plan("https://rms");
+    let last = original.stages.last_mut().unwrap();
+    let PlannedWork::Step(step) = &mut last.work else { panic!("{last:?}") };
+    step.by_hand = Some(ByHand { instructions: vec!["turn it on".into()], timeout: 60 });
+    let written = world.carry_out(&original);
+    let back = world.undo(&original, &written);
+    let told = steps(&back)[0].1.by_hand.as_ref().unwrap();
+    assert_eq!(told.instructions, ["bring IrmEnabled back from True to False"]);
 }
 
 #[test]
