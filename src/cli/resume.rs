@@ -7,6 +7,8 @@ use crate::cli::consent;
 use crate::cli::console::Console;
 use crate::cli::lock;
 use crate::cli::prepare::Prepared;
+use crate::cli::recorded::BrokenPlan;
+use crate::cli::recorded::recorded;
 use crate::cli::recovery;
 use crate::cli::reopen::reopen;
 use crate::cli::request::ResumeRequest;
@@ -64,6 +66,12 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
         // What its last process could not write any more.
         recovery::tell(&sealed.plan, &folder, false, console)?;
         return Ok(Exit::Ok);
+    }
+    let since = recorded(&request.plan.state, BrokenPlan::IsSkipped, console)?.since(&id);
+    if let Some(by) = since.undone_by().last() {
+        // INVARIANT: what was taken back on purpose is not written again without a plan.
+        let text = format!("run {by} has taken run {id} back: to go on would write it again");
+        return Err(Stop::new(Exit::Refused, text).hint("plan anew: rmsfleet plan"));
     }
     if SystemClock.now() > sealed.plan.valid_until {
         let until = sealed.plan.valid_until.strftime("%Y-%m-%d %H:%MZ");

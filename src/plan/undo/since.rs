@@ -25,7 +25,7 @@ pub struct Again {
 
 impl Since {
     /// The runs that have taken the run back, or parts of it.
-    pub(super) fn undone_by(&self) -> BTreeSet<&str> {
+    pub fn undone_by(&self) -> BTreeSet<&str> {
         let all = self.values.values().chain(self.objects.values());
         all.map(|again| again.undone_by.as_str()).collect()
     }
