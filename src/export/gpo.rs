@@ -113,12 +113,12 @@ fn values(plan: &Plan, set: &ValueSet) -> Result<Vec<(ValuePath, Value)>, Export
             }
             State::Present(value) => value,
         };
-        let plain = match value {
+        let fits = match value {
             Value::Sz(text) | Value::ExpandSz(text) => is_plain(text),
             Value::MultiSz(texts) => texts.iter().all(|text| is_plain(text)),
             Value::Binary(_) | Value::Dword(_) | Value::Qword(_) => true,
         };
-        if !plain {
+        if !fits {
             return Err(ExportError::Data { format: FORMAT, path: path.clone() });
         }
         values.push((path.clone(), value.clone()));

@@ -24,11 +24,12 @@ pub fn account(role: Role, observation: &Observation) -> Option<String> {
             let farm = timer.and_then(|timer| timer.account.as_deref()).map_or_else(
                 || "the farm's account".to_owned(),
                 // Over the network it is the computer that logs on.
-                |account| match is_the_computer(account) {
-                    true => {
+                |account| {
+                    if is_the_computer(account) {
                         format!("a group with the computer account {computer}, the farm's account")
+                    } else {
+                        format!("{account}, the farm's account")
                     }
-                    false => format!("{account}, the farm's account"),
                 },
             );
             format!("{farm}, and the application pools' account, as SharePoint")

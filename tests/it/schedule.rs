@@ -180,6 +180,7 @@ fn a_batch_that_is_left_out_altogether_is_not_announced() {
             "configure EX2",
             "EX2 changed 1",
             "step 1 held: not verified: EX1",
+            "EX3 unchanged",
             "exit 8 (paused)",
         ],
     );

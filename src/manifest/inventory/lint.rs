@@ -1,7 +1,6 @@
 //! What can only be said of the hosts together, or of a URL's meaning.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::diagnostic::Diagnostics;
@@ -23,8 +22,9 @@ pub(super) fn nodes(hosts: &[Host]) -> Nodes<'_> {
     for host in hosts {
         let Some(role) = host.role else { continue };
         let address = host.endpoint.address.as_str();
-        // Several servers behind one forwarded address are no names of it.
-        let is_name = role == Role::Connector || address.parse::<IpAddr>().is_err();
+        // Several servers may stand behind one forwarded number; a number says nothing of them.
+        let is_number = address.contains(':') || !address.contains(char::is_alphabetic);
+        let is_name = role == Role::Connector || !is_number;
         let names = [Some(host.name.as_str()), Some(host.name.short()), Some(address)];
         for name in names.into_iter().take(if is_name { 3 } else { 2 }).flatten() {
             nodes.insert(name.to_lowercase(), (&host.name, role));

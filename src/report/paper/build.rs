@@ -25,7 +25,6 @@ use crate::report::paper::happened::Happened;
 use crate::report::plural;
 use crate::report::plural::count;
 use crate::report::style::Tint;
-use crate::report::words::ending;
 
 /// Pieces of evidence shown of each verdict.
 const EVIDENCE: usize = 3;
@@ -114,8 +113,7 @@ fn run(plan: &Plan, happened: &Happened) -> Vec<Block> {
         .hosts
         .keys()
         .filter_map(|name| {
-            let outcome = happened.hosts.get(name)?.outcome.as_ref()?;
-            let (verb, tint, text) = ending(outcome);
+            let (verb, tint, text) = happened.hosts.get(name)?.ending()?;
             matches!(tint, Tint::Bad | Tint::Unreachable).then(|| {
                 let verb = Cell { text: verb.to_owned(), mood: Mood::Bad };
                 vec![Cell::exact(name.as_str()), verb, Cell::plain(text)]
@@ -361,10 +359,9 @@ fn hosts(plan: &Plan, sets: &[ChangeSet], happened: Option<&Happened>) -> Vec<Bl
 /// What became of one host, and when.
 fn told(host: &PlannedHost, happened: &Happened) -> Cell {
     let Some(found) = happened.hosts.get(&host.name) else { return Cell::plain("") };
-    let Some(outcome) = &found.outcome else {
+    let Some((verb, tint, text)) = found.ending() else {
         return Cell { text: "begun, and its end is not known".to_owned(), mood: Mood::Bad };
     };
-    let (verb, tint, text) = ending(outcome);
     let mut words = format!("{verb}: {text}");
     if let Some(booted) = found.booted {
         words.push_str(&format!("; booted {}", second(booted)));

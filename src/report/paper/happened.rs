@@ -9,6 +9,9 @@ use crate::event::Record;
 use crate::model::host::HostName;
 use crate::model::outcome::Outcome;
 use crate::model::step::StepState;
+use crate::report::style::Tint;
+use crate::report::words::ending;
+use crate::report::words::left_out;
 
 /// A run, as far as its records go.
 #[derive(Debug, Default)]
@@ -32,8 +35,20 @@ pub(super) struct Happened {
 #[derive(Debug, Default)]
 pub(super) struct HostHappened {
     pub(super) outcome: Option<Outcome>,
+    /// The run was told to leave it out.
+    pub(super) is_left_out: bool,
     pub(super) ended: Option<Timestamp>,
     pub(super) booted: Option<Timestamp>,
+}
+
+impl HostHappened {
+    /// How it ended in words; `None` if that is not known.
+    pub(super) fn ending(&self) -> Option<(&'static str, Tint, String)> {
+        match &self.outcome {
+            None | Some(Outcome::NotStarted) if self.is_left_out => Some(left_out()),
+            outcome => outcome.as_ref().map(ending),
+        }
+    }
 }
 
 impl Happened {
@@ -62,6 +77,11 @@ impl Happened {
             Event::RunEnded { exit, name } => {
                 self.ended = Some(record.ts);
                 self.exit = Some((*exit, name.clone()));
+            }
+            Event::HostsLeftOut { hosts, limit: _ } => {
+                for host in hosts {
+                    self.host(host).is_left_out = true;
+                }
             }
             Event::Halted { reason } => self.halted = Some(reason.clone()),
             Event::RestartProved { host, boot_after, .. } => {

@@ -5,8 +5,8 @@ use crate::model::outcome::Outcome;
 use crate::model::plan::Plan;
 use crate::model::plan::Scope;
 use crate::report::paper::happened::Happened;
+use crate::report::paper::happened::HostHappened;
 use crate::report::paper::html::escape;
-use crate::report::words::ending;
 
 /// What a build server makes of one case.
 enum Verdict {
@@ -20,8 +20,7 @@ pub fn junit(plan: &Plan, records: &[Record]) -> String {
     let happened = Happened::of(records).unwrap_or_default();
     let mut cases: Vec<(&str, String, Verdict)> = Vec::new();
     for host in plan.hosts.values().filter(|host| host.scope == Scope::InScope) {
-        let outcome = happened.hosts.get(&host.name).and_then(|found| found.outcome.as_ref());
-        cases.push(("hosts", host.name.to_string(), verdict(outcome)));
+        cases.push(("hosts", host.name.to_string(), verdict(happened.hosts.get(&host.name))));
     }
     for (stage, gate, red) in &happened.gates {
         let verdict = red.clone().map_or(Verdict::Passed, Verdict::Failed);
@@ -62,17 +61,21 @@ pub fn junit(plan: &Plan, records: &[Record]) -> String {
     text
 }
 
-fn verdict(outcome: Option<&Outcome>) -> Verdict {
-    let Some(outcome) = outcome else { return Verdict::Failed("its end is not known".to_owned()) };
-    let (verb, _, text) = ending(outcome);
+fn verdict(found: Option<&HostHappened>) -> Verdict {
+    let Some((found, (verb, _, text))) = found.and_then(|found| Some((found, found.ending()?)))
+    else {
+        return Verdict::Failed("its end is not known".to_owned());
+    };
     let words = format!("{verb}: {text}");
-    match outcome {
-        Outcome::Unchanged | Outcome::Changed { .. } => Verdict::Passed,
-        Outcome::NotStarted | Outcome::Blocked => Verdict::Skipped(words),
-        Outcome::RestartOwed { .. }
-        | Outcome::Refused(_)
-        | Outcome::InDoubt(_)
-        | Outcome::Failed(_)
-        | Outcome::Unreachable(_) => Verdict::Failed(words),
+    match &found.outcome {
+        Some(Outcome::Unchanged | Outcome::Changed { .. }) => Verdict::Passed,
+        Some(Outcome::NotStarted | Outcome::Blocked) | None => Verdict::Skipped(words),
+        Some(
+            Outcome::RestartOwed { .. }
+            | Outcome::Refused(_)
+            | Outcome::InDoubt(_)
+            | Outcome::Failed(_)
+            | Outcome::Unreachable(_),
+        ) => Verdict::Failed(words),
     }
 }

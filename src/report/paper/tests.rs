@@ -63,6 +63,22 @@ fn what_happened_stands_beside_what_was_planned() {
 }
 
 #[test]
+fn a_host_that_was_left_out_is_told_as_that() {
+    let plan = sample::plan();
+    let mut records = ended(Outcome::NotStarted);
+    let told = |records: &[Record]| {
+        let texts =
+            [html(&plan, "0", records), markdown(&plan, "0", records), junit(&plan, records)];
+        texts.map(|text| text.contains("Left out: by --limit"))
+    };
+    assert_eq!(told(&records), [false; 3]);
+    let hosts = vec![HostName::new("FS1")];
+    let event = Event::HostsLeftOut { limit: "!FS1".to_owned(), hosts };
+    records.insert(1, Record { event, ..records[0].clone() });
+    assert_eq!(told(&records), [true; 3]);
+}
+
+#[test]
 fn the_way_back_is_told_as_fully_as_the_way_there() {
     let plan = sample::plan();
     let text = markdown(&plan, "0", &[]);
