@@ -2,6 +2,7 @@
 
 use crate::cli::apply;
 use crate::cli::apply::How;
+use crate::cli::approve;
 use crate::cli::console::Console;
 use crate::cli::console::TOOL;
 use crate::cli::plan;
@@ -78,7 +79,9 @@ async fn undo(request: &UndoRequest, console: &mut Console) -> Result<Exit, Stop
             stats::show(&stats, console)?;
         }
         if plan.has_work() {
-            console.next(&format!("rmsfleet apply {}", out.display()))?;
+            let missing = approve::missing(&plan, out)?;
+            let apply = || format!("rmsfleet apply {}", out.display());
+            console.next(&missing.unwrap_or_else(apply))?;
         }
         return Ok(plan::exit(&plan, request.plan.detailed_exitcode));
     }

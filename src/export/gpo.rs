@@ -265,7 +265,8 @@ mod tests {
         let said = |plan: &Plan| files(plan, "0123abcd").unwrap_err().to_string();
         let converges = said(&plan);
         assert!(converges.contains("with `variants: report` or `leave`"), "{converges}");
-        plan.undoes = Some(Undoes { run: "r1".to_owned(), digest: String::new(), depth: 1, left: 0 });
+        plan.undoes =
+            Some(Undoes { run: "r1".to_owned(), digest: String::new(), depth: 1, left: 0 });
         let undoes = said(&plan);
         assert!(undoes.ends_with("plan the way forward and export that"), "{undoes}");
     }
