@@ -159,6 +159,40 @@ async fn a_refused_write_says_the_code() {
     }
 }
 
+/// A refusal comes as HTTP 200 with a code; none of these is a value, and none an absence.
+#[tokio::test]
+async fn every_code_of_the_provider_is_told_in_words_and_leaves_the_host_as_it_was() {
+    let codes = [
+        (6, "no such hive"),
+        (87, "a parameter or an id in the request"),
+        (1018, "marked for deletion"),
+        (2_147_749_896, "WMI does not take a parameter"),
+        (31, "return code 31"),
+    ];
+    for (code, words) in codes {
+        let host = Imagined::new().with_value(KEY, "name", text("x"));
+        host.world().codes.insert("StdRegProv.GetStringValue".into(), code);
+        check_unreadable(host, words).await;
+        for (method, after) in
+            [("SetStringValue", State::Present(text("new"))), ("DeleteValue", State::Absent)]
+        {
+            let mut host = Imagined::new().with_value(KEY, "name", text("x"));
+            host.world().codes.insert(format!("StdRegProv.{method}"), code);
+            let change = change(State::Present(text("x")), after);
+            let error = apply(&mut host, &change).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(matches!(error, WriteError::Refused { code: told, .. } if told == code));
+            assert_eq!(host.holds(KEY, "name"), Some(Stored::Value(text("x"))));
+        }
+        let mut host = Imagined::new();
+        host.world().codes.insert("StdRegProv.CreateKey".into(), code);
+        let create = change(State::Absent, State::Present(text("new")));
+        let error = apply(&mut host, &create).await.unwrap_err();
+        assert!(matches!(error, WriteError::Refused { code: told, .. } if told == code));
+        assert_eq!(host.acts(), ["StdRegProv.CreateKey"], "no value after a key that is not there");
+    }
+}
+
 #[tokio::test]
 async fn a_broken_write_stays_a_broken_link() {
     let mut host = Imagined::new().with_key(KEY);

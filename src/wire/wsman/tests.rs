@@ -119,6 +119,21 @@ fn every_kind_is_written_in_its_own_form() {
     check_write(&Write::DeleteKey(path("").key), "DeleteKey", &[]);
 }
 
+/// Hosts ignore the choice of a view without a word, so that none is ever made.
+#[test]
+fn the_32_bit_view_is_a_path_and_no_option() {
+    let key = r"SOFTWARE\Wow6432Node\Microsoft\MSIPC";
+    let path = ValuePath::new(key, "n");
+    let value = Write::SetValue { path: path.clone(), value: Value::Sz("x".into()) };
+    let read = Read::Value { path, kind: Kind::Sz };
+    for request in [encode_write(&value, &header()), encode_read(&read, &header())] {
+        let request = request.unwrap();
+        let (_, parameters) = parameters(&request);
+        assert_eq!(parameters[1], ("sSubKeyName".to_owned(), key.to_owned()));
+        assert!(!String::from_utf8(request).unwrap().contains("Architecture"));
+    }
+}
+
 #[test]
 fn what_the_wire_cannot_carry_is_refused_before_it_is_sent() {
     for value in [
