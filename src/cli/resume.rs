@@ -71,7 +71,16 @@ async fn resume(request: &ResumeRequest, console: &mut Console) -> Result<Exit, 
     if let Some(by) = since.undone_by().last() {
         // INVARIANT: what was taken back on purpose is not written again without a plan.
         let text = format!("run {by} has taken run {id} back: to go on would write it again");
-        return Err(Stop::new(Exit::Refused, text).hint("plan anew: rmsfleet plan"));
+        let is_left = history.hosts.values().any(|host| host.maintenance.is_some() || host.leased)
+            || history.hooks.open().next().is_some();
+        let path = folder.path.join("recovery.md");
+        let hint = if is_left && path.exists() {
+            let path = path.display();
+            format!("bring back what it left as `{path}` says; then plan anew: rmsfleet plan")
+        } else {
+            "plan anew: rmsfleet plan".to_owned()
+        };
+        return Err(Stop::new(Exit::Refused, text).hint(hint));
     }
     if SystemClock.now() > sealed.plan.valid_until {
         let until = sealed.plan.valid_until.strftime("%Y-%m-%d %H:%MZ");

@@ -9,13 +9,11 @@ use crate::model::hook::Turn;
 /// How far a hook came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Announced, and not seen to end: it may have done all, some or none of it.
+    /// Announced, and not seen to end well: it may have done all, some or none of it.
     Begun,
     Done,
-    /// Its undo was announced, and not seen to end.
+    /// Its undo was announced, and not seen to end well.
     Undoing,
-    /// It, or its undo, was seen to fail.
-    Failed,
 }
 
 /// Folded from a run's events; a hook that was taken back is as if it had never run.
@@ -31,9 +29,6 @@ impl Ledger {
                     Turn::Undo => Progress::Undoing,
                 };
                 self.0.insert(key(errand), progress);
-            }
-            Event::StageHookEnded { errand, ok: false, .. } => {
-                self.0.insert(key(errand), Progress::Failed);
             }
             Event::StageHookEnded { errand, ok: true, .. } => match errand.turn {
                 Turn::Before | Turn::After => {

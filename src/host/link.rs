@@ -197,8 +197,10 @@ impl HostError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::NotConnected { .. } | Self::Lost { .. } => FailureKind::Unreachable,
-            Self::Denied { .. } | Self::TicketRefused { .. } => FailureKind::Denied,
+            Self::Denied { .. } => FailureKind::Denied,
             Self::Guarded { .. } => FailureKind::AccountGuarded,
+            // The account is good: this concerns the host alone.
+            Self::TicketRefused { .. } => FailureKind::Fault,
             Self::Fault(_) | Self::Unexpected { .. } | Self::Cmdlet { .. } => FailureKind::Fault,
             Self::Unsupported(_) => FailureKind::Unsupported,
         }

@@ -174,6 +174,8 @@ impl Store {
                 Err(source @ ReadError::Lost { .. }) => match run.plan_id() {
                     Some(id) if id == plan => return Ok(Some(Used { run: run.id, at: None })),
                     Some(_) => continue,
+                    // Put away with its plan: nothing of it is left that a plan could be.
+                    None if !run.plan().exists() => continue,
                     None => return Err(StoreError::Unreadable { run: run.id, source }),
                 },
                 Err(source) => return Err(StoreError::Unreadable { run: run.id, source }),

@@ -167,8 +167,13 @@ impl PlannedHost {
 
     /// Whether the run has anything to do here.
     pub fn has_work(&self) -> bool {
+        !self.is_blocked() && self.would_work()
+    }
+
+    /// The same if nothing were in the way, as a waiver may decide.
+    pub fn would_work(&self) -> bool {
         let writes = !self.changes.is_empty() || !self.empty_keys.is_empty();
-        !self.is_blocked() && (writes || self.restart || self.mark_paid)
+        writes || self.restart || self.mark_paid
     }
 }
 

@@ -45,9 +45,11 @@ pub struct Written {
     /// stage.
     pub steps: BTreeSet<(String, String)>,
     /// A stage whose step may have been carried out with its only record lost: reading tells.
-    pub begun: Option<String>,
+    pub begun: BTreeSet<String>,
     /// The run came to its end; of one that did not the last record may be lost.
     pub ended: bool,
+    /// The end of no step is in doubt.
+    pub is_seen: bool,
 }
 
 /// One host's part.
@@ -67,7 +69,7 @@ impl Written {
     /// Whether the step of this stage was carried out, or may have been.
     fn has_step(&self, organisation: &str, stage: &str) -> bool {
         let is = |name: &str| self.steps.contains(&(organisation.to_owned(), name.to_owned()));
-        is(stage) || is("") || self.begun.as_deref() == Some(stage)
+        is(stage) || is("") || self.begun.contains(stage)
     }
 }
 

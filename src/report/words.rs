@@ -11,7 +11,7 @@ use crate::report::plural;
 use crate::report::style::Tint;
 
 /// Of a hook that an earlier process has begun.
-const AGAIN: &str = "; it may have run before, its end was not seen";
+const AGAIN: &str = "; it may have run before, and was not seen to end well";
 
 /// One event, ready to be laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]

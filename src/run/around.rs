@@ -121,8 +121,7 @@ async fn one<C: Connect, K: Clock>(
         }
         (Turn::Before | Turn::After, Some(Progress::Begun | Progress::Undoing))
         | (Turn::Undo, Some(Progress::Undoing)) => true,
-        (Turn::Undo, Some(Progress::Begun | Progress::Done))
-        | (_, Some(Progress::Failed) | None) => false,
+        (Turn::Undo, Some(Progress::Begun | Progress::Done)) | (_, None) => false,
     };
     let failed = |text: String| format!("hook `{}` {}: {text}", errand.hook, errand.place());
     let Some(hook) = means.plan.conditions.hooks.get(&errand.hook) else {

@@ -43,7 +43,6 @@ pub async fn configure<C: Connect, K: Clock>(
     restarts: bool,
 ) -> Result<Configured, SinkError> {
     means.emit(Event::HostStarted { host: host.name.clone(), phase: Phase::Registry })?;
-    let began = means.clock.now();
     let past = means.past(&host.name);
     let (mut link, standing) = match ready(means, host, &past).await {
         Ok(ready) => ready,
@@ -64,8 +63,9 @@ pub async fn configure<C: Connect, K: Clock>(
         begun: past.intended.last().map_or(0, |index| index + 1),
         created: past.created.clone(),
     };
+    // Whoever waits for an account's turn has lost none of it.
     let call = host.operation_timeout;
-    let until = later(began, worst::of_writes(call).saturating_sub(call));
+    let until = later(means.clock.now(), worst::of_writes(call).saturating_sub(call));
     let work = Work { restarts, past: &past, standing: &standing, until };
     match write(means, host, &work, &mut link, &mut ledger).await {
         Ok(()) => {
@@ -214,8 +214,10 @@ fn out_of_time(host: &PlannedHost, index: usize) -> Failure {
         host.changes.len(),
         worst::of_writes(host.operation_timeout)
     );
-    Failure::new(FailureKind::Fault, text)
-        .hint("`rmsfleet doctor HOST` shows how fast it answers; then resume the run")
+    Failure::new(FailureKind::Fault, text).hint(
+        "`rmsfleet doctor HOST` shows how fast it answers; a longer \
+             `ansible_winrm_operation_timeout_sec` gives it more time in a new plan",
+    )
 }
 
 async fn change_one<C: Connect, K: Clock>(

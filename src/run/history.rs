@@ -47,8 +47,8 @@ pub struct History {
     pub stage: Option<String>,
     /// How far each stage came.
     pub reached: BTreeMap<String, Reached>,
-    /// The stage in which an earlier process died, if a later one has not seen to it.
-    died_in: Option<String>,
+    /// Stages in which earlier processes died.
+    died_in: BTreeSet<String>,
     /// The last process told that nothing new starts.
     halted: bool,
     /// The last process came to its end.
@@ -198,16 +198,20 @@ impl History {
         Written {
             hosts: hosts.collect(),
             steps: steps.map(|(name, _)| name.clone()).collect(),
-            begun: self.begun().map(str::to_owned),
+            begun: self.begun(),
             ended: self.ended,
+            is_seen: self.ended
+                && self.begun().is_empty()
+                && !self.steps.values().any(|step| *step == StepHistory::InDoubt),
         }
     }
 
-    /// The stage whose step may have been done although no record tells of it: it was under way, and
-    /// the last record may be lost.
-    pub fn begun(&self) -> Option<&str> {
-        let stage = self.stage.as_deref().filter(|_| !self.ended).or(self.died_in.as_deref())?;
-        (!self.steps.keys().any(|(_, told)| told == stage)).then_some(stage)
+    /// Stages whose step may have been done although no record tells of it: they were under way when a
+    /// process died, and its last record may be lost.
+    pub fn begun(&self) -> BTreeSet<String> {
+        let now = self.stage.iter().filter(|_| !self.ended);
+        let untold = |stage: &&String| !self.steps.keys().any(|(_, told)| told == *stage);
+        now.chain(&self.died_in).filter(untold).cloned().collect()
     }
 
     /// What was begun on a host, and ended in a way that leaves it to a later process; `None` for a
@@ -246,7 +250,7 @@ impl History {
             Event::RunResumed { segment, .. } => {
                 self.segments = *segment;
                 if !self.ended {
-                    self.died_in = self.stage.clone().or(self.died_in.take());
+                    self.died_in.extend(self.stage.clone());
                 }
                 for host in self.hosts.values_mut().filter(|host| host.working) {
                     (host.working, host.doubtful) = (false, true);
@@ -362,7 +366,7 @@ impl History {
             // What was announced stays in doubt: a failure does not tell where it ended.
             Event::StepFailed { organisation, step, .. }
             | Event::StepHeld { organisation, step, .. }
-                if self.died_in.as_ref() != Some(step) =>
+                if !self.died_in.contains(step) || is_read(&record.event) =>
             {
                 let key = (organisation.clone(), step.clone());
                 self.steps.entry(key).or_insert(StepHistory::Open);
@@ -421,6 +425,12 @@ impl History {
             | Event::StageHookSkipped { .. } => {}
         }
     }
+}
+
+/// Whether a step was read before it was left: what it would have set is not there.
+fn is_read(event: &Event) -> bool {
+    let Event::StepFailed { failure, .. } = event else { return false };
+    matches!(failure.kind, FailureKind::Drifted | FailureKind::WrongHost)
 }
 
 impl Past {

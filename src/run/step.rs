@@ -103,7 +103,7 @@ impl Work<'_> {
         if found.holds(&step.act) {
             // An earlier process of this run may have done it, and died before it knew, or before the
             // disk did.
-            let lost = means.past.history.begun() == Some(self.stage);
+            let lost = means.past.history.begun().contains(self.stage);
             return Ok(Ended::Well(if in_doubt || lost {
                 StepDone::Verified(found.state)
             } else {

@@ -32,6 +32,15 @@ impl Since {
 }
 
 impl Again {
+    /// That somebody has set since what a run took back, in words.
+    pub(super) fn set_by_hand(&self) -> String {
+        format!(
+            "run {} has taken it back already, and somebody has set it since: it stays; find out \
+             who, and set it by hand if it is to go back",
+            self.undone_by
+        )
+    }
+
     /// What a run has set since, in words; `None` if none has.
     pub(super) fn overwritten(&self) -> Option<String> {
         let by = self.written_by.as_ref()?;

@@ -67,7 +67,8 @@ pub(super) fn hold_back(input: &UndoInput<'_>, hosts: &mut BTreeMap<HostName, Pl
             Way::Needless => continue,
         };
         for name in &step.needs {
-            if let Some(host) = hosts.get_mut(name).filter(|host| host.has_work()) {
+            // Also one that is blocked: whoever waives that has not decided about this.
+            if let Some(host) = hosts.get_mut(name).filter(|host| host.would_work()) {
                 host.blockers.push(Blocker {
                     id: "step-stays".to_owned(),
                     text: text.clone(),
@@ -201,9 +202,14 @@ fn rests_on(
         .filter(|(_, other)| work.act.turns_on() && key.is_some() && object(other) == key)
         .flat_map(|(_, other)| &other.needs)
         .collect();
+    let on_same = |name: &String| {
+        let mut all = steps(original, input.written);
+        let is_same = work.act.turns_on() && key.is_some();
+        is_same && all.any(|(stage, other)| stage.name == *name && object(other) == key)
+    };
     let waited = |name: &HostName| {
-        let before = original.hosts.get(name);
-        before.is_some_and(|host| host.after_step.as_ref() == Some(&stage.name))
+        let before = original.hosts.get(name).and_then(|host| host.after_step.as_ref());
+        before.is_some_and(|step| *step == stage.name || on_same(step))
     };
     let concerned = hosts.iter().filter(|(_, host)| host.scope == Scope::InScope);
     let concerned = concerned.filter(|(name, _)| waited(name) || resting.contains(name));

@@ -41,6 +41,10 @@ struct Thread {
     now: BTreeMap<String, SettingValue>,
     /// Why a step on it cannot be done; then none after it is.
     held: Option<String>,
+    /// It stands neither where the run began nor where it ended, in words.
+    strange: Option<String>,
+    /// The run has one step on it.
+    alone: bool,
     /// Places among the steps.
     places: Vec<usize>,
 }
@@ -183,7 +187,16 @@ impl Thread {
                 .collect::<BTreeMap<_, _>>()
         });
         let now = read.clone().unwrap_or_default();
-        Self { read, now, held: None, places: Vec::new() }
+        let own = || {
+            let all = stages::steps(&input.original.plan, input.written);
+            all.filter(|(_, other)| object(other) == object(step))
+        };
+        let strange = read.as_ref().filter(|_| input.written.is_seen).and_then(|read| {
+            let settings: Vec<&Setting> =
+                own().flat_map(|(_, other)| other.act.settings()).collect();
+            between(read, &settings, input.run)
+        });
+        Self { read, now, held: None, strange, alone: own().count() == 1, places: Vec::new() }
     }
 
     /// Lets the step begin where the object stands, and moves the object to the step's end.
@@ -212,7 +225,10 @@ impl Thread {
         }
         if self.held.is_none() {
             self.held = if moved.is_empty() {
-                again.and_then(Again::overwritten)
+                // What an undo left in the middle stands there as well.
+                let strange = || self.strange.clone().filter(|_| again.is_none());
+                let set = || again.filter(|_| self.alone).map(Again::set_by_hand);
+                again.and_then(Again::overwritten).or_else(set).or_else(strange)
             } else {
                 Some(format!(
                     "{}: it stays; find out who changed it, and set it by hand if it is to go back",
@@ -226,6 +242,30 @@ impl Thread {
             self.now.extend(ends.map(|own| (own.name.clone(), own.after.clone())));
         }
     }
+}
+
+/// What is neither as the run left it nor as it was before the run, although some step of the run had
+/// it so in between: somebody has set it since.
+fn between(
+    read: &BTreeMap<String, SettingValue>,
+    settings: &[&Setting],
+    run: &str,
+) -> Option<String> {
+    let mut ends: BTreeMap<&str, (&SettingValue, &SettingValue)> = BTreeMap::new();
+    for own in settings {
+        let begin = ends.get(own.name.as_str()).map_or(&own.before, |(begin, _)| begin);
+        ends.insert(&own.name, (begin, &own.after));
+    }
+    let is_at = |now: &SettingValue, end: &SettingValue| now == end || now.is_same(end);
+    let mut moved = ends.into_iter().filter_map(|(name, (begin, end))| {
+        let now = read.get(name)?;
+        let text = format!(
+            "{name} reads {now}; before run {run} it was {begin}, and the run left {end}: it stays; \
+             find out who changed it, and set it by hand if it is to go back"
+        );
+        (!is_at(now, begin) && !is_at(now, end)).then_some(text)
+    });
+    moved.next()
 }
 
 #[cfg(test)]

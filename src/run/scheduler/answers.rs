@@ -163,7 +163,8 @@ impl Scheduler<'_> {
         let counts_unreachable =
             own.count_unreachable_as_failed.unwrap_or(self.plan.count_unreachable_as_failed);
         let members: BTreeSet<&HostName> = batches.iter().flatten().chain(restarts).collect();
-        let failed = members.iter().filter(|host| match self.hosts.get(**host) {
+        let ours = members.iter().filter(|host| !self.inherited.untouched.contains(**host));
+        let failed = ours.filter(|host| match self.hosts.get(**host) {
             Some(Standing::Ended(Outcome::Failed(_) | Outcome::InDoubt(_))) => true,
             Some(Standing::Ended(Outcome::Unreachable(_))) => counts_unreachable,
             Some(_) | None => false,
@@ -186,6 +187,7 @@ impl Scheduler<'_> {
     /// Ends a host on which this process has done nothing: as an earlier one left it.
     pub(super) fn end_as_left(&mut self, host: &HostName) {
         let left = self.inherited.left.get(host).cloned();
+        self.inherited.untouched.insert(host.clone());
         self.end(host, left.unwrap_or(Outcome::NotStarted));
     }
 

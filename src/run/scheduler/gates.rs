@@ -88,10 +88,13 @@ impl Scheduler<'_> {
     /// and nothing of theirs behind the gates.
     fn is_untouched(&self, place: GatePlace) -> bool {
         let left = |host: &HostName| {
-            matches!(
-                self.hosts.get(host),
-                Some(Standing::Ended(Outcome::NotStarted | Outcome::Refused(_) | Outcome::Blocked))
-            )
+            self.inherited.untouched.contains(host)
+                || matches!(
+                    self.hosts.get(host),
+                    Some(Standing::Ended(
+                        Outcome::NotStarted | Outcome::Refused(_) | Outcome::Blocked
+                    ))
+                )
         };
         let members = self.members(place);
         matches!(self.work(), Some(PlannedWork::Hosts { .. }))

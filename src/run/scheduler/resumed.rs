@@ -41,6 +41,8 @@ pub(super) struct Inherited {
     pub(super) doubtful: BTreeSet<usize>,
     /// How earlier processes left the hosts that have their turn again.
     pub(super) left: BTreeMap<HostName, Outcome>,
+    /// Hosts that ended so, without a look of this process.
+    pub(super) untouched: BTreeSet<HostName>,
 }
 
 /// What a resume does with a host.

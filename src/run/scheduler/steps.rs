@@ -1,6 +1,8 @@
 //! The turn of an organisation step: gated by what it needs, held, or sent.
 
 use crate::model::host::HostName;
+use crate::model::plan::PlannedStage;
+use crate::model::plan::PlannedWork;
 use crate::plan::window;
 use crate::run::action::Action;
 use crate::run::action::StepOutcome;
@@ -79,7 +81,27 @@ impl Scheduler<'_> {
     /// Whether a host waits for a step that is not done.
     pub(super) fn is_kept_back(&self, host: &HostName) -> bool {
         let after = self.plan.hosts.get(host).and_then(|planned| planned.after_step.as_ref());
-        after.is_some_and(|step| !self.is_done(step))
+        after.is_some_and(|step| !self.is_done(step) || !self.is_taken_back(step))
+    }
+
+    /// On a way back a host names the last of the steps that it waits for; those before it on the same
+    /// organisation or farm count as much.
+    fn is_taken_back(&self, last: &str) -> bool {
+        if self.plan.undoes.is_none() {
+            return true;
+        }
+        let own = |stage: &PlannedStage| match &stage.work {
+            // One that the plan holds is decided about by name.
+            PlannedWork::Step(step) if step.held.is_none() => Some(step.identity.clone()),
+            PlannedWork::Step(_) | PlannedWork::Hosts { .. } => None,
+        };
+        let Some(place) = self.plan.stages.iter().position(|stage| stage.name == last) else {
+            return true;
+        };
+        let (before, at) = self.plan.stages.split_at(place);
+        let Some(identity) = at.first().and_then(own) else { return true };
+        let same = before.iter().filter(|stage| own(stage).as_ref() == Some(&identity));
+        same.map(|stage| &stage.name).all(|name| self.is_done(name))
     }
 
     pub(super) fn is_done(&self, step: &str) -> bool {

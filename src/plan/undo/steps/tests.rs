@@ -64,7 +64,7 @@ impl World {
 
     /// What an executor does with a plan: what moved is refused, what is held stays.
     fn carry_out(&mut self, plan: &Plan) -> Written {
-        let mut written = Written { ended: true, ..Written::default() };
+        let mut written = Written { ended: true, is_seen: true, ..Written::default() };
         for stage in &plan.stages {
             match &stage.work {
                 PlannedWork::Hosts { batches, .. } => {
@@ -376,8 +376,10 @@ fn what_another_run_wrote_after_the_run_was_undone_is_not_taken_back_unasked() {
     since.objects.insert(object(steps(&original)[0].1).unwrap(), again);
     let back = world.undo_since(&original, &written, &since, &[]);
     let host = &back.hosts[&name];
-    assert_eq!(host.blockers.len(), 1, "{:?}", host.blockers);
-    assert_eq!(host.blockers[0].id, "undone-already");
+    let ids = |host: &PlannedHost| -> Vec<String> {
+        host.blockers.iter().map(|own| own.id.clone()).collect()
+    };
+    assert_eq!(ids(host), ["undone-already", "step-stays"]);
     let told = format!("{:?}", back.notes);
     assert!(told.contains("run r1 is undone already by run r2; run r3 has written"), "{told}");
     let held = steps(&back)[0].1.held.as_deref().unwrap();
@@ -385,7 +387,41 @@ fn what_another_run_wrote_after_the_run_was_undone_is_not_taken_back_unasked() {
     let waivers = [sample::waiver("EX1", "undone-already")];
     let back = world.undo_since(&original, &written, &since, &waivers);
     assert!(!back.hosts[&name].changes.is_empty());
-    assert!(back.hosts[&name].blockers.iter().all(|own| own.id != "undone-already"));
+    assert_eq!(ids(&back.hosts[&name]), ["step-stays"], "that is another decision");
+    let waivers = [sample::waiver("EX1", "undone-already"), sample::waiver("EX1", "step-stays")];
+    let back = world.undo_since(&original, &written, &since, &waivers);
+    assert!(back.hosts[&name].has_work());
+}
+
+#[test]
+fn what_somebody_has_switched_since_stays_although_a_step_had_it_so() {
+    let mut world = World::new();
+    let one = |on: bool| vec![(SWITCHES[0], SettingValue::Bool(on))];
+    world.irm().take(SWITCHES[0], &SettingValue::Bool(true));
+    let original = world.plan(&[one(false)], &[one(true)]);
+    let mut written = world.carry_out(&original);
+    world.irm().take(SWITCHES[0], &SettingValue::Bool(false));
+    let back = world.undo(&original, &written);
+    let held = steps(&back).into_iter().filter_map(|(_, step)| step.held.as_deref());
+    let held: Vec<&str> = held.collect();
+    assert!(held.iter().any(|why| why.contains("it stays")), "{held:?}");
+    // Where the run's own end is in doubt it may have stopped there.
+    written.is_seen = false;
+    let back = world.undo(&original, &written);
+    assert!(steps(&back).iter().all(|(_, step)| step.held.is_none()));
+}
+
+#[test]
+fn what_somebody_has_set_again_after_an_undo_is_left_alone() {
+    let mut world = World::new();
+    let original = world.plan(&[], &[vec![(SWITCHES[0], SettingValue::Bool(true))]]);
+    let written = world.carry_out(&original);
+    let again = Again { undone_by: "r2".into(), written_by: None };
+    let mut since = Since::default();
+    since.objects.insert(object(steps(&original)[0].1).unwrap(), again);
+    let back = world.undo_since(&original, &written, &since, &[]);
+    let held = steps(&back)[0].1.held.as_deref().unwrap_or_default();
+    assert!(held.contains("somebody has set it since"), "{held}");
 }
 
 #[test]
