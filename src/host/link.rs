@@ -199,9 +199,11 @@ impl HostError {
             Self::NotConnected { .. } | Self::Lost { .. } => FailureKind::Unreachable,
             Self::Denied { .. } => FailureKind::Denied,
             Self::Guarded { .. } => FailureKind::AccountGuarded,
-            // The account is good: this concerns the host alone.
-            Self::TicketRefused { .. } => FailureKind::Fault,
-            Self::Fault(_) | Self::Unexpected { .. } | Self::Cmdlet { .. } => FailureKind::Fault,
+            // Of a refused ticket the account is good: it concerns the host alone.
+            Self::TicketRefused { .. }
+            | Self::Fault(_)
+            | Self::Unexpected { .. }
+            | Self::Cmdlet { .. } => FailureKind::Fault,
             Self::Unsupported(_) => FailureKind::Unsupported,
         }
     }
