@@ -220,10 +220,9 @@ impl History {
         let host = self.hosts.get(name)?;
         match &host.outcome {
             Some(told) if told.is_well() => Some(told.clone()),
-            _ if host.is_doubtful() => {
-                let text = "an earlier part of this run ended in the middle of the work on it";
-                Some(Outcome::InDoubt(Failure::new(FailureKind::InDoubt, text)))
-            }
+            // What was told before that work says nothing of it.
+            _ if host.working => Some(in_the_middle()),
+            Some(Outcome::NotStarted) | None if host.doubtful => Some(in_the_middle()),
             Some(Outcome::NotStarted) | None => None,
             Some(told) => Some(told.clone()),
         }
@@ -254,6 +253,10 @@ impl History {
                 }
                 for host in self.hosts.values_mut().filter(|host| host.working) {
                     (host.working, host.doubtful) = (false, true);
+                    let is_over =
+                        |told: &Outcome| matches!(told, Outcome::Refused(_) | Outcome::Blocked);
+                    // Told before the work that nobody saw the end of.
+                    host.outcome.take_if(|told| !told.is_well() && !is_over(told));
                 }
                 self.ended = false;
                 self.halted = false;
@@ -425,6 +428,11 @@ impl History {
             | Event::StageHookSkipped { .. } => {}
         }
     }
+}
+
+fn in_the_middle() -> Outcome {
+    let text = "an earlier part of this run ended in the middle of the work on it";
+    Outcome::InDoubt(Failure::new(FailureKind::InDoubt, text))
 }
 
 /// Whether a step was read before it was left: what it would have set is not there.

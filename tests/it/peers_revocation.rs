@@ -16,15 +16,16 @@ use crate::tls::ended;
 use crate::tls::host;
 
 const LIST: &str = "http://crl.peers.test/issuing.crl";
-const PLAYBOOK: &str = "version: 1
+const STAGES: &str = "version: 1
 name: lists
-preflight: { require: [connector-tls-chain-and-crl] }
 stages:
   - { name: file-servers, hosts: fci }
 ";
+const REQUIRED: &str = "preflight: { require: [connector-tls-chain-and-crl] }\n";
+const SKIPPED: &str = "preflight: { skip: [connector-tls-chain-and-crl] }\n";
 
 /// What the plan finds of the check on one host, and what blocks it.
-async fn found(lists: &[&str], web: Value) -> Option<(Vec<String>, usize)> {
+async fn found(preflight: &str, lists: &[&str], web: Value) -> Option<(Vec<String>, usize)> {
     let authority = Authority::new();
     let identity = authority.issue_listed("127.0.0.1", NOW, lists);
     let (port, connector) = host(Manner::Tls(
@@ -49,7 +50,11 @@ async fn found(lists: &[&str], web: Value) -> Option<(Vec<String>, usize)> {
         );
         // As the system's trust: that is what holds for a connector.
         let trusted = authority.file();
-        planned::plan_with(&inventory, Some(PLAYBOOK), &[("SSL_CERT_FILE", &trusted)])
+        planned::plan_with(
+            &inventory,
+            Some(&format!("{STAGES}{preflight}")),
+            &[("SSL_CERT_FILE", &trusted)],
+        )
     });
     ended(port, connector).await;
     let host = &plan?["hosts"]["FS01"];
@@ -66,9 +71,18 @@ async fn peers_a_host_is_asked_for_the_list_that_the_connectors_certificate_name
         assert!(lines.iter().any(|line| line.contains(expected)), "{lines:?}");
         assert_eq!(blocked, blockers, "{lines:?}");
     };
-    let there = found(&["ldap:///CN=ca", LIST], json!({LIST: 200})).await;
+    let there = found(REQUIRED, &["ldap:///CN=ca", LIST], json!({LIST: 200})).await;
     check(there, &format!("ok: \"HTTP 200 from {LIST}"), 0);
-    let missing = found(&[LIST], json!({LIST: 404})).await;
+    let missing = found(REQUIRED, &[LIST], json!({LIST: 404})).await;
     check(missing, &format!("block: \"HTTP 404 from {LIST}"), 1);
-    check(found(&[], json!({})).await, "not-read: \"the connector's certificate names no list", 0);
+    // Whoever says nothing is told, and whoever skips it asks nobody.
+    let told = found("", &[LIST], json!({LIST: 404})).await;
+    check(told, &format!("warn: \"HTTP 404 from {LIST}"), 0);
+    let skipped = found(SKIPPED, &[LIST], json!({LIST: 404})).await;
+    assert!(skipped.is_none_or(|(lines, _)| lines.is_empty()), "it was asked all the same");
+    check(
+        found(REQUIRED, &[], json!({})).await,
+        "not-read: \"the connector's certificate names no list",
+        0,
+    );
 }
