@@ -4,9 +4,14 @@
 use std::collections::BTreeMap;
 
 use rmsfleet::error::Exit;
+use rmsfleet::event::Event;
+use rmsfleet::event::Phase;
+use rmsfleet::event::Record;
 use rmsfleet::journal::chain;
 use rmsfleet::journal::reader;
 use rmsfleet::model::host::HostName;
+use rmsfleet::model::outcome::Failure;
+use rmsfleet::model::outcome::FailureKind;
 use rmsfleet::model::outcome::Outcome;
 use rmsfleet::model::registry::KeyPath;
 use rmsfleet::model::registry::Value;
@@ -15,6 +20,7 @@ use rmsfleet::run::action::Stop;
 use rmsfleet::run::history::History;
 
 use crate::imagined::fleet::Fleet;
+use crate::imagined::noon;
 use crate::resume::Death;
 use crate::resume::NAMES;
 use crate::resume::exactly;
@@ -98,4 +104,56 @@ fn stopped_after_a_death_before_a_record_a_run_forgets_nothing() {
 #[test]
 fn stopped_after_a_death_that_took_a_record_a_run_forgets_nothing() {
     check(Death::Lost);
+}
+
+fn history(events: Vec<Event>) -> History {
+    let record = |event| Record { seq: 0, ts: noon(), run: "run-1".to_owned(), event };
+    History::of(&events.into_iter().map(record).collect::<Vec<_>>())
+}
+
+fn resumed() -> Event {
+    Event::RunResumed {
+        segment: 2,
+        tool: String::new(),
+        operator: String::new(),
+        workstation: String::new(),
+        torn: None,
+    }
+}
+
+fn entered(stage: &str) -> Event {
+    Event::StageStarted { stage: stage.to_owned() }
+}
+
+fn failed(kind: FailureKind) -> Event {
+    let failure = Failure::new(kind, "so");
+    Event::StepFailed { organisation: "Contoso".to_owned(), step: "irm".to_owned(), failure }
+}
+
+#[test]
+fn every_stage_in_which_a_process_died_may_have_done_its_step() {
+    let begun = |events| history(events).begun().into_iter().collect::<Vec<_>>();
+    assert_eq!(
+        begun(vec![entered("irm"), resumed(), entered("servers"), resumed()]),
+        ["irm", "servers"]
+    );
+    let unreached = vec![entered("irm"), resumed(), failed(FailureKind::Unreachable)];
+    assert_eq!(begun(unreached), ["irm"], "nobody has looked");
+    let read = vec![entered("irm"), resumed(), failed(FailureKind::Drifted)];
+    assert_eq!(begun(read), [""; 0], "it was read, and is not there");
+}
+
+#[test]
+fn what_a_later_process_told_of_a_host_stays_its_last_word() {
+    let host = || HostName::new("FS1");
+    let started = || Event::HostStarted { host: host(), phase: Phase::Registry };
+    let told = Outcome::Failed(Failure::new(FailureKind::WriteRefused, "restored"));
+    let ended = || Event::HostEnded { host: host(), outcome: told.clone() };
+    let left = |events| history(events).left(&host());
+    let is_doubt = |left: Option<Outcome>| matches!(left, Some(Outcome::InDoubt(_)));
+    assert!(is_doubt(left(vec![started()])));
+    assert!(is_doubt(left(vec![started(), resumed()])));
+    assert!(is_doubt(left(vec![started(), ended(), resumed(), started(), resumed()])), "older");
+    assert_eq!(left(vec![started(), resumed(), started(), ended(), resumed()]), Some(told.clone()));
+    assert_eq!(left(vec![resumed()]), None);
 }
