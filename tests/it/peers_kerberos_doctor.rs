@@ -98,6 +98,9 @@ fn peers_a_host_that_refuses_its_ticket_is_told_from_a_domain_that_gives_none() 
         let text = bench.expect(&DOCTOR, PASSWORD, 77);
         assert!(text.contains(&format!("KRB-ERROR {code}")) && text.contains(said), "{text}");
         assert!(!text.contains("alice"), "the account is good: {text}");
+        // It is that host's trouble alone: the others are read, and no account counts as refused.
+        let text = bench.expect(&["plan", "-i", "inventory.yml", "--no-input"], PASSWORD, 7);
+        assert!(text.contains(&format!("KRB-ERROR {code}")) && text.contains("6 values"), "{text}");
     }
     // The account itself is good: nobody else is kept out.
     bench.write("inventory.yml", &own);
